@@ -1,0 +1,1 @@
+"""The OpenAI wire vocabulary: error bodies and the endpoints the gateway knows."""

@@ -1,0 +1,42 @@
+"""OpenAI-shaped error bodies."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import orjson
+
+_TYPES = {
+    400: "invalid_request_error",
+    401: "authentication_error",
+    404: "invalid_request_error",
+    405: "invalid_request_error",
+    408: "invalid_request_error",
+    413: "invalid_request_error",
+    429: "rate_limit_error",
+    431: "invalid_request_error",
+    503: "overloaded_error",
+}
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class ApiError:
+    """An answer that refuses: HTTP ``status``, and the OpenAI error object's fields.
+
+    ``message`` says what is wrong and what to do next. ``type`` follows from the status.
+    """
+
+    status: int
+    message: str
+    code: str | None = None
+    param: str | None = None
+
+    @property
+    def type(self) -> str:
+        return _TYPES.get(self.status, "api_error")
+
+    def body(self) -> bytes:
+        """``{"error": {"message", "type", "code", "param"}}`` as JSON."""
+        return orjson.dumps(
+            {"error": {"message": self.message, "type": self.type, "code": self.code, "param": self.param}}
+        )

@@ -1,0 +1,127 @@
+"""What the API server's parts are to each other.
+
+``catalog`` (which kinds exist and their rules) is pure and answers through ``Catalog``; ``rest`` (the verbs) knows no kind by name and
+asks the catalog. A custom resource is a ``Resource`` like a built-in one: made from its CustomResourceDefinition and installed at run
+time.
+
+The order of a write: decode → ``unknown_fields`` (strict, warn or ignore, as the client asked) → ``default`` → ``validate`` → store.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Protocol
+
+from brickyard.api.kinds import resources
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class FieldError:
+    """One thing wrong with an object, worded as Kubernetes words it.
+
+    ``path`` like ``spec.template.spec.containers[0].image``; ``reason`` one of FieldValueRequired, FieldValueInvalid, FieldValueNotSupported,
+    FieldValueDuplicate, FieldValueForbidden, FieldValueTypeInvalid; ``message`` like ``Required value``.
+    """
+
+    path: str
+    reason: str
+    message: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Column:
+    """A column of Table output.
+
+    ``cell`` computes it; ``priority`` 0 is shown always, 1 with ``-o wide``. ``type`` and ``format`` as in OpenAPI (``string``,
+    ``integer``, ``date``).
+    """
+
+    name: str
+    cell: Cell
+    type: str = "string"
+    format: str = ""
+    priority: int = 0
+    description: str = ""
+
+
+class Cell(Protocol):
+    """Computes a cell from an object."""
+
+    def __call__(self, obj: resources.Object, now: float) -> object:
+        """A string, integer or None. ``now`` (Unix seconds) is for ages."""
+        ...
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class ScalePaths:
+    """Where ``/scale`` reads and writes, as dotted paths; ``selector`` "" when there is none."""
+
+    spec: str = ".spec.replicas"
+    status: str = ".status.replicas"
+    selector: str = ""
+
+
+class Admission(Protocol):
+    """A kind's own rules. Pure: objects in, objects or complaints out; arguments are not changed."""
+
+    def default(self, obj: resources.Object) -> resources.Object:
+        """A copy with absent fields filled in as Kubernetes fills them."""
+        ...
+
+    def validate(self, obj: resources.Object, old: resources.Object | None) -> Sequence[FieldError]:
+        """Everything wrong with ``obj``, all at once; ``old`` is None on create (immutable fields are checked against it)."""
+        ...
+
+    def unknown_fields(self, obj: resources.Object) -> Sequence[str]:
+        """Paths of fields that the kind does not have, such as ``spec.replcas``."""
+        ...
+
+    def prune(self, obj: resources.Object) -> resources.Object:
+        """A copy without unknown fields, where the kind prunes; else ``obj`` itself."""
+        ...
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Resource:
+    """A served kind. ``subresources`` is a subset of {"status", "scale", "log"}."""
+
+    type: resources.ResourceType
+    singular: str
+    admission: Admission
+    short_names: tuple[str, ...] = ()
+    categories: tuple[str, ...] = ()
+    subresources: frozenset[str] = frozenset()
+    columns: tuple[Column, ...] = ()
+    scale: ScalePaths | None = None
+    selectable_fields: tuple[str, ...] = ()
+    """Dotted paths usable in field selectors beside ``metadata.name`` and ``metadata.namespace``."""
+
+    @property
+    def list_kind(self) -> str:
+        return f"{self.type.kind}List"
+
+
+class Catalog(Protocol):
+    """Which kinds are served now."""
+
+    @property
+    def version(self) -> int:
+        """Grows when a kind comes or goes; what was rendered for an older version is stale."""
+        ...
+
+    def find(self, group: str, version: str, plural: str) -> Resource | None: ...
+
+    def of_kind(self, api_version: str, kind: str) -> Resource | None: ...
+
+    def resources(self) -> Sequence[Resource]: ...
+
+    def install(self, definition: resources.Object) -> Sequence[Resource]:
+        """Serve every served version of a CustomResourceDefinition, replacing what it served before.
+
+        Raises:
+            ValueError: the definition cannot be served; the text says why.
+        """
+        ...
+
+    def uninstall(self, definition_name: str) -> None: ...

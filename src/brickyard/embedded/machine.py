@@ -1,0 +1,1 @@
+"""The process that holds the API server, the node agent and the built-in controllers."""

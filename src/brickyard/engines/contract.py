@@ -1,0 +1,106 @@
+"""What Brickyard must know of an engine to run it and to read it.
+
+An adapter is a folder ``engines/<name>/`` whose parts fill the small protocols below; an engine that lacks a capability lacks the
+part. Which adapters exist is listed in ``assembly/engines.py`` and nowhere else.
+
+**Launch.** On one machine a container is a process. The node agent asks the adapters whose image patterns match to turn the
+container (image, command, arguments, address) into a ``Launch``: the command line to run here. Model references in the arguments
+that must be local files first (``pypi://…``) are named in ``models``; the agent fetches them and puts each local path where
+the reference stood, so that an engine only ever sees a path. On Kubernetes this half is unused.
+
+**Metrics.** ``parse`` turns a metrics page into the words of ``api/serving.py``.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Protocol
+
+from brickyard.api import serving
+from brickyard.lib import errors
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class ContainerSpec:
+    """A container as its manifest says, variables already expanded.
+
+    Attributes:
+        image: the image reference, as written.
+        command: replaces the image's entry point when not empty.
+        args: arguments of the command or entry point.
+        env: environment of the container, in order.
+        address: the pod's own loopback address, to bind to.
+        port: the first declared container port, or the model port label, or 8000.
+        working_dir: "" means the container's own folder.
+    """
+
+    image: str
+    command: tuple[str, ...]
+    args: tuple[str, ...]
+    env: Mapping[str, str]
+    address: str
+    port: int
+    working_dir: str = ""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Launch:
+    """The process that stands for a container.
+
+    Attributes:
+        argv: program and arguments; never a shell line.
+        env: variables to add to the container's own.
+        models: references inside ``argv`` that must be fetched; an argv item equal to one is replaced by its local path.
+    """
+
+    argv: tuple[str, ...]
+    env: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    models: tuple[str, ...] = ()
+
+
+class LaunchError(errors.BrickyardError):
+    """The container cannot run here. ``reason`` becomes the container's waiting reason, the message says what to do."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class Launcher(Protocol):
+    """Turns containers of certain images into local commands."""
+
+    @property
+    def images(self) -> tuple[str, ...]:
+        """Glob patterns of image references this launcher knows, most specific first."""
+        ...
+
+    def launch(self, container: ContainerSpec) -> Launch:
+        """The command for ``container``.
+
+        Raises:
+            LaunchError: the engine is not installed here, or an argument cannot be honoured.
+        """
+        ...
+
+
+class MetricsReader(Protocol):
+    """Reads an engine's metrics page."""
+
+    @property
+    def path(self) -> str:
+        """Where the page is, such as ``/metrics``."""
+        ...
+
+    def parse(self, page: bytes) -> serving.EngineLoad:
+        """The page in our words; what it does not say stays None. Never raises on a malformed line: it is skipped."""
+        ...
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Engine:
+    """An engine and the parts it has. ``name`` is the value of the ``model.aibrix.ai/engine`` label."""
+
+    name: str
+    launcher: Launcher | None
+    metrics: MetricsReader

@@ -1,0 +1,102 @@
+"""Settings: frozen dataclasses with documented fields, read once at the edge of a process.
+
+    @dataclasses.dataclass(frozen=True)
+    class GatewaySettings:
+        port: int = settings.field(8888, env="BRICKYARD_GATEWAY_PORT", help="TCP port of the OpenAI API")
+
+``load(GatewaySettings, os.environ, port=9000)`` takes a given value first, then the environment, then the default. The reference
+page ``docs/settings.md`` is made from the same fields.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+import re
+import types
+import typing
+from collections.abc import Iterable, Mapping
+from typing import Any, TypeVar
+
+from brickyard.lib import errors
+
+T = TypeVar("T")
+
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+_BOOLEANS = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
+
+
+class SettingError(errors.UsageError):
+    """A setting's text is not what its field takes."""
+
+
+def field(default: Any, *, help: str, env: str = "") -> Any:  # noqa: A002 - the word people look for
+    """A documented field. ``env`` names the environment variable that fills it; empty means none."""
+    return dataclasses.field(default=default, metadata={"help": help, "env": env})
+
+
+def seconds(text: str) -> float:
+    """``"30"``, ``"1.5s"``, ``"250ms"``, ``"2m"``, ``"1h30m"`` as seconds.
+
+    Raises:
+        ValueError: the text is none of these, or negative.
+    """
+    if re.fullmatch(r"\d+(\.\d+)?", text):
+        return float(text)
+    parts = re.findall(r"(\d+(?:\.\d+)?)(ms|s|m|h)", text)
+    if not parts or "".join(number + unit for number, unit in parts) != text:
+        raise ValueError(f"{text!r} is no duration: write 30s, 250ms, 2m or 1h30m")
+    return sum(float(number) * _UNITS[unit] for number, unit in parts)
+
+
+def _parse(text: str, kind: Any) -> Any:
+    if typing.get_origin(kind) in (typing.Union, types.UnionType):
+        kind = next(arg for arg in typing.get_args(kind) if arg is not type(None))
+    if kind is bool:
+        if text.lower() not in _BOOLEANS:
+            raise ValueError("write true or false")
+        return _BOOLEANS[text.lower()]
+    if kind is float:
+        return seconds(text)
+    if kind in (int, str, pathlib.Path):
+        return kind(text)
+    raise TypeError(f"settings have no parser for {kind!r}")
+
+
+def load(cls: type[T], environ: Mapping[str, str], **given: Any) -> T:
+    """An instance of ``cls``: each field from ``given`` unless None, else its environment variable, else its default.
+
+    Raises:
+        SettingError: an environment variable does not parse; the message names it.
+    """
+    hints = typing.get_type_hints(cls)
+    values = {name: value for name, value in given.items() if value is not None}
+    for each in dataclasses.fields(cls):  # type: ignore[arg-type]
+        name = each.metadata.get("env", "")
+        if each.name in values or not name or not environ.get(name):
+            continue
+        try:
+            values[each.name] = _parse(environ[name], hints[each.name])
+        except ValueError as error:
+            raise SettingError(f"{name}={environ[name]!r} is not valid: {error}", hint=each.metadata["help"]) from error
+    return cls(**values)
+
+
+def reference(classes: Iterable[type]) -> str:
+    """The reference page: one Markdown table per class, fields in order."""
+    head = "# Settings\n\nMade from the settings classes. A flag wins over its variable, a variable over the default.\n"
+    return head + "".join(_table(cls) for cls in classes)
+
+
+def _table(cls: type) -> str:
+    hints = typing.get_type_hints(cls)
+    rows = [_row(each, hints[each.name]) for each in dataclasses.fields(cls)]
+    doc = (cls.__doc__ or "").strip()
+    columns = "| setting | variable | type | default | meaning |\n|---|---|---|---|---|"
+    return "\n".join([f"\n## {cls.__name__}\n\n{doc}\n", columns, *rows]) + "\n"
+
+
+def _row(each: dataclasses.Field[Any], kind: Any) -> str:
+    variable = f"`{each.metadata['env']}`" if each.metadata.get("env") else ""
+    type_name = kind.__name__ if isinstance(kind, type) else str(kind).replace("|", "or")
+    return f"| `{each.name}` | {variable} | {type_name} | `{each.default}` | {each.metadata.get('help', '')} |"

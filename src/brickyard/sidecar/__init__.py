@@ -1,0 +1,1 @@
+"""What runs beside an engine; today the model downloads."""
