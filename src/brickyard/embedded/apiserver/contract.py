@@ -20,8 +20,8 @@ from brickyard.api.kinds import resources
 class FieldError:
     """One thing wrong with an object, worded as Kubernetes words it.
 
-    ``path`` like ``spec.template.spec.containers[0].image``; ``reason`` one of FieldValueRequired, FieldValueInvalid, FieldValueNotSupported,
-    FieldValueDuplicate, FieldValueForbidden, FieldValueTypeInvalid; ``message`` like ``Required value``.
+    ``path`` like ``spec.template.spec.containers[0].image``; ``reason`` one of FieldValueRequired, FieldValueInvalid,
+    FieldValueNotSupported, FieldValueDuplicate, FieldValueForbidden, FieldValueTypeInvalid; ``message`` like ``Required value``.
     """
 
     path: str
@@ -114,7 +114,7 @@ class Catalog(Protocol):
 
     def of_kind(self, api_version: str, kind: str) -> Resource | None: ...
 
-    def resources(self) -> Sequence[Resource]: ...
+    def served(self) -> Sequence[Resource]: ...
 
     def install(self, definition: resources.Object) -> Sequence[Resource]:
         """Serve every served version of a CustomResourceDefinition, replacing what it served before.
