@@ -1,0 +1,15 @@
+"""What every test stands on."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Say that the main thread has no event loop.
+
+    Left unsaid, the asyncio plug-in asks the policy for "the loop before mine" and so makes one that nobody closes.
+    """
+    asyncio.set_event_loop(None)
