@@ -4,7 +4,8 @@
 asks the catalog. A custom resource is a ``Resource`` like a built-in one: made from its CustomResourceDefinition and installed at run
 time.
 
-The order of a write: decode → ``unknown_fields`` (strict, warn or ignore, as the client asked) → ``default`` → ``validate`` → store.
+The order of a write: decode → ``check_types`` → ``unknown_fields`` (strict, warn or ignore, as the client asked) → ``prune`` →
+``default`` → ``validate`` → store. Everything after ``check_types`` may rely on the types it checked, those of ``metadata`` included.
 """
 
 from __future__ import annotations
@@ -62,8 +63,20 @@ class ScalePaths:
     selector: str = ""
 
 
+class UndecodableError(ValueError):
+    """JSON that does not fit the kind's types: a 400 BadRequest whose message is this text, worded as Kubernetes words it."""
+
+
 class Admission(Protocol):
     """A kind's own rules. Pure: objects in, objects or complaints out; arguments are not changed."""
+
+    def check_types(self, obj: resources.Object) -> None:
+        """Refuse what a typed decoder would refuse, such as a string where a number belongs. Unknown fields are no matter here.
+
+        Raises:
+            UndecodableError: at the first value of a wrong type.
+        """
+        ...
 
     def default(self, obj: resources.Object) -> resources.Object:
         """A copy with absent fields filled in as Kubernetes fills them."""
