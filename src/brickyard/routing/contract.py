@@ -11,15 +11,25 @@ A **profile** is a named strategy built of parts:
 
 The answer is a ``Decision`` or a ``NoDecision``, both values; each keeps what is needed to explain it later and renders
 nothing until asked.
+
+A **policy** is what a plug-in offers: a name, its stability, the parameters it takes, the data it needs, and a factory that makes
+the profile. Brickyard's own are listed in ``assembly/routing_policies.py``; others come by the entry point group
+``brickyard.policies``, each entry an object of class ``Policy``. A part that misbehaves (raises, returns NaN or the wrong number of
+scores, picks a row that was not offered) costs its own say in that decision and is named in ``Decision.faults``; the request goes on.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
-from typing import Protocol
+import enum
+import types
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, Protocol, runtime_checkable
 
 from brickyard.api import serving
+
+NOTHING_REMOVED: Final[Mapping[int, str]] = types.MappingProxyType({})
+"""What a filter answers when every row may stay."""
 
 
 class Random(Protocol):
@@ -34,7 +44,8 @@ class Random(Protocol):
 class Endpoint:
     """One place that can answer: a pod (or one data-parallel port of it).
 
-    ``key`` is unique and stable: ``namespace/pod:port``. ``authority`` is ``address:port`` as the wire wants it.
+    ``key`` is unique and stable: ``namespace/pod:port``. ``authority`` is ``address:port`` as the wire wants it, an IPv6 address in
+    brackets.
     """
 
     key: str
@@ -48,7 +59,7 @@ class Endpoint:
 
     @property
     def authority(self) -> str:
-        return f"{self.address}:{self.port}"
+        return f"[{self.address}]:{self.port}" if ":" in self.address else f"{self.address}:{self.port}"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -61,6 +72,7 @@ class EndpointSnapshot:
         loads: what each engine last said; None when it never answered.
         load_ages: seconds since then, infinite when never.
         version: grows with every change of membership.
+        barred: row → why it should be left alone for now although it is routable, such as connections that fail; empty as a rule.
     """
 
     endpoints: tuple[Endpoint, ...]
@@ -68,6 +80,7 @@ class EndpointSnapshot:
     loads: tuple[serving.EngineLoad | None, ...]
     load_ages: tuple[float, ...]
     version: int
+    barred: Mapping[int, str] = dataclasses.field(default_factory=lambda: NOTHING_REMOVED)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -80,7 +93,7 @@ class Request:
         path: URL path, such as ``/v1/chat/completions``.
         prompt: bytes that stand for the prompt (the raw body unless a dialect extracted better); policies that hash read this.
         user: value of the ``user`` header, "" when absent.
-        strategy: the strategy asked for; "" means the gateway's default.
+        strategy: the strategy asked for, a name or a mix such as ``least-request:2,other``; "" means the gateway's default.
         label_filter: value of the ``external-filter`` header, "" when absent.
         excluded: keys of endpoints that already failed this request.
     """
@@ -117,6 +130,15 @@ class Scorer(Protocol):
         ...
 
 
+@runtime_checkable
+class Describes(Protocol):
+    """What a scorer may also be: able to say in words what it saw, for people who ask why."""
+
+    def describe(self, snapshot: EndpointSnapshot, row: int) -> str:
+        """The input behind a row's score, such as ``2 requests in flight``."""
+        ...
+
+
 class Picker(Protocol):
     """Chooses one row by the weighted scores."""
 
@@ -143,7 +165,8 @@ class Decision:
     """A chosen endpoint and everything the choice was made from.
 
     ``rows`` are the candidates that were left, ``scores[k]`` the clamped scores of scorer k over them, ``totals`` their weighted sums,
-    ``removed`` the rows that were not, with reasons. ``decided_at`` is the ``now`` that was given.
+    ``removed`` the rows that were not, with reasons. ``decided_at`` is the ``now`` that was given. ``faults`` names the parts that
+    misbehaved and what was done instead; empty as a rule.
     """
 
     request: Request
@@ -155,14 +178,63 @@ class Decision:
     totals: Sequence[float]
     removed: Mapping[int, str]
     decided_at: float
+    faults: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class NoDecision:
-    """Nobody can take the request; ``reason`` says why and what would help."""
+    """Nobody can take the request; ``reason`` says why and what would help.
+
+    ``bad_request`` is True when the request itself is at fault (an unknown strategy, a malformed label filter): asking again does
+    not help and the client should hear 400. Otherwise it is 503: endpoints may come.
+    """
 
     request: Request
     snapshot: EndpointSnapshot
     removed: Mapping[int, str]
     reason: str
     decided_at: float
+    bad_request: bool = False
+
+
+class Stability(enum.Enum):
+    """How much a policy's name, parameters and behaviour may still change."""
+
+    ALPHA = "alpha"
+    BETA = "beta"
+    STABLE = "stable"
+
+
+class Need(enum.Enum):
+    """Data that a policy reads beyond the list of endpoints; what nobody needs is not gathered."""
+
+    IN_FLIGHT = "in-flight"
+    LOADS = "loads"
+    PROMPT = "prompt"
+    USER = "user"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class NoParameters:
+    """The parameters of a policy that takes none."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Policy:
+    """A strategy that can be asked for by name.
+
+    Attributes:
+        name: what the ``routing-strategy`` header carries.
+        stability: what users may rely on.
+        summary: one line for people who choose.
+        needs: the data its parts read.
+        parameters: a frozen dataclass, every field with a default; unknown or ill-typed parameters refuse the start.
+        build: makes the profile from an instance of ``parameters``. It runs once; its parts are shared by all requests.
+    """
+
+    name: str
+    stability: Stability
+    summary: str
+    needs: frozenset[Need]
+    build: Callable[[Any], Profile]
+    parameters: type = NoParameters
