@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+import asyncio
+import os
+import pathlib
+import signal
+import sys
+
+import pytest
+
+from brickyard.embedded import supervisor
+from brickyard.lib import process
+
+READY = "import os; os.write(int(os.environ['BRICKYARD_READY_FD']), b'ready\\n'); "
+FOREVER = "import time; time.sleep(60)"
+
+
+def part(tmp_path: pathlib.Path, code: str, **knobs: float) -> supervisor.Part:
+    return supervisor.Part("part", (sys.executable, "-c", code), tmp_path / "part.log", **knobs)
+
+
+def note_pid(path: pathlib.Path) -> str:
+    return f"import os; open({str(path)!r}, 'a').write(f'{{os.getpid()}}\\n'); "
+
+
+async def pids(path: pathlib.Path, count: int) -> list[int]:
+    async with asyncio.timeout(10):
+        while not path.exists() or len(path.read_text().split()) < count:
+            await asyncio.sleep(0.01)
+    return [int(pid) for pid in path.read_text().split()]
+
+
+async def test_the_body_runs_once_all_are_ready_and_nothing_is_left(tmp_path: pathlib.Path) -> None:
+    note = tmp_path / "pids"
+    async with supervisor.Supervisor([part(tmp_path, note_pid(note) + READY + FOREVER)]):
+        (pid,) = await pids(note, 1)
+        assert process.identity(pid) is not None
+    assert process.identity(pid) is None
+
+
+async def test_a_killed_part_comes_back(tmp_path: pathlib.Path) -> None:
+    note = tmp_path / "pids"
+    async with supervisor.Supervisor([part(tmp_path, note_pid(note) + READY + FOREVER)]):
+        (first,) = await pids(note, 1)
+        os.kill(first, signal.SIGKILL)
+        _, second = await pids(note, 2)
+        assert second != first
+    assert process.identity(second) is None
+
+
+async def test_a_part_that_cannot_start_says_why_in_its_own_words(tmp_path: pathlib.Path) -> None:
+    code = "import sys; print('error: port 6443 is taken', file=sys.stderr); sys.exit(2)"
+    with pytest.raises(supervisor.PartFailed, match="part cannot start: port 6443 is taken"):
+        async with supervisor.Supervisor([part(tmp_path, code)]):
+            pytest.fail("the body ran")
+
+
+async def test_a_part_that_is_never_ready_is_given_up(tmp_path: pathlib.Path) -> None:
+    note = tmp_path / "pids"
+    with pytest.raises(supervisor.PartFailed, match="not ready within 0 s"):
+        async with supervisor.Supervisor([part(tmp_path, note_pid(note) + FOREVER, ready_within=0.3)]):
+            pytest.fail("the body ran")
+    for pid in await pids(note, 1):
+        assert process.identity(pid) is None
+
+
+async def test_a_part_that_will_not_end_is_killed(tmp_path: pathlib.Path) -> None:
+    note = tmp_path / "pids"
+    deaf = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); "
+    async with supervisor.Supervisor([part(tmp_path, deaf + note_pid(note) + READY + FOREVER, patience=0.2)]):
+        (pid,) = await pids(note, 1)
+    assert process.identity(pid) is None
+
+
+async def test_parts_stop_in_reverse_order(tmp_path: pathlib.Path) -> None:
+    ends = tmp_path / "ends"
+
+    def polite(name: str) -> supervisor.Part:
+        code = (
+            f"import signal, sys; signal.signal(signal.SIGTERM, lambda *_: (open({str(ends)!r}, 'a').write('{name} '), sys.exit()));"
+            + READY
+            + "signal.pause()"
+        )
+        return supervisor.Part(name, (sys.executable, "-c", code), tmp_path / f"{name}.log")
+
+    async with supervisor.Supervisor([polite("first"), polite("second")]):
+        pass
+    assert ends.read_text().split() == ["second", "first"]
+
+
+async def test_no_descriptor_is_left_open(tmp_path: pathlib.Path) -> None:
+    async with supervisor.Supervisor([part(tmp_path, READY + FOREVER)]):
+        pass
+    before = len(os.listdir("/proc/self/fd"))
+    for _ in range(3):
+        async with supervisor.Supervisor([part(tmp_path, READY + FOREVER)]):
+            pass
+    assert len(os.listdir("/proc/self/fd")) == before

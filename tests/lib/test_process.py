@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import time
+
+from brickyard.lib import process
+
+
+def sleeper() -> subprocess.Popen[bytes]:
+    return subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+
+
+def test_a_process_is_itself_until_it_ends() -> None:
+    with sleeper() as child:
+        seen = process.identity(child.pid)
+        assert seen is not None
+        assert seen.alive()
+        assert seen.signal(signal.SIGKILL)
+        child.wait(5)
+        assert not seen.alive()
+        assert not seen.signal(signal.SIGTERM)
+
+
+def test_a_number_used_again_is_somebody_else() -> None:
+    mine = process.identity(os.getpid())
+    assert mine is not None
+    before = process.Identity(mine.pid, mine.start_time - 1)
+    assert not before.alive()
+    assert not before.signal(signal.SIGKILL), "the wrong process would have been killed"
+
+
+def test_a_zombie_is_gone() -> None:
+    with sleeper() as child:
+        seen = process.identity(child.pid)
+        assert seen is not None
+        child.kill()
+        # WNOWAIT: look at the exit without reaping, so that the zombie stays while it is asked about.
+        os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+        assert not seen.alive()
+
+
+def test_a_name_with_blanks_and_brackets_does_not_confuse(tmp_path: pathlib.Path) -> None:
+    program = tmp_path / "a) S 1 (b"
+    program.symlink_to(os.path.realpath(sys.executable))
+    with subprocess.Popen([str(program), "-c", "import time; time.sleep(60)"]) as child:
+        seen = process.identity(child.pid)
+        assert seen is not None
+        assert seen.alive()
+        child.kill()
+
+
+def test_ready_is_announced_once() -> None:
+    read_end, write_end = os.pipe()
+    environ = {process.READY_FD: str(write_end)}
+    process.announce_ready(environ)
+    assert os.read(read_end, 100) == b"ready\n"
+    assert os.read(read_end, 100) == b"", "the pipe is closed after the announcement"
+    os.close(read_end)
+    process.announce_ready({})
+
+
+def test_a_child_dies_with_its_parent(tmp_path: pathlib.Path) -> None:
+    note = tmp_path / "pid"
+    child = (
+        "import os, sys, time; from brickyard.lib import process; process.die_with_parent(os.getppid());"
+        f"open({str(note)!r} + '.new', 'w').write(str(os.getpid())); os.rename({str(note)!r} + '.new', {str(note)!r}); time.sleep(60)"
+    )
+    parent = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {child!r}])"
+    with subprocess.Popen([sys.executable, "-c", parent]) as started:
+        deadline = time.monotonic() + 10
+        while not note.exists():
+            assert time.monotonic() < deadline
+            os.sched_yield()
+        seen = process.identity(int(note.read_text()))
+        assert seen is not None
+        started.kill()
+        started.wait(5)
+        while seen.alive():
+            assert time.monotonic() < deadline
+            os.sched_yield()
