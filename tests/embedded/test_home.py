@@ -17,12 +17,6 @@ def place(tmp_path: pathlib.Path) -> home.Home:
     return place
 
 
-def me() -> process.Identity:
-    mine = process.identity(os.getpid())
-    assert mine is not None
-    return mine
-
-
 def test_folders_are_their_owners_only(place: home.Home) -> None:
     assert stat.S_IMODE(place.path.stat().st_mode) == 0o700
 
@@ -36,7 +30,7 @@ def test_a_place_that_cannot_be_made_says_what_to_do(tmp_path: pathlib.Path) -> 
 
 def test_the_second_is_told_who_is_first(place: home.Home) -> None:
     with place.locked():
-        place.write_state(home.Running(me(), "https://127.0.0.1:6443", "http://127.0.0.1:8888"))
+        place.write_state(home.Running(process.me(), "https://127.0.0.1:6443", "http://127.0.0.1:8888"))
         with (
             pytest.raises(home.AlreadyRunning, match=f"process {os.getpid()}, gateway http://127.0.0.1:8888") as caught,
             place.locked(),
@@ -54,7 +48,7 @@ def test_the_lock_is_free_again_afterwards(place: home.Home) -> None:
 
 
 def test_a_dead_supervisor_is_not_running(place: home.Home) -> None:
-    mine = me()
+    mine = process.me()
     place.write_state(home.Running(process.Identity(mine.pid, mine.start_time - 1), "a", "b"))
     assert place.running() is None
 

@@ -63,13 +63,27 @@ def test_ready_is_announced_once() -> None:
     process.announce_ready({})
 
 
-def test_a_child_dies_with_its_parent(tmp_path: pathlib.Path) -> None:
+def test_without_a_supervisor_nothing_happens() -> None:
+    process.die_with_supervisor({})
+
+
+def test_an_orphan_ends_at_once() -> None:
+    code = "import os; from brickyard.lib import process; process.die_with_supervisor(os.environ); print('still here')"
+    environ = {**os.environ, process.SUPERVISOR_PID: "1"}
+    done = subprocess.run([sys.executable, "-c", code], env=environ, capture_output=True, timeout=20, check=False)
+    assert (done.returncode, done.stdout) == (-signal.SIGHUP, b"")
+
+
+def test_a_child_dies_with_its_supervisor(tmp_path: pathlib.Path) -> None:
     note = tmp_path / "pid"
     child = (
-        "import os, sys, time; from brickyard.lib import process; process.die_with_parent(os.getppid());"
+        "import os, sys, time; from brickyard.lib import process; process.die_with_supervisor(os.environ);"
         f"open({str(note)!r} + '.new', 'w').write(str(os.getpid())); os.rename({str(note)!r} + '.new', {str(note)!r}); time.sleep(60)"
     )
-    parent = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {child!r}])"
+    parent = (
+        "import os, subprocess, sys; environ = {**os.environ, 'BRICKYARD_SUPERVISOR_PID': str(os.getpid())};"
+        f"subprocess.run([sys.executable, '-c', {child!r}], env=environ)"
+    )
     with subprocess.Popen([sys.executable, "-c", parent]) as started:
         deadline = time.monotonic() + 10
         while not note.exists():

@@ -47,6 +47,10 @@ def part_of_brickyard(name: str, arguments: Sequence[str], folder: pathlib.Path,
     return Part(name, argv, folder / f"{name}.log", patience=patience)
 
 
+def _environ(ready_fd: int) -> dict[str, str]:
+    return {**os.environ, process.READY_FD: str(ready_fd), process.SUPERVISOR_PID: str(os.getpid())}
+
+
 class Supervisor:
     """``async with Supervisor(parts): …`` runs the body once all parts are ready, and stops them after it."""
 
@@ -129,7 +133,7 @@ class _Keeper:
                 self._log_mark = output.tell()
                 self._process = await asyncio.create_subprocess_exec(
                     *self.part.argv, stdin=asyncio.subprocess.DEVNULL, stdout=output, stderr=output,
-                    pass_fds=(write_end,), env={**os.environ, process.READY_FD: str(write_end)}, start_new_session=True,
+                    pass_fds=(write_end,), env=_environ(write_end), start_new_session=True,
                 )  # fmt: skip
         except BaseException:
             os.close(read_end)

@@ -1,8 +1,8 @@
 """What a process of ours owes the one that started it, and how to name another process safely.
 
 A supervised child says when it is ready (a line on the pipe whose number stands in ``BRICKYARD_READY_FD``) and does not outlive its
-supervisor (the kernel sends it SIGHUP when the parent dies). A process id alone is no name, since numbers are used again: with the
-start time it is one.
+supervisor, ``BRICKYARD_SUPERVISOR_PID`` (the kernel sends it SIGHUP when the parent dies). A process id alone is no name, since
+numbers are used again: with the start time it is one.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import signal
 from collections.abc import Mapping
 
 READY_FD = "BRICKYARD_READY_FD"
+SUPERVISOR_PID = "BRICKYARD_SUPERVISOR_PID"
 
 _PR_SET_PDEATHSIG = 1
 
@@ -53,6 +54,14 @@ def identity(pid: int) -> Identity | None:
     return None if state in (b"Z", b"X") else Identity(pid, int(start_time))
 
 
+def me() -> Identity:
+    """This process."""
+    mine = identity(os.getpid())
+    if mine is None:
+        raise RuntimeError("/proc is not mounted: processes cannot be told apart on this system")
+    return mine
+
+
 def announce_ready(environ: Mapping[str, str]) -> None:
     """Tell the supervisor, if there is one, that this process now serves. Later calls do nothing."""
     number = environ.get(READY_FD, "")
@@ -63,8 +72,11 @@ def announce_ready(environ: Mapping[str, str]) -> None:
         os.close(int(number))
 
 
-def die_with_parent(parent: int) -> None:
-    """Receive SIGHUP when the process ``parent`` dies; at once when it is dead already."""
+def die_with_supervisor(environ: Mapping[str, str]) -> None:
+    """Receive SIGHUP when the supervisor dies; at once when it is dead already. Without a supervisor nothing happens."""
+    supervisor = environ.get(SUPERVISOR_PID, "")
+    if not supervisor:
+        return
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGHUP, 0, 0, 0)
-    if os.getppid() != parent:
+    if os.getppid() != int(supervisor):
         os.kill(os.getpid(), signal.SIGHUP)

@@ -1,0 +1,154 @@
+"""The life of one ``brickyard up``: take the lock, start the parts, say where they serve, stop them in order.
+
+Two parts: ``machine`` (API server, node agent, built-in controllers) and ``gateway``. The gateway stops first, so that requests in
+flight end on engines that still run; the machine then ends the containers within their grace.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Awaitable, Callable, Iterator
+
+from brickyard.embedded import home, supervisor
+from brickyard.lib import errors, process, settings
+
+LOOPBACK = "127.0.0.1"
+GATEWAY_PATIENCE = 15.0
+MACHINE_PATIENCE = 60.0
+"""Longer than the default grace of a pod (30 s), so that containers end politely."""
+
+
+@dataclasses.dataclass(frozen=True)
+class UpSettings:
+    """`brickyard up`."""
+
+    api_port: int = settings.field(6443, env="BRICKYARD_API_PORT", help="TCP port of the Kubernetes API, on 127.0.0.1")
+    gateway_port: int = settings.field(
+        8888, env="BRICKYARD_GATEWAY_PORT", help="TCP port of the OpenAI API, on 127.0.0.1"
+    )
+
+
+class PortTaken(errors.UsageError):
+    """Somebody else listens where we want to."""
+
+
+class StartFailed(errors.BrickyardError):
+    """`up --detach` ended instead of serving."""
+
+
+class StopTooSlow(errors.BrickyardError):
+    """`down` gave up waiting."""
+
+
+def check_port(port: int, flag: str) -> None:
+    """Raise ``PortTaken`` when ``port`` cannot be listened on; ``flag`` is how to choose another."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((LOOPBACK, port))
+        except OSError as error:
+            hint = f"choose another one with {flag} PORT, or find who uses it with `ss -ltnp 'sport = :{port}'`"
+            raise PortTaken(f"cannot listen on {LOOPBACK}:{port}: {error.strerror}", hint=hint) from error
+
+
+async def run(
+    place: home.Home, wanted: UpSettings, serving: Callable[[home.Running], Awaitable[None]], stop: asyncio.Event
+) -> None:
+    """Start everything in ``place``, call ``serving`` once all parts are ready, and stop everything when ``stop`` is set.
+
+    Raises:
+        AlreadyRunning: ``place`` is taken.
+        PortTaken: a port is.
+        PartFailed: a part did not start; the text says why.
+    """
+    place.prepare()
+    with place.locked():
+        check_port(wanted.api_port, "--api-port")
+        check_port(wanted.gateway_port, "--gateway-port")
+        running = home.Running(
+            process.me(), f"https://{LOOPBACK}:{wanted.api_port}", f"http://{LOOPBACK}:{wanted.gateway_port}"
+        )
+        place.write_state(running)
+        async with supervisor.Supervisor(_parts(place, wanted)):
+            await serving(running)
+            await stop.wait()
+
+
+def _parts(place: home.Home, wanted: UpSettings) -> list[supervisor.Part]:
+    machine = ("--data-dir", str(place.path), "--port", str(wanted.api_port))
+    gateway = ("--kubeconfig", str(place.kubeconfig), "--port", str(wanted.gateway_port))
+    return [
+        supervisor.part_of_brickyard("machine", machine, place.logs, patience=MACHINE_PATIENCE),
+        supervisor.part_of_brickyard("gateway", gateway, place.logs, patience=GATEWAY_PATIENCE),
+    ]
+
+
+def detach(place: home.Home, wanted: UpSettings, deadline: float = 60.0) -> home.Running:
+    """Run ``brickyard up`` in the background; return once it serves.
+
+    Raises:
+        StartFailed: it ended, or did not serve within ``deadline`` seconds; the text is its own.
+    """
+    place.prepare()
+    with place.locked():
+        pass
+    read_end, write_end = os.pipe()
+    log = place.logs / "up.log"
+    command = [sys.executable, "-m", "brickyard.cli.main", "up", "--data-dir", str(place.path)]
+    command += ["--api-port", str(wanted.api_port), "--gateway-port", str(wanted.gateway_port)]
+    with log.open("wb") as output, os.fdopen(read_end, "rb", buffering=0) as pipe:
+        environ = {**os.environ, process.READY_FD: str(write_end)}
+        child = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=environ,
+            pass_fds=(write_end,), start_new_session=True,
+        )  # fmt: skip
+        os.close(write_end)
+        readable, _, _ = select.select([pipe], [], [], deadline)
+        if not readable:
+            child.terminate()
+        if readable and pipe.read(6):
+            running = place.running()
+            if running is not None:
+                # The child outlives us on purpose; without this, the interpreter would warn about it.
+                child.returncode = 0
+                return running
+    child.wait(deadline)
+    words = log.read_text(errors="replace").strip() or f"no answer within {deadline:.0f} s"
+    raise StartFailed(words.removeprefix("error: "), hint=f"its log: {log}")
+
+
+def stop(place: home.Home, deadline: float = GATEWAY_PATIENCE + MACHINE_PATIENCE + 10) -> bool:
+    """Stop what runs in ``place`` and wait until it has; False when nothing ran.
+
+    Raises:
+        StopTooSlow: it still runs after ``deadline`` seconds.
+    """
+    running = place.running()
+    if running is None:
+        return False
+    until = time.monotonic() + deadline
+    with contextlib.suppress(ProcessLookupError), _watching(running.supervisor.pid) as descriptor:
+        running.supervisor.signal(signal.SIGTERM)
+        ended, _, _ = select.select([descriptor], [], [], max(0.0, until - time.monotonic()))
+        if not ended:
+            hint = f"look at {place.logs}, or end it by force: kill -9 {running.supervisor.pid}"
+            raise StopTooSlow(f"still stopping after {deadline:.0f} s", hint=hint)
+    return True
+
+
+@contextlib.contextmanager
+def _watching(pid: int) -> Iterator[int]:
+    descriptor = os.pidfd_open(pid)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
