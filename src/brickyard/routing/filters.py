@@ -1,0 +1,62 @@
+"""Filters that every strategy runs first, whoever wrote it.
+
+Each answers with the shared empty mapping unless it has something to do, which it sees from one field of the request.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from typing import Final
+
+from brickyard.kube.objects import errors as object_errors
+from brickyard.kube.objects import selectors
+from brickyard.routing import contract, errors
+
+
+class NotTriedYet:
+    """Removes endpoints that already failed this very request."""
+
+    name = "not-tried-yet"
+
+    def removed(self, request: contract.Request, snapshot: contract.EndpointSnapshot) -> Mapping[int, str]:
+        if not request.excluded:
+            return contract.NOTHING_REMOVED
+        excluded = request.excluded
+        return {
+            row: "already failed this request"
+            for row, endpoint in enumerate(snapshot.endpoints)
+            if endpoint.key in excluded
+        }
+
+
+class LabelFilter:
+    """Keeps endpoints whose pod labels match the request's ``external-filter`` header, a Kubernetes label selector.
+
+    Raises:
+        BadLabelFilterError: the header is no selector.
+    """
+
+    name = "label-filter"
+
+    def removed(self, request: contract.Request, snapshot: contract.EndpointSnapshot) -> Mapping[int, str]:
+        if not request.label_filter:
+            return contract.NOTHING_REMOVED
+        selector = _selector(request.label_filter)
+        reason = f"does not match the label filter {request.label_filter!r}"
+        return {row: reason for row, endpoint in enumerate(snapshot.endpoints) if not selector.matches(endpoint.labels)}
+
+
+# Bounded, because clients write the texts; a client's own filter rarely changes from request to request.
+@functools.lru_cache(maxsize=256)
+def _selector(text: str) -> selectors.LabelSelector:
+    try:
+        return selectors.parse_labels(text)
+    except object_errors.SelectorError as error:
+        raise errors.BadLabelFilterError(
+            f"external-filter {text!r} is no label selector: {error}; write for example zone=a,tier in (gold,silver)"
+        ) from error
+
+
+ALWAYS: Final[tuple[contract.Filter, ...]] = (NotTriedYet(), LabelFilter())
+"""In this order, ahead of a policy's own."""
