@@ -1,0 +1,1 @@
+"""Deployment: roll ReplicaSets from one pod template to the next."""

@@ -1,0 +1,1 @@
+"""Service: keep the EndpointSlices of a Service equal to the pods it selects."""
