@@ -1,0 +1,94 @@
+"""Field errors in Kubernetes' words, one function per reason. Paths are made by the caller: ``spec.containers[0].image``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import orjson
+
+from brickyard.embedded.apiserver import contract
+
+Errors = Iterator[contract.FieldError]
+
+
+def required(path: str, detail: str = "") -> contract.FieldError:
+    """The field must be there."""
+    return contract.FieldError(path, "FieldValueRequired", f"Required value: {detail}" if detail else "Required value")
+
+
+def invalid(path: str, value: Any, detail: str) -> contract.FieldError:
+    """The field is there and wrong."""
+    return contract.FieldError(path, "FieldValueInvalid", f"Invalid value: {_shown(value)}: {detail}")
+
+
+def wrong_type(path: str, value: Any, detail: str) -> contract.FieldError:
+    """The field holds another JSON type; ``value`` is usually that type's name."""
+    return contract.FieldError(path, "FieldValueTypeInvalid", f"Invalid value: {_shown(value)}: {detail}")
+
+
+def not_supported(path: str, value: Any, supported: Iterable[str]) -> contract.FieldError:
+    """The field takes one of a few words."""
+    words = ", ".join(f'"{each}"' for each in sorted(supported))
+    message = f"Unsupported value: {_shown(value)}: supported values: {words}"
+    return contract.FieldError(path, "FieldValueNotSupported", message)
+
+
+def duplicate(path: str, value: Any) -> contract.FieldError:
+    """The value must be unique and is not."""
+    return contract.FieldError(path, "FieldValueDuplicate", f"Duplicate value: {_shown(value)}")
+
+
+def forbidden(path: str, detail: str) -> contract.FieldError:
+    """The field must not be there, or must not change."""
+    return contract.FieldError(path, "FieldValueForbidden", f"Forbidden: {detail}")
+
+
+def too_long(path: str, limit: int, unit: str = "bytes") -> contract.FieldError:
+    """The text is longer than ``limit``; it is not repeated."""
+    return contract.FieldError(path, "FieldValueTooLong", f"Too long: may not be more than {limit} {unit}")
+
+
+def too_many(path: str, count: int, limit: int) -> contract.FieldError:
+    """The list is longer than ``limit``."""
+    message = f"Too many: {count}: must have at most {limit} item{'' if limit == 1 else 's'}"
+    return contract.FieldError(path, "FieldValueTooMany", message)
+
+
+def _shown(value: Any) -> str:
+    return orjson.dumps(value, default=str).decode()
+
+
+def one_of(path: str, value: Any, supported: Iterable[str]) -> Errors:
+    """A word that must be given and be one of a few."""
+    if value in (None, ""):
+        yield required(path)
+    elif value not in (words := tuple(supported)):
+        yield not_supported(path, value, words)
+
+
+def not_negative(path: str, holder: Mapping[str, Any], *names: str) -> Errors:
+    """Each of the integers ``names`` of ``holder``, where given, is at least 0. ``path`` is the holder's."""
+    for name in names:
+        value = holder.get(name)
+        if value is not None and value < 0:
+            yield invalid(f"{path}.{name}", value, "must be greater than or equal to 0")
+
+
+def unique(path: str, values: Iterable[tuple[str, Any]]) -> Errors:
+    """Duplicates among (path below ``path``, value) pairs; absent and empty values are not compared."""
+    seen = set()
+    for below, value in values:
+        if value in (None, ""):
+            continue
+        if value in seen:
+            yield duplicate(f"{path}{below}", value)
+        seen.add(value)
+
+
+def port(path: str, value: int | None) -> Errors:
+    """A TCP or UDP port number that must be given."""
+    if value is None:
+        yield required(path)
+    elif not 1 <= value <= 65535:
+        yield invalid(path, value, "must be between 1 and 65535, inclusive")

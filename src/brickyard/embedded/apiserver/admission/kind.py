@@ -1,0 +1,66 @@
+"""A built-in kind's ``Admission``: its definition for what is known of types and fields, its two functions for what is not."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+
+import orjson
+
+from brickyard.api.kinds import resources
+from brickyard.embedded.apiserver import contract, definitions, schema
+from brickyard.embedded.apiserver.admission import fields, metadata
+
+Fill = Callable[[resources.Object], None]
+"""Fills absent fields of a draft, which it may change freely."""
+Judge = Callable[[resources.Object, resources.Object | None], fields.Errors]
+"""Everything wrong with an object beyond its metadata; ``old`` is what it replaces."""
+
+
+def nothing(draft: resources.Object) -> None:
+    """Fills in nothing."""
+
+
+def anything(obj: resources.Object, old: resources.Object | None) -> fields.Errors:
+    """Complains of nothing."""
+    del obj, old
+    yield from ()
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class KindAdmission:
+    """Fills ``contract.Admission`` for a kind with a definition. ``name_rule`` judges ``metadata.name``."""
+
+    type: resources.ResourceType
+    fill: Fill = nothing
+    judge: Judge = anything
+    name_rule: metadata.NameRule = metadata.dns_subdomain
+
+    @property
+    def _node(self) -> schema.Node:
+        name = definitions.name_of(self.type)
+        if name is None:
+            raise LookupError(f"{self.type.kind} has no definition: add it to tools/make_openapi.py")
+        return schema.of_definition(name)
+
+    def check_types(self, obj: resources.Object) -> None:
+        schema.check_types(self._node, obj, self.type)
+
+    def unknown_fields(self, obj: resources.Object) -> Sequence[str]:
+        return schema.unknown_fields(self._node, obj)
+
+    def prune(self, obj: resources.Object) -> resources.Object:
+        """Without unknown fields and without nulls: what a typed decoder keeps."""
+        pruned: resources.Object = schema.pruned(self._node, obj)
+        return pruned
+
+    def default(self, obj: resources.Object) -> resources.Object:
+        draft: resources.Object = orjson.loads(orjson.dumps(obj))
+        self.fill(draft)
+        return draft
+
+    def validate(self, obj: resources.Object, old: resources.Object | None) -> Sequence[contract.FieldError]:
+        return [
+            *metadata.validate(obj, self.type.namespaced, self.name_rule),
+            *self.judge(obj, old),
+        ]
