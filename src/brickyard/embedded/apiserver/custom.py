@@ -1,0 +1,138 @@
+"""Custom kinds: what a CustomResourceDefinition says, as served ``Resource`` values."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from brickyard.api.kinds import resources
+from brickyard.embedded.apiserver import contract, definitions, jsonpath, schema
+from brickyard.embedded.apiserver.admission import metadata
+from brickyard.embedded.apiserver.columns import cells
+from brickyard.embedded.apiserver.structural import definition as structural
+from brickyard.embedded.apiserver.structural import judge, shape
+from brickyard.lib import logs
+
+log = logs.get(__name__)
+
+_ANY_OBJECT: shape.Schema = {"type": "object", shape.PRESERVE: True}
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class CustomAdmission:
+    """Fills ``contract.Admission`` from a structural schema (``openAPIV3Schema``)."""
+
+    type: resources.ResourceType
+    spec: shape.Schema
+
+    def check_types(self, obj: resources.Object) -> None:
+        """Only ``metadata`` has types that a decoder insists on; the rest is the schema's, in ``validate``."""
+        envelope = schema.Node(
+            "struct", f"v1.{self.type.kind}", {"metadata": schema.of_definition(definitions.OBJECT_META)}
+        )
+        schema.check_types(envelope, obj, self.type)
+
+    def unknown_fields(self, obj: resources.Object) -> Sequence[str]:
+        return shape.unknown_fields(self.spec, obj, root=True)
+
+    def prune(self, obj: resources.Object) -> resources.Object:
+        pruned: resources.Object = shape.pruned(self.spec, obj, root=True)
+        return pruned
+
+    def default(self, obj: resources.Object) -> resources.Object:
+        filled: resources.Object = shape.defaulted(self.spec, obj)
+        return filled
+
+    def validate(self, obj: resources.Object, old: resources.Object | None) -> Sequence[contract.FieldError]:
+        del old  # what may not change is said by CEL rules alone
+        found = metadata.validate(obj, self.type.namespaced, metadata.dns_subdomain)
+        return [*found, *judge.violations(self.spec, obj)]
+
+
+def resources_of(definition: resources.Object) -> Iterator[contract.Resource]:
+    """One ``Resource`` for each served version of a definition that has passed its own admission.
+
+    Raises:
+        ValueError: it cannot be served; the text says why.
+    """
+    spec: Mapping[str, Any] = definition.get("spec") or {}
+    names: Mapping[str, Any] = spec.get("names") or {}
+    missing = [each for each in ("plural", "kind") if not names.get(each)] + ([] if spec.get("group") else ["group"])
+    if missing:
+        raise ValueError(f"the definition does not say its {' and '.join(missing)}")
+    for version in spec.get("versions") or ():
+        if version.get("served"):
+            yield _resource(spec, names, version)
+
+
+def _resource(spec: Mapping[str, Any], names: Mapping[str, Any], version: Mapping[str, Any]) -> contract.Resource:
+    namespaced = spec.get("scope") == "Namespaced"
+    kind = resources.ResourceType(spec["group"], version["name"], names["plural"], names["kind"], namespaced)
+    structure = (version.get("schema") or {}).get("openAPIV3Schema") or _ANY_OBJECT
+    fault = next(structural.faults(structure, "openAPIV3Schema", root=True), None)
+    if fault is not None:
+        raise ValueError(f"{kind.kind} {kind.version}: {fault.path}: {fault.message}")
+    if structural.has_rules(structure):
+        log.warning("validation rules of a custom kind are not evaluated", kind=kind.kind, group=kind.group)
+    subresources: Mapping[str, Any] = version.get("subresources") or {}
+    return contract.Resource(
+        type=kind,
+        singular=names.get("singular") or kind.kind.lower(),
+        admission=CustomAdmission(kind, structure),
+        short_names=tuple(names.get("shortNames") or ()),
+        categories=tuple(names.get("categories") or ()),
+        subresources=frozenset({"status", "scale"} & subresources.keys()),
+        columns=tuple(_columns(version.get("additionalPrinterColumns") or ())),
+        scale=_scale(subresources.get("scale")),
+        selectable_fields=tuple(
+            each["jsonPath"].removeprefix(".") for each in version.get("selectableFields") or () if each.get("jsonPath")
+        ),
+    )
+
+
+def _scale(found: Mapping[str, Any] | None) -> contract.ScalePaths | None:
+    if found is None:
+        return None
+    return contract.ScalePaths(
+        found["specReplicasPath"], found["statusReplicasPath"], found.get("labelSelectorPath") or ""
+    )
+
+
+def _columns(declared: Sequence[Mapping[str, Any]]) -> Iterator[contract.Column]:
+    yield cells.NAME
+    if not declared:
+        yield cells.AGE
+    for each in declared:
+        yield contract.Column(
+            name=each["name"],
+            cell=_cell(jsonpath.parse(each["jsonPath"]), each["type"]),
+            type=each["type"],
+            format=each.get("format") or "",
+            priority=each.get("priority") or 0,
+            description=each.get("description")
+            or f"Custom resource definition column (in JSONPath format): {each['jsonPath']}",
+        )
+
+
+def _cell(path: jsonpath.Path, form: str) -> contract.Cell:
+    def cell(obj: resources.Object, now: float) -> object:
+        found = path.find(obj)
+        return None if not found else _shown(found[0], form, now)
+
+    return cell
+
+
+def _shown(value: Any, form: str, now: float) -> object:
+    """``value`` as its column's type; None, an empty cell, where it is of another."""
+    match form:
+        case "string":
+            return cells.text(value)
+        case "date":
+            return cells.age_of(value, now) if isinstance(value, str) else None
+        case "boolean":
+            return value if isinstance(value, bool) else None
+        case "integer":
+            return int(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+        case _:
+            return value if isinstance(value, int | float) and not isinstance(value, bool) else None

@@ -1,0 +1,203 @@
+"""What is wrong with a custom resource, by its schema, worded as Kubernetes words it."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import datetime
+import ipaddress
+import re
+import uuid
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import orjson
+
+from brickyard.embedded.apiserver.admission import fields
+from brickyard.embedded.apiserver.structural import patterns, shape
+
+Schema = Mapping[str, Any]
+
+
+def violations(spec: Schema, value: Any, path: str = "") -> fields.Errors:
+    """Every violation below ``path``, "" for the root."""
+    if value is None:
+        # Nulls that may not be null are gone by now, but for those in lists.
+        if not spec.get("nullable") and "type" in spec:
+            yield _wrong_type(path, value, spec["type"])
+        return
+    if not _fits(spec, value):
+        yield _wrong_type(path, value, "integer,string" if spec.get(shape.INT_OR_STRING) else spec["type"])
+        return
+    if "enum" in spec and value not in spec["enum"]:
+        yield fields.not_supported(_named(path), value, [_word(each) for each in spec["enum"]])
+    if isinstance(value, str):
+        yield from _text(spec, value, path)
+    elif isinstance(value, list):
+        yield from _list(spec, value, path)
+    elif isinstance(value, dict):
+        yield from _object(spec, value, path)
+    elif not isinstance(value, bool):
+        yield from _number(spec, value, path)
+    yield from _combined(spec, value, path)
+
+
+def _named(path: str) -> str:
+    return path or "<nil>"
+
+
+def _word(value: Any) -> str:
+    return value if isinstance(value, str) else orjson.dumps(value).decode()
+
+
+_TYPES: Mapping[str, Callable[[Any], bool]] = {
+    "object": lambda value: isinstance(value, dict),
+    "array": lambda value: isinstance(value, list),
+    "string": lambda value: isinstance(value, str),
+    "boolean": lambda value: isinstance(value, bool),
+    "integer": lambda value: isinstance(value, int) and not isinstance(value, bool),
+    "number": lambda value: isinstance(value, int | float) and not isinstance(value, bool),
+}
+
+
+def _fits(spec: Schema, value: Any) -> bool:
+    if spec.get(shape.INT_OR_STRING):
+        return _TYPES["integer"](value) or _TYPES["string"](value)
+    wanted = spec.get("type")
+    if not wanted:
+        return True
+    whole = wanted == "integer" and isinstance(value, float) and value.is_integer()
+    return whole or _TYPES[wanted](value)
+
+
+def _wrong_type(path: str, value: Any, wanted: str) -> Any:
+    found = "null" if value is None else next(name for name in _TYPE_ORDER if _TYPES[name](value))
+    return fields.wrong_type(_named(path), found, f'{path} in body must be of type {wanted}: "{found}"')
+
+
+_TYPE_ORDER = ("object", "array", "string", "boolean", "integer", "number")
+
+
+def _text(spec: Schema, value: str, path: str) -> fields.Errors:
+    if len(value) > spec.get("maxLength", len(value)):
+        yield fields.too_long(_named(path), spec["maxLength"])
+    if len(value) < spec.get("minLength", 0):
+        yield fields.invalid(_named(path), value, f"{path} in body should be at least {spec['minLength']} chars long")
+    if "pattern" in spec and not patterns.compiled(spec["pattern"]).search(value):
+        yield fields.invalid(_named(path), value, f"{path} in body should match '{spec['pattern']}'")
+    check = _FORMATS.get(spec.get("format", ""))
+    if check is not None and not check(value):
+        yield fields.invalid(_named(path), value, f'{path} in body must be of type {spec["format"]}: "{value}"')
+
+
+def _accepted(parse: Callable[[str], object]) -> Callable[[str], bool]:
+    def check(value: str) -> bool:
+        try:
+            parse(value)
+        except (ValueError, binascii.Error):
+            return False
+        return True
+
+    return check
+
+
+_FORMATS: Mapping[str, Callable[[str], bool]] = {
+    "date-time": _accepted(datetime.datetime.fromisoformat),
+    "date": _accepted(datetime.date.fromisoformat),
+    "byte": _accepted(lambda value: base64.b64decode(value, validate=True)),
+    "ipv4": _accepted(ipaddress.IPv4Address),
+    "ipv6": _accepted(ipaddress.IPv6Address),
+    "cidr": _accepted(lambda value: ipaddress.ip_network(value, strict=False)),
+    "uuid": _accepted(uuid.UUID),
+    "duration": lambda value: re.fullmatch(r"[+-]?(\d+(\.\d+)?(ns|us|µs|ms|s|m|h))+|0", value) is not None,
+}
+
+
+def _number(spec: Schema, value: float, path: str) -> fields.Errors:
+    low, high = spec.get("minimum"), spec.get("maximum")
+    if low is not None and (value < low or (value == low and spec.get("exclusiveMinimum"))):
+        words = "greater than" if spec.get("exclusiveMinimum") else "greater than or equal to"
+        yield fields.invalid(_named(path), value, f"{path} in body should be {words} {low:g}")
+    if high is not None and (value > high or (value == high and spec.get("exclusiveMaximum"))):
+        words = "less than" if spec.get("exclusiveMaximum") else "less than or equal to"
+        yield fields.invalid(_named(path), value, f"{path} in body should be {words} {high:g}")
+    step = spec.get("multipleOf")
+    if step and value % step:
+        yield fields.invalid(_named(path), value, f"{path} in body should be a multiple of {step:g}")
+
+
+def _list(spec: Schema, value: list[Any], path: str) -> fields.Errors:
+    if len(value) > spec.get("maxItems", len(value)):
+        yield fields.too_many(_named(path), len(value), spec["maxItems"])
+    if len(value) < spec.get("minItems", 0):
+        yield fields.invalid(_named(path), len(value), f"{path} in body should have at least {spec['minItems']} items")
+    if spec.get("uniqueItems") and len({_frozen(each) for each in value}) < len(value):
+        yield fields.invalid(_named(path), value, f"{path} in body shouldn't contain duplicates")
+    yield from _unique(spec, value, path)
+    items = spec.get("items") or {}
+    for index, each in enumerate(value):
+        yield from violations(items, each, f"{path}[{index}]")
+
+
+def _frozen(value: Any) -> bytes:
+    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+
+
+def _unique(spec: Schema, value: list[Any], path: str) -> fields.Errors:
+    """Sets hold each item once, maps each key once."""
+    kind, seen = spec.get("x-kubernetes-list-type"), set()
+    if kind not in ("set", "map"):
+        return
+    for index, each in enumerate(value):
+        key = each
+        if kind == "map" and isinstance(each, dict):
+            key = {name: each.get(name) for name in spec.get("x-kubernetes-list-map-keys", ())}
+        if (frozen := _frozen(key)) in seen:
+            yield fields.duplicate(f"{path}[{index}]", key)
+        seen.add(frozen)
+
+
+def _object(spec: Schema, value: dict[str, Any], path: str) -> fields.Errors:
+    if len(value) > spec.get("maxProperties", len(value)):
+        yield fields.too_many(_named(path), len(value), spec["maxProperties"])
+    if len(value) < spec.get("minProperties", 0):
+        text = f"{path} in body should have at least {spec['minProperties']} properties"
+        yield fields.invalid(_named(path), len(value), text)
+    for name in spec.get("required", ()):
+        if name not in value:
+            yield fields.required(_below(path, name))
+    if spec.get(shape.EMBEDDED):
+        yield from (fields.required(_below(path, name)) for name in ("apiVersion", "kind") if not value.get(name))
+    properties, others = spec.get("properties") or {}, spec.get("additionalProperties")
+    for name, each in value.items():
+        if name in properties:
+            yield from violations(properties[name], each, _below(path, name))
+        elif isinstance(others, Mapping):
+            yield from violations(others, each, _below(path, name))
+
+
+def _below(path: str, name: str) -> str:
+    return f"{path}.{name}" if path else name
+
+
+def _combined(spec: Schema, value: Any, path: str) -> fields.Errors:
+    if spec.get(shape.INT_OR_STRING):
+        # Its anyOf repeats what the flag says.
+        return
+    for part in spec.get("allOf", ()):
+        yield from violations(part, value, path)
+    if "anyOf" in spec and not any(_holds(spec["anyOf"], value)):
+        yield _unmatched(path, value, "must validate at least one schema (anyOf)")
+    if "oneOf" in spec and (count := sum(_holds(spec["oneOf"], value))) != 1:
+        found = "Found none valid" if not count else f"Found {count} valid alternatives"
+        yield _unmatched(path, value, f"must validate one and only one schema (oneOf). {found}")
+    if "not" in spec and all(_holds([spec["not"]], value)):
+        yield _unmatched(path, value, "must not validate the schema (not)")
+
+
+def _holds(parts: Iterable[Schema], value: Any) -> list[bool]:
+    return [next(violations(part, value), None) is None for part in parts]
+
+
+def _unmatched(path: str, value: Any, text: str) -> Any:
+    return fields.invalid(_named(path), value, f'"{path}" {text}')
