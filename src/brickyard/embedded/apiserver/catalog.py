@@ -1,0 +1,68 @@
+"""Which kinds are served: the built-in ones, and those that CustomResourceDefinitions add and take away at run time.
+
+Not for several threads: the API server asks and changes it from its own loop.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from brickyard.api.kinds import resources
+from brickyard.embedded.apiserver import builtin_kinds, contract, custom
+
+
+class BuiltinCatalog:
+    """Fills ``contract.Catalog``. A custom kind never hides a built-in one, nor one that another definition brought."""
+
+    def __init__(self, builtin: Iterable[contract.Resource] = builtin_kinds.ALL) -> None:
+        self._builtin = tuple(builtin)
+        self._custom: dict[str, tuple[contract.Resource, ...]] = {}
+        self._version = 0
+        self._index()
+
+    @property
+    def version(self) -> int:
+        return self._version
+
+    def find(self, group: str, version: str, plural: str) -> contract.Resource | None:
+        return self._by_path.get((group, version, plural))
+
+    def of_kind(self, api_version: str, kind: str) -> contract.Resource | None:
+        return self._by_kind.get((api_version, kind))
+
+    def served(self) -> Sequence[contract.Resource]:
+        return self._served
+
+    def install(self, definition: resources.Object) -> Sequence[contract.Resource]:
+        """Serve every served version of ``definition``, replacing what it served before.
+
+        Raises:
+            ValueError: the definition cannot be served, or a kind of its name or plural is served already.
+        """
+        name = definition["metadata"]["name"]
+        made = tuple(custom.resources_of(definition))
+        self._refuse_collisions(name, made)
+        self._custom[name] = made
+        self._index()
+        return made
+
+    def uninstall(self, definition_name: str) -> None:
+        if self._custom.pop(definition_name, None) is not None:
+            self._index()
+
+    def _refuse_collisions(self, name: str, made: Sequence[contract.Resource]) -> None:
+        others = [*self._builtin, *(each for key, kinds in self._custom.items() if key != name for each in kinds)]
+        taken = {(each.type.group, each.type.plural) for each in others}
+        kinds = {(each.type.group, each.type.kind) for each in others}
+        for each in made:
+            if (each.type.group, each.type.plural) in taken:
+                raise ValueError(f'"{each.type.plural}" is already in use')
+            if (each.type.group, each.type.kind) in kinds:
+                raise ValueError(f'"{each.type.kind}" is already in use')
+
+    def _index(self) -> None:
+        self._version += 1
+        ordered = [each for _, kinds in sorted(self._custom.items()) for each in kinds]
+        self._served = (*self._builtin, *ordered)
+        self._by_path = {(each.type.group, each.type.version, each.type.plural): each for each in self._served}
+        self._by_kind = {(each.type.api_version, each.type.kind): each for each in self._served}
