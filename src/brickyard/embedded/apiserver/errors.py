@@ -1,0 +1,237 @@
+"""What the API server refuses, and why it may not start.
+
+    BrickyardError
+    ├── ApiError                       an answer to a client: HTTP status, reason, details; ``status()`` is the ``Status`` object
+    │   ├── BadRequestError       400  the request cannot be read
+    │   ├── UnauthorizedError     401  no token, or not ours
+    │   ├── ForbiddenError        403  understood and refused
+    │   ├── NotFoundError         404  no such object, namespace or path
+    │   ├── MethodNotAllowedError 405  the path does not take this verb
+    │   ├── NotAcceptableError    406  none of the accepted media types can be served
+    │   ├── AlreadyExistsError    409  create of a name that is taken
+    │   ├── ConflictError         409  somebody was faster: read again, then write
+    │   ├── ExpiredError          410  that revision is no longer held: list again
+    │   ├── TooLargeError         413  the body is over the limit
+    │   ├── UnsupportedMediaError 415  the body's media type is not read here
+    │   ├── InvalidError          422  the object breaks its kind's rules, all of them named
+    │   ├── TooManyRequestsError  429  more writes are queued than the disk takes: try again
+    │   ├── InternalError         500  ours, not the client's; the log has more
+    │   ├── NotServedError        501  Kubernetes has it, we do not
+    │   └── FutureRevisionError   504  that revision has not happened yet
+    ├── StorageError                   the disk refused a write; becomes ``InternalError`` at the border
+    └── UsageError
+        ├── PortInUseError             another program listens there
+        ├── DirectoryInUseError        another API server works on the same data directory
+        └── DirectoryUnreadableError   the data directory is of a newer version, damaged or not ours
+
+Wording and ``details`` are those of Kubernetes, since clients match on them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from brickyard.api.kinds import resources
+from brickyard.embedded.apiserver import contract
+from brickyard.lib import errors
+
+Details = Mapping[str, Any]
+
+
+def qualified(kind: resources.ResourceType) -> str:
+    """``deployments.apps``, ``pods``: how messages name a collection."""
+    return f"{kind.plural}.{kind.group}" if kind.group else kind.plural
+
+
+def details(kind: resources.ResourceType, name: str = "") -> dict[str, Any]:
+    """The ``details`` of a refusal that concerns one object."""
+    found = {"name": name, "group": kind.group, "kind": kind.plural}
+    return {key: value for key, value in found.items() if value}
+
+
+class ApiError(errors.BrickyardError):
+    """An answer to a client."""
+
+    code = 500
+    reason = "InternalError"
+
+    def __init__(self, message: str, about: Details | None = None) -> None:
+        super().__init__(message)
+        self.about = about
+
+    def status(self) -> dict[str, Any]:
+        """This refusal as a Kubernetes ``Status``."""
+        body: dict[str, Any] = {
+            "kind": "Status",
+            "apiVersion": "v1",
+            "metadata": {},
+            "status": "Failure",
+            "message": str(self),
+            "reason": self.reason,
+        }
+        if self.about:
+            body["details"] = dict(self.about)
+        body["code"] = self.code
+        return body
+
+
+class BadRequestError(ApiError):
+    """The request cannot be read."""
+
+    code, reason = 400, "BadRequest"
+
+
+class UnauthorizedError(ApiError):
+    """No credentials, or not ours."""
+
+    code, reason = 401, "Unauthorized"
+
+
+class ForbiddenError(ApiError):
+    """Understood and refused."""
+
+    code, reason = 403, "Forbidden"
+
+
+class NotFoundError(ApiError):
+    """No such object, namespace or path."""
+
+    code, reason = 404, "NotFound"
+
+
+class MethodNotAllowedError(ApiError):
+    """The path does not take this verb."""
+
+    code, reason = 405, "MethodNotAllowed"
+
+
+class NotAcceptableError(ApiError):
+    """None of the media types the client accepts can be served."""
+
+    code, reason = 406, "NotAcceptable"
+
+
+class AlreadyExistsError(ApiError):
+    """A create of a name that is taken."""
+
+    code, reason = 409, "AlreadyExists"
+
+
+class ConflictError(ApiError):
+    """Somebody was faster."""
+
+    code, reason = 409, "Conflict"
+
+
+class ExpiredError(ApiError):
+    """A revision that is no longer held."""
+
+    code, reason = 410, "Expired"
+
+
+class TooLargeError(ApiError):
+    """The body is over the limit."""
+
+    code, reason = 413, "RequestEntityTooLarge"
+
+
+class UnsupportedMediaError(ApiError):
+    """The body's media type is not read here."""
+
+    code, reason = 415, "UnsupportedMediaType"
+
+
+class InvalidError(ApiError):
+    """The object breaks its kind's rules."""
+
+    code, reason = 422, "Invalid"
+
+
+class TooManyRequestsError(ApiError):
+    """More writes are queued than the disk takes."""
+
+    code, reason = 429, "TooManyRequests"
+
+
+class InternalError(ApiError):
+    """Our own fault."""
+
+
+class NotServedError(ApiError):
+    """Kubernetes has it, we do not."""
+
+    code, reason = 501, "NotImplemented"
+
+
+class FutureRevisionError(ApiError):
+    """A revision that has not happened yet."""
+
+    code, reason = 504, "Timeout"
+
+
+class StorageError(errors.BrickyardError):
+    """The disk refused a write."""
+
+
+class PortInUseError(errors.UsageError):
+    """Another program listens there."""
+
+
+class DirectoryInUseError(errors.UsageError):
+    """Another API server works on the same data directory."""
+
+
+class DirectoryUnreadableError(errors.UsageError):
+    """The data directory cannot be read by this version."""
+
+
+def not_found(kind: resources.ResourceType, name: str) -> NotFoundError:
+    """``pods "x" not found``."""
+    return NotFoundError(f'{qualified(kind)} "{name}" not found', details(kind, name))
+
+
+def no_such_path() -> NotFoundError:
+    """What Kubernetes says of a path or kind it does not serve."""
+    return NotFoundError("the server could not find the requested resource", {})
+
+
+def already_exists(kind: resources.ResourceType, name: str) -> AlreadyExistsError:
+    """``pods "x" already exists``."""
+    return AlreadyExistsError(f'{qualified(kind)} "{name}" already exists', details(kind, name))
+
+
+def conflict(kind: resources.ResourceType, name: str, why: str = "") -> ConflictError:
+    """``Operation cannot be fulfilled on …``; ``why`` is by default that the object has been modified."""
+    why = why or ("the object has been modified; please apply your changes to the latest version and try again")
+    return ConflictError(f'Operation cannot be fulfilled on {qualified(kind)} "{name}": {why}', details(kind, name))
+
+
+def forbidden(kind: resources.ResourceType, name: str, why: str, causes: Sequence[Details] = ()) -> ForbiddenError:
+    """``pods "x" is forbidden: why``."""
+    about = details(kind, name)
+    if causes:
+        about["causes"] = list(causes)
+    return ForbiddenError(f'{qualified(kind)} "{name}" is forbidden: {why}', about)
+
+
+def invalid(kind: resources.ResourceType, name: str, found: Sequence[contract.FieldError]) -> InvalidError:
+    """``Deployment.apps "x" is invalid: spec.foo: Required value``, with one cause per field error."""
+    who = f"{kind.kind}.{kind.group}" if kind.group else kind.kind
+    texts = list(dict.fromkeys(f"{each.path}: {each.message}" for each in found))
+    what = texts[0] if len(texts) == 1 else f"[{', '.join(texts)}]"
+    causes = [{"reason": each.reason, "message": each.message, "field": each.path} for each in found]
+    about = {"name": name, "group": kind.group, "kind": kind.kind, "causes": causes}
+    return InvalidError(f'{who} "{name}" is invalid: {what}', {key: value for key, value in about.items() if value})
+
+
+def too_old(asked: int, oldest: int) -> ExpiredError:
+    """A watch that starts before what is held."""
+    return ExpiredError(f"too old resource version: {asked} ({oldest})")
+
+
+def in_the_future(asked: int, current: int) -> FutureRevisionError:
+    """A revision from another life of the store: clients list anew when they read this."""
+    cause = {"reason": "ResourceVersionTooLarge", "message": "Too large resource version"}
+    text = f"Timeout: Too large resource version: {asked}, current: {current}"
+    return FutureRevisionError(text, {"causes": [cause], "retryAfterSeconds": 1})
