@@ -1,0 +1,140 @@
+"""Chooses endpoints for the data plane: the live table below, the routing pipeline above.
+
+``PodDirector`` is fed by the pod watch, ``StaticDirector`` by a list that never changes; both fill ``gateway.contract.Director``.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from brickyard.api.kinds import resources
+from brickyard.gateway import contract
+from brickyard.gateway.endpoints import pods, ring, settings, table
+from brickyard.lib import clock
+from brickyard.routing import contract as routing
+from brickyard.routing import errors, explain, pipeline, registry
+
+DEFAULTS: Final = settings.EndpointSettings()
+OWNER: Final = "aibrix"
+"""``owned_by`` of every model card."""
+
+
+class TableDirector:
+    """A director over a table that somebody else keeps current.
+
+    Raises:
+        PolicyError: the default strategy does not exist or cannot be mixed.
+    """
+
+    def __init__(
+        self,
+        policies: registry.Registry,
+        given: settings.EndpointSettings = DEFAULTS,
+        *,
+        time: clock.Clock | None = None,
+        rng: routing.Random | None = None,
+    ) -> None:
+        self.table = table.Table()
+        self._registry = policies
+        self._clock = time or clock.SystemClock()
+        self._now = self._clock.monotonic
+        self._rng = rng if rng is not None else random.Random()  # noqa: S311 - it spreads load and guards nothing
+        self._ring = ring.Ring(given.decisions_kept)
+        try:
+            self._default = policies.profile(given.strategy)
+        except errors.BadRequestError as error:
+            raise errors.PolicyError(
+                f"default strategy: {error}", hint="set ROUTING_ALGORITHM to a known one"
+            ) from error
+
+    def models(self) -> Sequence[contract.ModelCard]:
+        return [self._card(name, members) for name, members in sorted(self.table.models().items())]
+
+    def strategies(self) -> Sequence[str]:
+        return self._registry.names()
+
+    def knows(self, model: str) -> bool:
+        return self.table.knows(model)
+
+    def choose(self, request: routing.Request) -> routing.Decision | routing.NoDecision:
+        now = self._now()
+        snapshot = self.table.snapshot(request.model, now)
+        profile = self._default
+        if request.strategy:
+            try:
+                profile = self._registry.profile(request.strategy)
+            except errors.BadRequestError as error:
+                return routing.NoDecision(request, snapshot, routing.NOTHING_REMOVED, str(error), now, bad_request=True)
+        if not snapshot.endpoints:
+            return routing.NoDecision(
+                request, snapshot, routing.NOTHING_REMOVED, self.table.absence(request.model), now
+            )
+        return pipeline.route(request, snapshot, profile, now, self._rng)
+
+    def lease(self, decision: routing.Decision) -> contract.Lease:
+        return self.table.lease(decision.endpoint, decision.decided_at)
+
+    def report_failure(self, endpoint: routing.Endpoint) -> None:
+        self.table.failed(endpoint, self._now())
+
+    def record(self, decision: routing.Decision | routing.NoDecision, outcome: contract.Outcome) -> None:
+        if outcome.first_byte is not None and isinstance(decision, routing.Decision):
+            self.table.answered(decision.endpoint, decision.decided_at)
+        self._ring.add(decision, outcome)
+
+    def explain(self, request_id: str) -> dict[str, object] | None:
+        entry = self._ring.find(request_id)
+        if entry is None:
+            return None
+        outcome = entry.outcome
+        decided = self._clock.wall() - (self._clock.monotonic() - entry.decision.decided_at)
+        told = explain.explain(
+            entry.decision,
+            {
+                "status": outcome.status,
+                "attempts": outcome.attempts,
+                "first_byte": outcome.first_byte,
+                "duration": outcome.duration,
+                "error": outcome.error,
+            },
+        )
+        return told | {"decided_at": clock.rfc3339_micro(decided)}
+
+    @staticmethod
+    def _card(name: str, members: Sequence[pods.ModelPod]) -> contract.ModelCard:
+        ready = sum(len(pod.endpoints) for pod in members if not pod.unready)
+        return contract.ModelCard(name, int(min(pod.created for pod in members)), OWNER, ready)
+
+
+class PodDirector(TableDirector):
+    """A director that follows pods: subscribe ``pod_changed`` to an informer."""
+
+    def pod_changed(self, old: resources.Object | None, new: resources.Object | None) -> None:
+        """A pod came (``old`` None), changed, or went (``new`` None)."""
+        read = pods.read(new) if new is not None else None
+        if read is not None:
+            self.table.put(read)
+            return
+        gone = new if new is not None else old
+        if gone is not None:
+            self.table.remove(pods.key_of(gone))
+
+
+class StaticDirector(TableDirector):
+    """A director over ``endpoints`` that are always there, for benchmarks and tests."""
+
+    def __init__(
+        self,
+        endpoints: Iterable[routing.Endpoint],
+        policies: registry.Registry,
+        given: settings.EndpointSettings = DEFAULTS,
+        *,
+        time: clock.Clock | None = None,
+        rng: routing.Random | None = None,
+    ) -> None:
+        super().__init__(policies, given, time=time, rng=rng)
+        created = self._clock.wall()
+        for endpoint in endpoints:
+            self.table.put(pods.ModelPod(endpoint.key, "", endpoint.model, created, "", (endpoint,)))

@@ -1,0 +1,86 @@
+"""The latest decisions and how they ended, by request id.
+
+Bounded twice: by entries, and by table rows over all entries, so that a thousand endpoints cost no more memory than eight. The prompt
+is dropped on the way in: what people wrote is none of an operator's business, and it can be megabytes.
+"""
+
+from __future__ import annotations
+
+import collections
+
+from brickyard.gateway import contract
+from brickyard.routing import contract as routing
+
+ROWS_PER_ENTRY = 64
+"""The average table size that the full number of entries is kept for."""
+
+
+class Entry:
+    """One finished request."""
+
+    __slots__ = ("decision", "outcome", "rows")
+
+    def __init__(self, decision: routing.Decision | routing.NoDecision, outcome: contract.Outcome) -> None:
+        self.decision = decision
+        self.outcome = outcome
+        self.rows = 1 + len(decision.snapshot.endpoints)
+
+
+class Ring:
+    """At most ``capacity`` entries and ``capacity`` x 64 rows; the oldest go first, one entry at least stays."""
+
+    def __init__(self, capacity: int) -> None:
+        self._capacity = max(1, capacity)
+        self._rows_allowed = self._capacity * ROWS_PER_ENTRY
+        self._entries: collections.deque[Entry] = collections.deque()
+        self._by_id: dict[str, Entry] = {}
+        self._rows = 0
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def add(self, decision: routing.Decision | routing.NoDecision, outcome: contract.Outcome) -> None:
+        """Keep a decision. Of several with one request id, the latest is found."""
+        entry = Entry(_without_prompt(decision), outcome)
+        self._entries.append(entry)
+        self._by_id[decision.request.id] = entry
+        self._rows += entry.rows
+        while len(self._entries) > self._capacity or (self._rows > self._rows_allowed and len(self._entries) > 1):
+            self._drop()
+
+    def find(self, request_id: str) -> Entry | None:
+        """The entry of ``request_id``; of ``""`` the latest."""
+        if request_id:
+            return self._by_id.get(request_id)
+        return self._entries[-1] if self._entries else None
+
+    def _drop(self) -> None:
+        oldest = self._entries.popleft()
+        self._rows -= oldest.rows
+        key = oldest.decision.request.id
+        if self._by_id.get(key) is oldest:  # a client may have used the id again since
+            del self._by_id[key]
+
+
+def _without_prompt(decision: routing.Decision | routing.NoDecision) -> routing.Decision | routing.NoDecision:
+    old = decision.request
+    if not old.prompt:
+        return decision
+    # Constructors in full: dataclasses.replace costs three times as much, on every request.
+    request = routing.Request(old.id, old.model, old.path, b"", old.user, old.strategy, old.label_filter, old.excluded)
+    if isinstance(decision, routing.NoDecision):
+        return routing.NoDecision(
+            request, decision.snapshot, decision.removed, decision.reason, decision.decided_at, decision.bad_request
+        )
+    return routing.Decision(
+        request,
+        decision.endpoint,
+        decision.profile,
+        decision.snapshot,
+        decision.rows,
+        decision.scores,
+        decision.totals,
+        decision.removed,
+        decision.decided_at,
+        decision.faults,
+    )

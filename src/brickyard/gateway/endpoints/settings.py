@@ -1,0 +1,37 @@
+"""What an operator may set about the choice of endpoints. Times are seconds."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from brickyard.lib import settings
+
+
+@dataclasses.dataclass(frozen=True)
+class EndpointSettings:
+    """How the gateway chooses endpoints and what it knows of them."""
+
+    strategy: str = settings.field(
+        "least-request",
+        env="ROUTING_ALGORITHM",
+        help="Routing strategy of requests that name none: a policy or a mix such as least-request:2,other.",
+    )
+    policies: str = settings.field(
+        "",
+        env="BRICKYARD_GATEWAY_POLICIES",
+        help='Parameters of routing policies as JSON, such as {"policy": {"parameter": 1}}; an unknown one stops the start.',
+    )
+    scrape_interval: float = settings.field(
+        1.0, env="BRICKYARD_GATEWAY_SCRAPE_INTERVAL", help="Between two looks at an engine's metrics page."
+    )
+    scrape_timeout: float = settings.field(
+        2.0,
+        env="BRICKYARD_GATEWAY_SCRAPE_TIMEOUT",
+        help="For one metrics page; three misses in a row make its numbers void.",
+    )
+    scrape_connections: int = settings.field(
+        32, env="BRICKYARD_GATEWAY_SCRAPE_CONNECTIONS", help="Metrics pages read at the same time."
+    )
+    decisions_kept: int = settings.field(
+        2048, env="BRICKYARD_GATEWAY_DECISIONS_KEPT", help="Latest decisions that `brickyard why` can explain."
+    )

@@ -1,0 +1,245 @@
+"""The live table: which pods serve which model, what is in flight on each endpoint, what its engine last said.
+
+One ``Slot`` per endpoint holds what changes; a ``Lease`` holds its slot and not a name, so that a counter can neither drift nor go
+negative whatever happens to the pod meanwhile:
+
+* a pod that is updated, or unready for a while, keeps its slots and with them its counts;
+* a pod that is gone takes its slots out of the table; leases that are still out count down on them, unseen;
+* a successor of the same name (another uid) gets new slots and starts at 0.
+
+Snapshots are made per request: rows and engine loads are tuples shared until membership or a scrape changes them, and only the counts
+are read anew. Single-threaded by design: every method runs on the event loop and none awaits.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Iterable, Mapping
+
+from brickyard.api import serving
+from brickyard.gateway.endpoints import breaker, pods
+from brickyard.routing import contract
+
+NEVER = -math.inf
+"""When an engine that never answered was last heard."""
+
+
+class Slot:
+    """What changes about one endpoint while it exists."""
+
+    __slots__ = ("breaker", "endpoint", "heard_at", "in_flight", "load")
+
+    def __init__(self, endpoint: contract.Endpoint) -> None:
+        self.endpoint = endpoint
+        self.in_flight = 0
+        self.load: serving.EngineLoad | None = None
+        self.heard_at = NEVER
+        self.breaker = breaker.CLOSED
+
+
+class Lease:
+    """One request on one slot."""
+
+    __slots__ = ("_slot",)
+
+    def __init__(self, slot: Slot) -> None:
+        slot.in_flight += 1
+        self._slot: Slot | None = slot
+
+    def release(self) -> None:
+        """Stop counting; a second call does nothing."""
+        slot, self._slot = self._slot, None
+        if slot is not None:
+            slot.in_flight -= 1
+
+
+@dataclasses.dataclass(slots=True)
+class _Member:
+    """A pod and its slots, one per endpoint."""
+
+    pod: pods.ModelPod
+    slots: tuple[Slot, ...]
+
+
+class _View:
+    """A model's members and the rows made of those that are routable."""
+
+    __slots__ = ("endpoints", "heard_at", "loads", "loads_stale", "members", "rows_stale", "slots", "version")
+
+    def __init__(self) -> None:
+        self.members: dict[str, _Member] = {}
+        self.slots: tuple[Slot, ...] = ()
+        self.endpoints: tuple[contract.Endpoint, ...] = ()
+        self.loads: tuple[serving.EngineLoad | None, ...] = ()
+        self.heard_at: tuple[float, ...] = ()
+        self.rows_stale = True
+        self.loads_stale = True
+        self.version = 0
+
+    def refresh(self) -> None:
+        """Make the shared tuples again if what they are made of has changed."""
+        if self.rows_stale:
+            routable = (slot for member in self.members.values() if not member.pod.unready for slot in member.slots)
+            self.slots = tuple(sorted(routable, key=lambda slot: slot.endpoint.key))
+            self.endpoints = tuple(slot.endpoint for slot in self.slots)
+            self.rows_stale, self.loads_stale = False, True
+        if self.loads_stale:
+            self.loads = tuple(slot.load for slot in self.slots)
+            self.heard_at = tuple(slot.heard_at for slot in self.slots)
+            self.loads_stale = False
+
+
+class Table:
+    """Pods by model, and one slot per endpoint."""
+
+    def __init__(self) -> None:
+        self._views: dict[str, _View] = {}
+        self._model_of: dict[str, str] = {}
+        self._slots: dict[str, Slot] = {}
+        self._suspects: set[str] = set()
+        self._version = 0
+
+    def put(self, pod: pods.ModelPod) -> None:
+        """Learn of a pod or of its new state."""
+        old = self._member(pod.key)
+        if old is not None and old.pod == pod:
+            return
+        self.remove(pod.key)
+        same = old is not None and old.pod.uid == pod.uid
+        kept = {slot.endpoint.key: slot for slot in old.slots} if old is not None and same else {}
+        slots = tuple(kept.get(endpoint.key) or Slot(endpoint) for endpoint in pod.endpoints)
+        for slot, endpoint in zip(slots, pod.endpoints, strict=True):
+            slot.endpoint = endpoint
+            if old is not None and old.pod.unready and not pod.unready:
+                slot.breaker = breaker.CLOSED  # readiness is fresher evidence than connections that failed before it
+            self._index(slot)
+        view = self._views.setdefault(pod.model, _View())
+        view.members[pod.key] = _Member(pod, slots)
+        self._model_of[pod.key] = pod.model
+        self._changed(view)
+
+    def remove(self, key: str) -> None:
+        """Forget the pod ``namespace/name``; unknown pods are fine."""
+        model = self._model_of.pop(key, None)
+        if model is None:
+            return
+        view = self._views[model]
+        for slot in view.members.pop(key).slots:
+            del self._slots[slot.endpoint.key]
+            self._suspects.discard(slot.endpoint.key)
+        if view.members:
+            self._changed(view)
+        else:
+            del self._views[model]
+
+    def models(self) -> Mapping[str, tuple[pods.ModelPod, ...]]:
+        """Every model and its pods, ready or not."""
+        return {name: tuple(member.pod for member in view.members.values()) for name, view in self._views.items()}
+
+    def knows(self, model: str) -> bool:
+        """Whether any pod, ready or not, claims to serve ``model``."""
+        return model in self._views
+
+    def snapshot(self, model: str, now: float) -> contract.EndpointSnapshot:
+        """The routable endpoints of ``model`` at ``now``, ordered by key; empty for an unknown model."""
+        view = self._views.get(model)
+        if view is None:
+            return contract.EndpointSnapshot((), (), (), (), self._version)
+        if view.rows_stale or view.loads_stale:
+            view.refresh()
+        return contract.EndpointSnapshot(
+            view.endpoints,
+            tuple([slot.in_flight for slot in view.slots]),
+            view.loads,
+            tuple([now - heard for heard in view.heard_at]),
+            view.version,
+            self._barred(view, now) if self._suspects else contract.NOTHING_REMOVED,
+        )
+
+    def lease(self, endpoint: contract.Endpoint, now: float) -> Lease:
+        """Count a request on ``endpoint``; on nobody's slot if it left the table since it was chosen."""
+        slot = self._slots.get(endpoint.key)
+        if slot is None:
+            return Lease(Slot(endpoint))
+        if slot.breaker is not breaker.CLOSED:
+            slot.breaker = breaker.sent(slot.breaker, now)
+        return Lease(slot)
+
+    def failed(self, endpoint: contract.Endpoint, now: float) -> None:
+        """A connection to ``endpoint`` failed before it answered."""
+        slot = self._slots.get(endpoint.key)
+        if slot is not None and slot.endpoint.address == endpoint.address:
+            slot.breaker = breaker.failed(slot.breaker, now)
+            self._suspects.add(endpoint.key)
+
+    def answered(self, endpoint: contract.Endpoint, sent_at: float) -> None:
+        """``endpoint`` answered a request that was sent at ``sent_at``."""
+        if endpoint.key not in self._suspects:
+            return
+        slot = self._slots[endpoint.key]
+        if breaker.answered(slot.breaker, sent_at) is breaker.CLOSED:
+            slot.breaker = breaker.CLOSED
+            self._suspects.discard(endpoint.key)
+
+    def heard(self, slot: Slot, load: serving.EngineLoad | None, at: float) -> None:
+        """An engine said something at ``at``; None: it has been silent too long for its last words to count."""
+        slot.load, slot.heard_at = (load, at) if load is not None else (None, NEVER)
+        view = self._views.get(slot.endpoint.model)
+        if view is not None:
+            view.loads_stale = True
+
+    def routable(self) -> Iterable[Slot]:
+        """The slots of all endpoints that can take requests, over all models."""
+        for view in self._views.values():
+            view.refresh()
+            yield from view.slots
+
+    def absence(self, model: str) -> str:
+        """Why ``model`` has no routable endpoint, and what to look at."""
+        view = self._views.get(model)
+        if view is None:
+            return f"no pod serves model {model!r}: give one the label model.aibrix.ai/name={model}"
+        told = [f"{member.pod.key} {member.pod.unready}" for member in view.members.values() if member.pod.unready]
+        named = "; ".join(sorted(told)[:3]) + (f"; and {len(told) - 3} more" if len(told) > 3 else "")
+        return f"model {model!r} has no pod that can take requests now: {named}"
+
+    def inconsistencies(self) -> list[str]:
+        """What does not hold although it must between any two calls; empty as long as this module is right."""
+        wrong: list[str] = []
+        found: dict[str, Slot] = {}
+        for model, view in self._views.items():
+            if not view.members:
+                wrong.append(f"model {model!r} has no pods left")
+            for key, member in view.members.items():
+                if self._model_of.get(key) != model or member.pod.model != model:
+                    wrong.append(f"pod {key} stands under {model!r} and serves {member.pod.model!r}")
+                if tuple(slot.endpoint for slot in member.slots) != member.pod.endpoints:
+                    wrong.append(f"pod {key} has other slots than endpoints")
+                found.update((slot.endpoint.key, slot) for slot in member.slots)
+        if found != self._slots:
+            wrong.append("the index of slots and the pods' slots differ")
+        suspects = {key for key, slot in found.items() if slot.breaker is not breaker.CLOSED}
+        if suspects != self._suspects:
+            wrong.append(f"suspects are {sorted(self._suspects)} and should be {sorted(suspects)}")
+        wrong += [f"{key} counts {slot.in_flight}" for key, slot in found.items() if slot.in_flight < 0]
+        return wrong
+
+    def _member(self, key: str) -> _Member | None:
+        model = self._model_of.get(key)
+        return None if model is None else self._views[model].members[key]
+
+    def _index(self, slot: Slot) -> None:
+        self._slots[slot.endpoint.key] = slot
+        if slot.breaker is not breaker.CLOSED:
+            self._suspects.add(slot.endpoint.key)
+
+    def _changed(self, view: _View) -> None:
+        self._version += 1
+        view.version = self._version
+        view.rows_stale = True
+
+    def _barred(self, view: _View, now: float) -> Mapping[int, str]:
+        return {
+            row: breaker.reason(slot.breaker, now) for row, slot in enumerate(view.slots) if slot.breaker.bars(now)
+        } or contract.NOTHING_REMOVED
