@@ -5,6 +5,7 @@ from __future__ import annotations
 from brickyard.api.kinds import resources
 from brickyard.embedded.apiserver import contract
 from brickyard.embedded.apiserver.admission import kind, metadata
+from brickyard.embedded.apiserver.columns import cluster, network, pods, workloads
 
 _STATUS = frozenset({"status"})
 
@@ -15,6 +16,7 @@ NAMESPACE = contract.Resource(
     short_names=("ns",),
     subresources=_STATUS,
     selectable_fields=("status.phase",),
+    columns=cluster.NAMESPACE,
 )
 NODE = contract.Resource(
     resources.NODE,
@@ -22,6 +24,7 @@ NODE = contract.Resource(
     kind.KindAdmission(resources.NODE),
     short_names=("no",),
     subresources=_STATUS,
+    columns=cluster.NODE,
 )
 POD = contract.Resource(
     resources.POD,
@@ -39,6 +42,7 @@ POD = contract.Resource(
         "status.podIP",
         "status.nominatedNodeName",
     ),
+    columns=pods.COLUMNS,
 )
 SERVICE = contract.Resource(
     resources.SERVICE,
@@ -48,18 +52,21 @@ SERVICE = contract.Resource(
     categories=("all",),
     subresources=_STATUS,
     selectable_fields=("spec.clusterIP", "spec.type"),
+    columns=network.SERVICE,
 )
 CONFIG_MAP = contract.Resource(
     resources.CONFIG_MAP,
     "configmap",
     kind.KindAdmission(resources.CONFIG_MAP),
     short_names=("cm",),
+    columns=cluster.CONFIG_MAP,
 )
 SECRET = contract.Resource(
     resources.SECRET,
     "secret",
     kind.KindAdmission(resources.SECRET),
     selectable_fields=("type",),
+    columns=cluster.SECRET,
 )
 EVENT = contract.Resource(
     resources.EVENT,
@@ -78,18 +85,21 @@ EVENT = contract.Resource(
         "reportingComponent",
         "type",
     ),
+    columns=cluster.EVENT,
 )
 SERVICE_ACCOUNT = contract.Resource(
     resources.SERVICE_ACCOUNT,
     "serviceaccount",
     kind.KindAdmission(resources.SERVICE_ACCOUNT),
     short_names=("sa",),
+    columns=cluster.SERVICE_ACCOUNT,
 )
 ENDPOINTS = contract.Resource(
     resources.ENDPOINTS,
     "endpoints",
     kind.KindAdmission(resources.ENDPOINTS),
     short_names=("ep",),
+    columns=network.ENDPOINTS,
 )
 PERSISTENT_VOLUME_CLAIM = contract.Resource(
     resources.PERSISTENT_VOLUME_CLAIM,
@@ -97,6 +107,7 @@ PERSISTENT_VOLUME_CLAIM = contract.Resource(
     kind.KindAdmission(resources.PERSISTENT_VOLUME_CLAIM),
     short_names=("pvc",),
     subresources=_STATUS,
+    columns=cluster.PERSISTENT_VOLUME_CLAIM,
 )
 DEPLOYMENT = contract.Resource(
     resources.DEPLOYMENT,
@@ -106,6 +117,7 @@ DEPLOYMENT = contract.Resource(
     categories=("all",),
     subresources=frozenset({"status", "scale"}),
     scale=contract.ScalePaths(selector=".spec.selector"),
+    columns=workloads.DEPLOYMENT,
 )
 REPLICA_SET = contract.Resource(
     resources.REPLICA_SET,
@@ -116,16 +128,19 @@ REPLICA_SET = contract.Resource(
     subresources=frozenset({"status", "scale"}),
     scale=contract.ScalePaths(selector=".spec.selector"),
     selectable_fields=("status.replicas",),
+    columns=workloads.REPLICA_SET,
 )
 ENDPOINT_SLICE = contract.Resource(
     resources.ENDPOINT_SLICE,
     "endpointslice",
     kind.KindAdmission(resources.ENDPOINT_SLICE),
+    columns=network.ENDPOINT_SLICE,
 )
 LEASE = contract.Resource(
     resources.LEASE,
     "lease",
     kind.KindAdmission(resources.LEASE),
+    columns=cluster.LEASE,
 )
 CUSTOM_RESOURCE_DEFINITION = contract.Resource(
     resources.CUSTOM_RESOURCE_DEFINITION,
@@ -134,6 +149,7 @@ CUSTOM_RESOURCE_DEFINITION = contract.Resource(
     short_names=("crd", "crds"),
     categories=("api-extensions",),
     subresources=_STATUS,
+    columns=cluster.CUSTOM_RESOURCE_DEFINITION,
 )
 
 ALL: tuple[contract.Resource, ...] = (
