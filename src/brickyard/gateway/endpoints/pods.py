@@ -68,9 +68,10 @@ def read(pod: resources.Object) -> ModelPod | None:
     )
 
 
-def metrics_port(endpoint: contract.Endpoint) -> int:
-    """Where the engine's metrics page is: label ``model.aibrix.ai/metric-port``, else the endpoint's own port."""
-    return _port(endpoint.labels.get(names.METRIC_PORT)) or endpoint.port
+def metrics_authority(endpoint: contract.Endpoint) -> str:
+    """``address:port`` of the engine's metrics page: label ``model.aibrix.ai/metric-port``, else the endpoint's own port."""
+    port = _port(endpoint.labels.get(names.METRIC_PORT))
+    return endpoint.authority if port is None else dataclasses.replace(endpoint, port=port).authority
 
 
 def _labelled(pod: resources.Object, name: str) -> str:

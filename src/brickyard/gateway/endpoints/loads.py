@@ -1,0 +1,108 @@
+"""Keeps the table's engine loads current: one small task per routable endpoint, each at its own moment.
+
+One missed page changes nothing; the third in a row makes the load void, because numbers of a moment ago mislead less than none and
+numbers of long ago mislead more. Health is not judged here: that is the pod's readiness and the breaker.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+
+from brickyard.api import serving
+from brickyard.engines import contract as engines
+from brickyard.gateway.endpoints import pages, pods, table
+from brickyard.lib import clock, logs, tasks
+from brickyard.routing import contract as routing
+
+log = logs.get(__name__)
+
+MISSES = 3
+"""Pages missed in a row that make a load void."""
+JITTER = 0.2
+"""The share of the interval by which two looks may be further apart or closer, in total."""
+
+Fetch = Callable[[str], Awaitable[bytes]]
+"""URL → page; raises ``pages.PageMissed``."""
+
+
+class _Seen:
+    """What the last page of one endpoint said."""
+
+    __slots__ = ("digest", "load", "misses")
+
+    def __init__(self) -> None:
+        self.digest: int | None = None
+        self.load: serving.EngineLoad | None = None
+        self.misses = 0
+
+
+class LoadScraper:
+    """Reads every routable endpoint's metrics page about every ``interval`` seconds.
+
+    ``readers`` knows engines by name; endpoints of other engines have no load. ``time`` must be the clock that snapshots are made by.
+    """
+
+    def __init__(
+        self,
+        live: table.Table,
+        readers: Mapping[str, engines.MetricsReader],
+        fetch: Fetch,
+        interval: float,
+        *,
+        time: clock.Clock,
+        rng: routing.Random,
+    ) -> None:
+        self._table = live
+        self._readers = readers
+        self._fetch = fetch
+        self._interval = interval
+        self._clock = time
+        self._rng = rng
+        self._followed: dict[table.Slot, asyncio.Task[None]] = {}
+
+    async def run(self) -> None:
+        """Scrape until cancelled."""
+        async with tasks.Scope("loads") as scope:
+            while True:
+                self._catch_up(scope)
+                await asyncio.sleep(self._interval)
+
+    def _catch_up(self, scope: tasks.Scope) -> None:
+        """One task for each routable endpoint, none for others."""
+        routable = set(self._table.routable())
+        for slot in self._followed.keys() - routable:
+            self._followed.pop(slot).cancel()
+            self._table.heard(slot, None, self._clock.monotonic())
+        for slot in routable - self._followed.keys():
+            self._followed[slot] = scope.start(self._follow(slot), name=slot.endpoint.key)
+
+    async def _follow(self, slot: table.Slot) -> None:
+        seen = _Seen()
+        await asyncio.sleep(self._rng.random() * self._interval)
+        while True:
+            await self._look(slot, seen)
+            await asyncio.sleep(self._interval * (1 - JITTER / 2 + JITTER * self._rng.random()))
+
+    async def _look(self, slot: table.Slot, seen: _Seen) -> None:
+        reader = self._readers.get(slot.endpoint.engine)
+        if reader is None:
+            return
+        try:
+            page = await self._fetch(f"http://{pods.metrics_authority(slot.endpoint)}{reader.path}")
+        except pages.PageMissed as error:
+            self._missed(slot, seen, error)
+            return
+        if seen.misses >= MISSES:
+            log.info("metrics page is back", endpoint=slot.endpoint.key)
+        seen.misses = 0
+        digest = hash((slot.endpoint.engine, page))  # an engine's label may change under a running pod
+        if digest != seen.digest:
+            seen.digest, seen.load = digest, reader.parse(page)
+        self._table.heard(slot, seen.load, self._clock.monotonic())
+
+    def _missed(self, slot: table.Slot, seen: _Seen, error: pages.PageMissed) -> None:
+        seen.misses += 1
+        if seen.misses == MISSES:
+            log.warning("metrics page is missing, load unknown", endpoint=slot.endpoint.key, error=error)
+            self._table.heard(slot, None, self._clock.monotonic())
