@@ -127,8 +127,11 @@ def proportional(
             share = min(share, to_add - added) if to_add > 0 else max(share, to_add - added)
         sizes.append(specified(each) + share)
         added += share
-    if sizes:
-        sizes[0] = max(0, sizes[0] + to_add - added)
+    left_over = to_add - added
+    for index, size in enumerate(sizes):
+        # Growth goes to the first whole; a loss that is more than the first has goes on to the next.
+        sizes[index] = max(0, size + left_over)
+        left_over -= sizes[index] - size
     return list(zip(ranked, sizes, strict=True))
 
 
