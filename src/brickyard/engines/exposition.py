@@ -1,0 +1,99 @@
+"""Reads Prometheus text pages, as far as an engine's load needs it.
+
+Pages are scraped many times a second from every engine and reach hundreds of kilobytes of histogram lines, of which a handful
+matter. One compiled pattern finds those lines and skips the rest at C speed: 0.15 ms for 270 kB where a general parser spends
+55 ms. The price is that nothing else is checked: a malformed line, a comment or a family that nobody asked for is passed over.
+
+An engine describes its page as a table, ``{EngineLoad field: Reading}``, and ``TextPage`` fills the contract from it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import math
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from brickyard.api import serving
+
+_NUMBER = rb"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?"
+_TAIL = rb"(?:\{[^\n]*\})?[ \t]+(" + _NUMBER + rb")(?:[ \t]+-?[0-9]+)?[ \t]*\r?$"
+"""Labels, the value, a timestamp in milliseconds. NaN and Inf are no numbers here: such a sample says nothing of a load."""
+
+
+class Families:
+    """The samples of a few metric families, found by exact name."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        known = sorted(set(names))
+        # Of sorted texts, what the first and the last share is shared by all.
+        shared = itertools.takewhile(lambda pair: pair[0] == pair[1], zip(known[0], known[-1], strict=False))
+        self._prefix = "".join(character for character, _ in shared)
+        choices = b"|".join(re.escape(name.removeprefix(self._prefix).encode()) for name in known)
+        # A pattern that begins with a literal is searched for like a string: hence the newline instead of ^, and the names'
+        # common beginning written once.
+        head = re.escape(b"\n" + self._prefix.encode())
+        self._sample = re.compile(head + rb"(" + choices + rb")" + _TAIL, re.MULTILINE)
+
+    def read(self, page: bytes) -> dict[str, list[float]]:
+        """Every sample's value by family name, in the page's order; a family without samples has no entry."""
+        found: dict[str, list[float]] = {}
+        for rest, text in self._sample.findall(b"\n" + page):
+            value = float(text)
+            if math.isfinite(value):  # 1e999 is written like a number and is none
+                found.setdefault(self._prefix + rest.decode(), []).append(value)
+        return found
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Reading:
+    """How one number comes out of a page.
+
+    Attributes:
+        alternatives: the first whose families are all on the page is taken, which is how an engine's old and new names live side
+            by side. Its families are added up.
+        combine: one family's samples (one per label set) to one number.
+    """
+
+    alternatives: tuple[tuple[str, ...], ...]
+    combine: Callable[[Sequence[float]], float] = math.fsum
+
+    @classmethod
+    def of(cls, *names: str, combine: Callable[[Sequence[float]], float] = math.fsum) -> Reading:
+        """One family, under the first of ``names`` that the page uses."""
+        return cls(tuple((name,) for name in names), combine)
+
+    def value(self, found: Mapping[str, Sequence[float]]) -> float | None:
+        """The number, or None when the page holds no alternative completely."""
+        for names in self.alternatives:
+            if all(name in found for name in names):
+                return math.fsum(self.combine(found[name]) for name in names)
+        return None
+
+
+class TextPage:
+    """Fills ``engines.contract.MetricsReader`` from a table of readings."""
+
+    def __init__(self, readings: Mapping[str, Reading], *, path: str = "/metrics") -> None:
+        """``readings`` by field name of ``serving.EngineLoad``.
+
+        Raises:
+            ValueError: a key is no field of ``EngineLoad``.
+        """
+        fields = {field.name for field in dataclasses.fields(serving.EngineLoad)}
+        if unknown := readings.keys() - fields:
+            raise ValueError(
+                f"EngineLoad has no field {', '.join(sorted(unknown))}: it has {', '.join(sorted(fields))}"
+            )
+        self._readings = dict(readings)
+        self._families = Families(name for each in readings.values() for names in each.alternatives for name in names)
+        self._path = path
+
+    @property
+    def path(self) -> str:
+        return self._path
+
+    def parse(self, page: bytes) -> serving.EngineLoad:
+        found = self._families.read(page)
+        return serving.EngineLoad(**{field: reading.value(found) for field, reading in self._readings.items()})

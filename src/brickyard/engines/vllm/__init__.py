@@ -1,0 +1,1 @@
+"""vLLM: runs the machine's own installation, reads its metrics page."""
