@@ -1,0 +1,33 @@
+"""The engines Brickyard knows, in one list. Nothing registers itself at import."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Mapping
+from typing import Final
+
+from brickyard.engines import contract
+from brickyard.engines.llamacpp import launch as llamacpp_launch
+from brickyard.engines.llamacpp import metrics as llamacpp_metrics
+from brickyard.engines.vllm import launch as vllm_launch
+from brickyard.engines.vllm import metrics as vllm_metrics
+
+_ENGINES: Final = (
+    contract.Engine("llamacpp", llamacpp_launch.Launcher(), llamacpp_metrics.PAGE),
+    contract.Engine("vllm", vllm_launch.Launcher(), vllm_metrics.PAGE),
+)
+
+
+def engines() -> Mapping[str, contract.Engine]:
+    """Every engine by the value of its ``model.aibrix.ai/engine`` label."""
+    return types.MappingProxyType({engine.name: engine for engine in _ENGINES})
+
+
+def launchers() -> tuple[contract.Launcher, ...]:
+    """The launchers, in the order in which their image patterns are tried."""
+    return tuple(engine.launcher for engine in _ENGINES if engine.launcher is not None)
+
+
+def readers() -> Mapping[str, contract.MetricsReader]:
+    """The metrics readers by engine name."""
+    return types.MappingProxyType({engine.name: engine.metrics for engine in _ENGINES})
