@@ -1,4 +1,4 @@
-"""Documents the API server serves about itself: an answer as a value, and a cache for what follows from the catalog alone."""
+"""Documents the API server serves about itself: an answer as a value, and a shelf for answers that are dear to make."""
 
 from __future__ import annotations
 
@@ -9,8 +9,6 @@ from typing import Any
 
 import orjson
 
-from brickyard.embedded.apiserver import contract
-
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Response:
@@ -19,6 +17,7 @@ class Response:
     content_type: str
     body: bytes
     etag: str = ""
+    status: int = 200
 
     def fresh_for(self, if_none_match: str) -> bool:
         """Whether a client that sent this ``If-None-Match`` already has the document: answer 304 without a body."""
@@ -33,21 +32,19 @@ def of_json(document: Any, content_type: str = "application/json") -> Response:
 
 
 class Shelf:
-    """Documents by key, thrown away together when the catalog moves on. One shelf serves one catalog."""
+    """Documents by key, each with the basis it was made from; another basis makes it anew. Keys are bounded."""
 
-    def __init__(self, limit: int = 256) -> None:
+    def __init__(self, limit: int = 512) -> None:
         self._limit = limit
-        self._version: int | None = None
-        self._documents: dict[str, Response] = {}
+        self._held: dict[str, tuple[object, Response]] = {}
 
-    def get(self, key: str, catalog: contract.Catalog, render: Callable[[], Response]) -> Response:
-        """The document under ``key``, rendered once for each version of ``catalog``."""
-        if self._version != catalog.version:
-            self._version = catalog.version
-            self._documents.clear()
-        found = self._documents.get(key)
-        if found is None:
-            found = render()
-            if len(self._documents) < self._limit:
-                self._documents[key] = found
-        return found
+    def get(self, key: str, basis: object, render: Callable[[], Response]) -> Response:
+        """The document under ``key``, rendered unless the one held was made from an equal ``basis``."""
+        held = self._held.get(key)
+        if held is not None and held[0] == basis:
+            return held[1]
+        made = render()
+        if len(self._held) >= self._limit and key not in self._held:
+            self._held.clear()
+        self._held[key] = (basis, made)
+        return made
