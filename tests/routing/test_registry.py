@@ -1,0 +1,146 @@
+"""The registry: names, mixes, and what stops the start."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+import pytest
+
+from brickyard.routing import contract, errors, filters, pickers, registry, testing
+
+
+@dataclasses.dataclass(frozen=True)
+class Knobs:
+    weight: float = 1.0
+
+
+def policy(
+    name: str,
+    *scorers: tuple[contract.Scorer, float],
+    own: Sequence[contract.Filter] = (),
+    needs: Sequence[contract.Need] = (),
+) -> contract.Policy:
+    def build(parameters: contract.NoParameters) -> contract.Profile:
+        return contract.Profile(name, tuple(own), scorers, pickers.Uniform())
+
+    return contract.Policy(name, contract.Stability.STABLE, "for tests", frozenset(needs), build)
+
+
+def weighed(name: str) -> contract.Policy:
+    def build(parameters: Knobs) -> contract.Profile:
+        return contract.Profile(name, (), ((testing.FakeScorer(), parameters.weight),), pickers.Best())
+
+    return contract.Policy(name, contract.Stability.ALPHA, "for tests", frozenset(), build, Knobs)
+
+
+SCORED = (testing.FakeScorer(), 1.0)
+
+
+class TestNames:
+    def test_names_and_policies_are_sorted(self) -> None:
+        made = registry.Registry([policy("b"), policy("a")])
+        assert made.names() == ("a", "b")
+        assert [each.name for each in made.policies()] == ["a", "b"]
+
+    def test_a_name_finds_its_profile_behind_the_filters_of_all(self) -> None:
+        own = testing.FakeFilter()
+        found = registry.Registry([policy("a", own=[own])]).profile("a")
+        assert found.name == "a"
+        assert found.filters == (*filters.ALWAYS, own)
+        assert isinstance(found.picker, pickers.Uniform)
+
+    def test_an_unknown_name_lists_the_known_and_the_nearest(self) -> None:
+        made = registry.Registry([policy("random"), policy("least-request")])
+        with pytest.raises(errors.UnknownStrategyError) as caught:
+            made.profile("least-requests")
+        assert str(caught.value) == (
+            "unknown routing strategy 'least-requests': did you mean 'least-request'? known: least-request, random"
+        )
+
+    def test_needs_are_those_of_all_policies(self) -> None:
+        made = registry.Registry(
+            [policy("a", needs=[contract.Need.LOADS]), policy("b", needs=[contract.Need.LOADS, contract.Need.PROMPT])]
+        )
+        assert made.needs() == {contract.Need.LOADS, contract.Need.PROMPT}
+
+
+class TestMixes:
+    def test_scorers_are_joined_by_weight_and_the_best_wins(self) -> None:
+        one, two = (testing.FakeScorer(name="one"), 1.0), (testing.FakeScorer(name="two"), 1.0)
+        mixed = registry.Registry([policy("a", one), policy("b", two)]).profile("a:3,b")
+        assert [(scorer.name, weight) for scorer, weight in mixed.scorers] == [("one", 3.0), ("two", 1.0)]
+        assert isinstance(mixed.picker, pickers.Best)
+        assert mixed.name == "a:3,b:1"
+
+    def test_scorers_of_one_policy_share_its_weight(self) -> None:
+        pair = [(testing.FakeScorer(name="x"), 1.0), (testing.FakeScorer(name="y"), 3.0)]
+        mixed = registry.Registry([policy("a", *pair), policy("b", SCORED)]).profile("a:4,b:1")
+        assert [weight for _, weight in mixed.scorers] == [1.0, 3.0, 1.0]
+
+    def test_filters_are_joined_and_none_runs_twice(self) -> None:
+        left, right = testing.FakeFilter(name="left"), testing.FakeFilter(name="right")
+        made = registry.Registry([policy("a", SCORED, own=[left]), policy("b", SCORED, own=[right])])
+        assert made.profile("a,b").filters == (*filters.ALWAYS, left, right)
+
+    def test_a_weight_on_a_single_name_is_the_policy_itself(self) -> None:
+        made = registry.Registry([policy("a"), policy("b")])
+        assert made.profile("a:7") is made.profile("a")
+        assert made.profile("a,b:0") is made.profile("a")
+
+    def test_a_policy_without_scores_cannot_be_mixed(self) -> None:
+        made = registry.Registry([policy("random"), policy("a", SCORED), policy("b", SCORED)])
+        with pytest.raises(errors.BadStrategyError, match=r"'random' gives no scores .* these can: a, b"):
+            made.profile("random,a")
+
+    def test_an_unknown_part_is_named(self) -> None:
+        with pytest.raises(errors.UnknownStrategyError, match="'c'"):
+            registry.Registry([policy("a", SCORED)]).profile("a,c")
+
+    def test_a_mix_is_built_once(self) -> None:
+        made = registry.Registry([policy("a", SCORED), policy("b", SCORED)])
+        assert made.profile("a:2,b") is made.profile("a:2,b")
+
+    def test_no_client_can_fill_the_memory_with_mixes(self) -> None:
+        made = registry.Registry([policy("a", SCORED), policy("b", SCORED)])
+        first = made.profile("a:1,b")
+        for weight in range(2, registry.MIXES_KEPT + 2):
+            made.profile(f"a:{weight},b")
+        assert made.profile("a:1,b") is not first
+
+    def test_a_bad_mix_is_refused_each_time(self) -> None:
+        made = registry.Registry([policy("a", SCORED)])
+        for _ in range(2):
+            with pytest.raises(errors.BadStrategyError):
+                made.profile("a:x")
+
+
+class TestStart:
+    def test_parameters_reach_the_factory(self) -> None:
+        made = registry.Registry([weighed("a")], {"a": {"weight": 2.5}})
+        assert made.profile("a").scorers[0][1] == 2.5
+
+    def test_parameters_for_nobody(self) -> None:
+        with pytest.raises(errors.PolicyError, match=r"'rendom', which does not exist: did you mean 'random'\?"):
+            registry.Registry([policy("random")], {"rendom": {}})
+
+    def test_a_misspelt_parameter(self) -> None:
+        with pytest.raises(errors.UnknownParameterError, match=r"did you mean 'weight'\?"):
+            registry.Registry([weighed("a")], {"a": {"wieght": 1}})
+
+    def test_two_of_one_name(self) -> None:
+        with pytest.raises(errors.PolicyError, match="two policies are called 'a'"):
+            registry.Registry([policy("a"), policy("a")])
+
+    @pytest.mark.parametrize("name", ["", "A", "a b", "a:1", "a,b", "-a", "a-", "ä"])
+    def test_a_name_that_no_header_could_carry(self, name: str) -> None:
+        with pytest.raises(errors.PolicyError, match="does not fit a header"):
+            registry.Registry([policy(name)])
+
+    @pytest.mark.parametrize("weight", [0.0, -1.0, float("inf"), float("nan")])
+    def test_a_weight_that_is_none(self, weight: float) -> None:
+        with pytest.raises(errors.PolicyError, match="weights are above 0"):
+            registry.Registry([policy("a", (testing.FakeScorer(), weight))])
+
+    def test_all_of_these_end_the_process_with_2(self) -> None:
+        assert errors.PolicyError("x").exit_code == errors.UnknownParameterError("x").exit_code == 2
