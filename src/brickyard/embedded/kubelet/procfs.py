@@ -1,0 +1,182 @@
+"""What Linux says about processes: who is who, and who belongs to whom.
+
+A pid alone names nobody: it is reused. A process is named by its pid and its start time (clock ticks since boot), and on disk also
+by the boot. Whatever a container starts is found again by three marks: its session, its ancestors, and a variable in its
+environment that children inherit even when they leave both.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import errno
+import fcntl
+import os
+import pathlib
+import signal
+import struct
+from collections.abc import Iterator
+
+from brickyard.lib import logs
+
+COOKIE = "BRICKYARD_CONTAINER_ID"
+"""Environment variable ``<pod uid>/<container>/<attempt>`` of everything a container runs."""
+
+_PROC = pathlib.Path("/proc")
+_GONE = (errno.ESRCH, errno.ENOENT)
+# From linux/pidfd.h: PIDFD_GET_INFO with a struct of 64 bytes, and the bit that asks for the exit code (Linux 6.15 and later).
+_PIDFD_GET_INFO = 0xC040FF0B
+_PIDFD_INFO_EXIT = 1 << 3
+_PIDFD_INFO = struct.Struct("=QQ11Ii")
+
+log = logs.get(__name__)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Identity:
+    """One process of this boot, for ever: ``start`` is in clock ticks since boot."""
+
+    pid: int
+    start: int
+
+    def __str__(self) -> str:
+        return f"process://{self.pid}-{self.start}"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Entry:
+    """A line of the process table. ``exit_status`` is only meaningful for a zombie."""
+
+    identity: Identity
+    state: str
+    parent: int
+    session: int
+    exit_status: int
+
+    @property
+    def dead(self) -> bool:
+        """A zombie, or on its way to be none."""
+        return self.state in "ZXx"
+
+
+def boot_id() -> str:
+    """Changes with every boot: pids and start times of another one mean nothing."""
+    return (_PROC / "sys/kernel/random/boot_id").read_text().strip()
+
+
+def entry(pid: int) -> Entry | None:
+    """The process ``pid`` now, or None."""
+    try:
+        text = (_PROC / str(pid) / "stat").read_text(errors="replace")
+    except OSError:
+        return None
+    # The command's name stands in parentheses and may hold anything, parentheses included.
+    fields = text[text.rfind(")") + 2 :].split()
+    return Entry(
+        Identity(pid, int(fields[19])),
+        fields[0],
+        int(fields[1]),
+        int(fields[3]),
+        int(fields[49] if len(fields) > 49 else 0),
+    )
+
+
+def is_alive(identity: Identity) -> bool:
+    """The very process is there and no zombie."""
+    found = entry(identity.pid)
+    return found is not None and found.identity == identity and not found.dead
+
+
+def cookie(pid: int) -> str:
+    """The container mark in the environment of ``pid``; "" when it has none or may not be read."""
+    try:
+        environment = (_PROC / str(pid) / "environ").read_bytes()
+    except OSError:
+        return ""
+    mark = COOKIE.encode() + b"="
+    found = next((each for each in environment.split(b"\0") if each.startswith(mark)), b"")
+    return found.removeprefix(mark).decode(errors="replace")
+
+
+def table() -> Iterator[Entry]:
+    """Every process but this one."""
+    own = os.getpid()
+    for name in os.listdir(_PROC):  # noqa: PTH208 - names are all that is needed, of hundreds of entries
+        if name.isdecimal() and int(name) != own and (found := entry(int(name))) is not None:
+            yield found
+
+
+def family(leader: Identity, mark: str) -> list[Entry]:
+    """What lives of a container: ``leader``, its session, its descendants, and whatever carries its ``mark``.
+
+    The session counts only while it can be the leader's: not when the pid has gone to another process.
+    """
+    entries = [each for each in table() if not each.dead]
+    holder = entry(leader.pid)
+    session = leader.pid if holder is None or holder.identity == leader else -1
+    known = {leader.pid} if session != -1 else set()
+    members: dict[int, Entry] = {}
+    for each in entries:
+        if each.identity == leader or each.session == session or (mark and cookie(each.identity.pid) == mark):
+            members[each.identity.pid] = each
+            known.add(each.identity.pid)
+    # Children are found from parents: at most one more round per generation.
+    while grown := [each for each in entries if each.parent in known and each.identity.pid not in members]:
+        for each in grown:
+            members[each.identity.pid] = each
+            known.add(each.identity.pid)
+    return list(members.values())
+
+
+def send(identity: Identity, number: signal.Signals) -> bool:
+    """Signal the very process; False when it is gone."""
+    try:
+        descriptor = os.pidfd_open(identity.pid)
+    except OSError as error:
+        if error.errno in _GONE:
+            return False
+        raise
+    try:
+        # The descriptor holds the process: if the start time fits now, nobody else can be hit.
+        found = entry(identity.pid)
+        if found is None or found.identity != identity:
+            return False
+        signal.pidfd_send_signal(descriptor, number)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        log.warning("process may not be signalled", pid=identity.pid)
+        return False
+    finally:
+        os.close(descriptor)
+    return True
+
+
+def send_group(leader: Identity, number: signal.Signals) -> bool:
+    """Signal the process group of ``leader``; False when it is not its leader any more."""
+    found = entry(leader.pid)
+    if found is None or found.identity != leader:
+        return False
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(leader.pid, number)
+        return True
+    return False
+
+
+def exit_status(descriptor: int, identity: Identity) -> int | None:
+    """Wait status of an ended process that is not our child, as far as the kernel tells: None when it does not (yet)."""
+    found = entry(identity.pid)
+    if found is not None and found.identity == identity and found.state == "Z":
+        return found.exit_status
+    request = bytearray(_PIDFD_INFO.pack(_PIDFD_INFO_EXIT, *[0] * 13))
+    try:
+        fcntl.ioctl(descriptor, _PIDFD_GET_INFO, request)
+    except OSError:
+        return None
+    answer = _PIDFD_INFO.unpack(request)
+    return int(answer[-1]) if answer[0] & _PIDFD_INFO_EXIT else None
+
+
+def exit_code(status: int) -> int:
+    """A shell's exit code of a wait status: the code itself, or 128 + n after signal n."""
+    return os.WEXITSTATUS(status) if os.WIFEXITED(status) else 128 + os.WTERMSIG(status)

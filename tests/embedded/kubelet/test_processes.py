@@ -1,0 +1,295 @@
+"""Real processes: started, ended with all they started, taken over, never mistaken for others."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator
+
+import pytest
+
+from brickyard.embedded.kubelet import errors, processes, procfs
+
+ENV = {"PATH": os.environ["PATH"]}
+FOREVER = "import time\nprint('up', flush=True)\ntime.sleep(60)"
+
+
+class Box:
+    """Starts marked processes and knows whether anything of them is left."""
+
+    def __init__(self, folder: pathlib.Path) -> None:
+        self.folder = folder
+        self.started: list[processes.Process] = []
+
+    def command(self, *argv: str, env: dict[str, str] | None = None) -> processes.Command:
+        mark = f"{self.folder.name}-{os.getpid()}/web/{len(self.started)}"
+        return processes.Command(argv, {**ENV, **(env or {})}, self.folder, self.folder / "log", mark)
+
+    async def python(self, code: str, *args: str) -> processes.Process:
+        process = await processes.start(self.command(sys.executable, "-c", code, *args))
+        self.started.append(process)
+        return process
+
+    def log(self) -> str:
+        return (self.folder / "log").read_text()
+
+    async def until_logged(self, text: str) -> None:
+        async with asyncio.timeout(10):
+            while not (self.folder / "log").exists() or text not in self.log():
+                await asyncio.sleep(0.005)
+
+    def left(self) -> list[int]:
+        mine = f"{self.folder.name}-{os.getpid()}/"
+        return [each.identity.pid for each in procfs.table() if procfs.cookie(each.identity.pid).startswith(mine)]
+
+
+@pytest.fixture
+async def box(tmp_path: pathlib.Path) -> AsyncIterator[Box]:
+    box = Box(tmp_path)
+    yield box
+    for process in box.started:
+        await process.kill()
+        if process._descriptor >= 0:
+            await process.wait()
+    assert box.left() == []
+
+
+async def test_exit_code_and_output(box: Box) -> None:
+    process = await box.python("import sys; print('out'); print('err', file=sys.stderr); sys.exit(3)")
+    assert await process.wait() == processes.End(3)
+    assert sorted(box.log().split()) == ["err", "out"]
+
+
+async def test_output_is_appended(box: Box) -> None:
+    for word in ("one", "two"):
+        await (await box.python(f"print({word!r})")).wait()
+    assert box.log() == "one\ntwo\n"
+
+
+async def test_death_by_signal_is_128_and_the_signal(box: Box) -> None:
+    process = await box.python("import os; os.kill(os.getpid(), 11)")
+    assert (await process.wait()).exit_code == 139
+
+
+async def test_environment_is_only_what_was_given(box: Box) -> None:
+    script = "import os; print(sorted(name for name in os.environ if name != 'LC_CTYPE'))"
+    await (await box.python(script)).wait()
+    assert box.log().strip() == str([procfs.COOKIE, "PATH"])
+
+
+def test_little_of_the_agents_environment_is_inherited() -> None:
+    given = {"PATH": "/bin", "HOME": "/root", "AWS_SECRET_ACCESS_KEY": "x", "BRICKYARD_TOKEN": "y"}
+    assert processes.inherited(given) == {"PATH": "/bin", "HOME": "/root"}
+
+
+async def test_terminate_reaches_the_whole_group(box: Box) -> None:
+    code = (
+        "import subprocess, sys, time\n"
+        "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'])\n"
+        "print('up', flush=True); child.wait()"
+    )
+    process = await box.python(code)
+    await box.until_logged("up")
+    assert len(box.left()) == 2
+    process.terminate()
+    assert (await process.wait()).exit_code == 143
+    assert box.left() == []
+
+
+async def test_kill_ends_what_ignores_term(box: Box) -> None:
+    process = await box.python(f"import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)\n{FOREVER}")
+    await box.until_logged("up")
+    process.terminate()
+    await process.kill()
+    assert (await process.wait()).exit_code == 137
+
+
+DAEMON = """
+import os, sys, time
+if os.fork() == 0:
+    os.setsid()
+    if os.fork() == 0:
+        print('daemon up', flush=True)
+        time.sleep(60)
+    os._exit(0)
+os.wait()
+"""
+
+
+async def test_a_daemon_that_left_group_and_parent_dies_with_its_container(box: Box) -> None:
+    process = await box.python(DAEMON)
+    await box.until_logged("daemon up")
+    assert await process.wait() == processes.End(0)
+    assert box.left() == []
+
+
+async def test_children_without_the_mark_die_too(box: Box) -> None:
+    code = (
+        "import subprocess, sys, time\n"
+        "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(61)'], env={}, start_new_session=True)\n"
+        "print(child.pid, flush=True); print('up', flush=True); time.sleep(60)"
+    )
+    process = await box.python(code)
+    await box.until_logged("up")
+    child = int(box.log().split()[0])
+    await process.kill()
+    await process.wait()
+    async with asyncio.timeout(5):
+        while (found := procfs.entry(child)) is not None and not found.dead:
+            await asyncio.sleep(0.005)
+
+
+# Programs that cannot be run.
+
+
+async def test_a_program_that_is_not_on_the_path(box: Box) -> None:
+    with pytest.raises(errors.NoProgram, match="'no-such-program': executable file not found in \\$PATH"):
+        await processes.start(box.command("no-such-program"))
+
+
+async def test_a_path_that_does_not_exist(box: Box) -> None:
+    with pytest.raises(errors.NoProgram, match="/no/such/program"):
+        await processes.start(box.command("/no/such/program"))
+
+
+async def test_a_file_that_is_not_executable(box: Box) -> None:
+    (box.folder / "script").write_text("#!/bin/sh\n")
+    with pytest.raises(errors.NoProgram, match="not executable"):
+        await processes.start(box.command("./script"))
+
+
+async def test_an_interpreter_that_does_not_exist(box: Box) -> None:
+    (box.folder / "script").write_text("#!/no/such/interpreter\n")
+    (box.folder / "script").chmod(0o700)
+    with pytest.raises(errors.NoProgram, match="script"):
+        await processes.start(box.command("./script"))
+
+
+async def test_a_file_that_is_no_program(box: Box) -> None:
+    (box.folder / "data").write_bytes(b"\0\1\2")
+    (box.folder / "data").chmod(0o700)
+    with pytest.raises(errors.NotStarted, match="cannot be run"):
+        await processes.start(box.command("./data"))
+
+
+async def test_a_program_is_looked_for_on_the_containers_own_path(box: Box) -> None:
+    (box.folder / "bin").mkdir()
+    (box.folder / "bin/tool").write_text("#!/bin/sh\nexit 7\n")
+    (box.folder / "bin/tool").chmod(0o700)
+    process = await processes.start(box.command("tool", env={"PATH": f"{box.folder}/bin"}))
+    assert (await process.wait()).exit_code == 7
+
+
+# Adoption.
+
+
+async def test_a_released_process_is_adopted_and_watched(box: Box) -> None:
+    process = await box.python(FOREVER)
+    await box.until_logged("up")
+    process.release()
+    adopted = processes.adopt(process.identity, process._mark)
+    assert adopted is not None
+    box.started.append(adopted)
+    adopted.terminate()
+    assert (await adopted.wait()).exit_code == 143
+
+
+def test_a_reused_pid_is_not_adopted() -> None:
+    own = procfs.entry(os.getpid())
+    assert own is not None
+    assert processes.adopt(procfs.Identity(os.getpid(), own.identity.start - 1), "x") is None
+
+
+def test_a_dead_process_is_not_adopted() -> None:
+    child = subprocess.Popen([sys.executable, "-c", ""])
+    found = procfs.entry(child.pid)
+    child.wait()
+    assert found is not None
+    assert processes.adopt(found.identity, "x") is None
+
+
+ORPHANED = """
+import subprocess, sys
+code = "import sys; sys.stdin.read(); sys.exit(5)"
+child = subprocess.Popen([sys.executable, '-c', code], stdin=0, stdout=subprocess.DEVNULL, start_new_session=True)
+print(child.pid, flush=True)
+"""
+
+
+def orphan(stdin: int) -> processes.Process:
+    """A process whose parent is gone and that ends with 5 when ``stdin`` does."""
+    argv, env = [sys.executable, "-c", ORPHANED], {**ENV, procfs.COOKIE: "x/y/0"}
+    parent = subprocess.run(argv, stdin=stdin, stdout=subprocess.PIPE, check=True, env=env, timeout=20)
+    found = procfs.entry(int(parent.stdout))
+    assert found is not None
+    adopted = processes.adopt(found.identity, "x/y/0")
+    assert adopted is not None
+    return adopted
+
+
+async def test_the_end_of_somebody_elses_child() -> None:
+    """The exit code is told where the kernel can (6.15 and later, or a zombie that still stands); else it is a stand-in."""
+    reader, writer = os.pipe()
+    adopted = orphan(reader)
+    os.close(reader)
+    os.close(writer)
+    end = await adopted.wait()
+    assert end in (processes.End(5), processes.End(137, known=False))
+
+
+# Who is who.
+
+
+def test_signals_never_reach_a_process_with_another_start_time() -> None:
+    child = subprocess.Popen([sys.executable, "-c", FOREVER], stdout=subprocess.DEVNULL, start_new_session=True)
+    try:
+        found = procfs.entry(child.pid)
+        assert found is not None
+        impostor = procfs.Identity(child.pid, found.identity.start + 1)
+        assert not procfs.send(impostor, signal.SIGKILL)
+        assert not procfs.send_group(impostor, signal.SIGKILL)
+        assert procfs.family(impostor, "") == []
+        assert child.poll() is None
+    finally:
+        child.kill()
+        child.wait()
+
+
+def test_names_with_parentheses_do_not_confuse(tmp_path: pathlib.Path) -> None:
+    program = tmp_path / "a) R (b"
+    program.symlink_to("/bin/sleep")
+    child = subprocess.Popen([str(program), "60"])
+    try:
+        found = procfs.entry(child.pid)
+        assert found is not None
+        assert found.parent == os.getpid()
+    finally:
+        child.kill()
+        child.wait()
+
+
+def test_a_process_that_is_gone_is_no_error() -> None:
+    nobody = procfs.Identity(2**22 + 1, 1)
+    assert procfs.entry(nobody.pid) is None
+    assert not procfs.send(nobody, signal.SIGKILL)
+    assert not procfs.send_group(nobody, signal.SIGKILL)
+    assert procfs.cookie(nobody.pid) == ""
+
+
+async def test_fifty_lives_leak_neither_descriptors_nor_processes(box: Box) -> None:
+    for _ in range(3):
+        await (await box.python("")).wait()
+    before = len(os.listdir("/proc/self/fd"))
+    began = time.monotonic()
+    for _ in range(25):
+        pair = await asyncio.gather(processes.start(box.command("true")), processes.start(box.command("sleep", "60")))
+        pair[1].terminate()
+        assert [each.exit_code for each in await asyncio.gather(*(each.wait() for each in pair))] == [0, 143]
+    assert len(os.listdir("/proc/self/fd")) == before
+    assert box.left() == []
+    assert time.monotonic() - began < 20
