@@ -1,6 +1,8 @@
 """What a Kubernetes API can answer instead of an object.
 
     BrickyardError
+    ├── UsageError
+    │   └── KubeconfigError         there is no usable kubeconfig; a person must name one
     └── KubeError                   anything an API refused, or that kept it from answering
         ├── BadRequest              400   the request makes no sense; a bug on our side or a person's typo
         ├── Unauthorized            401   credentials are missing or no longer valid
@@ -28,6 +30,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from brickyard.lib import errors
+
+
+class KubeconfigError(errors.UsageError):
+    """There is no kubeconfig, or it cannot be used."""
 
 
 class KubeError(errors.BrickyardError):

@@ -20,6 +20,9 @@ from brickyard.lib import backoff
 
 K = TypeVar("K", bound=Hashable)
 
+_SLACK = 64
+"""Superseded entries that the heap may hold before it is swept."""
+
 
 class WorkQueue(Generic[K]):
     """Items of type ``K``; all times are seconds of one monotonic clock."""
@@ -57,7 +60,8 @@ class WorkQueue(Generic[K]):
             self._ready[item] = None
         else:
             self._due[item] = due
-            heapq.heappush(self._heap, (due, next(self._order), item))
+            if item not in self._running:  # else ``done`` does
+                self._push(item, due)
 
     def take(self, now: float) -> K | None:
         """The next item that may run, now counted as running; None when there is none. Give it back with ``done``."""
@@ -73,8 +77,7 @@ class WorkQueue(Generic[K]):
         """``item`` no longer runs. If it was added meanwhile it is due as asked."""
         self._running.discard(item)
         if (due := self._due.get(item)) is not None:
-            # Its entry may have been passed over while it ran.
-            heapq.heappush(self._heap, (due, next(self._order), item))
+            self._push(item, due)
 
     def failed(self, item: K, now: float) -> float:
         """Count a failure of ``item`` and add it again after its back-off, which is returned."""
@@ -99,6 +102,12 @@ class WorkQueue(Generic[K]):
                 return due
             heapq.heappop(self._heap)
         return None
+
+    def _push(self, item: K, due: float) -> None:
+        heapq.heappush(self._heap, (due, next(self._order), item))
+        if len(self._heap) > 2 * len(self._due) + _SLACK:
+            self._heap = [entry for entry in self._heap if self._due.get(entry[2]) == entry[0]]
+            heapq.heapify(self._heap)
 
     def _promote(self, now: float) -> None:
         while (due := self.next_due()) is not None and due <= now:

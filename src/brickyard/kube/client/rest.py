@@ -1,0 +1,215 @@
+"""``RestClient``: the contract over HTTPS.
+
+Calls and watches have connection pools of their own, so that any number of watches leaves calls unhindered. Every call has a
+deadline over all it does: waiting for a connection, credentials, the answer. What httpx2 raises never leaves this room: no answer
+is ``Unreachable``, a refusal is the error its Status stands for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+from collections.abc import AsyncIterator, Mapping
+from types import TracebackType
+from typing import Any, Self
+from urllib import parse
+
+import httpx2
+import orjson
+
+import brickyard
+from brickyard.api.kinds import resources
+from brickyard.kube.client import contract, errors, kubeconfig, watching
+from brickyard.kube.objects import meta
+
+FIELD_MANAGER = "brickyard"
+DEADLINE = 30.0
+"""Seconds for one call."""
+
+_CALLS = httpx2.Limits(max_connections=64, max_keepalive_connections=32, keepalive_expiry=60.0)
+_STREAMS = httpx2.Limits(max_connections=512, max_keepalive_connections=8, keepalive_expiry=60.0)
+_CONNECT = 10.0
+
+_EVERYTHING = contract.Query()
+_AS_USUAL = contract.DeleteOptions()
+
+
+class RestClient:
+    """A connection to the API that ``access`` describes: ``async with RestClient.from_kubeconfig() as client``.
+
+    Errors of every method: ``KubeError`` and its kinds, see ``errors``.
+
+    Args:
+        access: server and credentials.
+        deadline: seconds that one call may take.
+    """
+
+    def __init__(self, access: kubeconfig.Access, *, deadline: float = DEADLINE) -> None:
+        self.namespace = access.namespace
+        self.server = access.server
+        self._deadline = deadline
+        self._calls = _http(access, _CALLS, httpx2.Timeout(deadline))
+        # A watch is silent for as long as nothing happens: how long is watching's business.
+        self._streams = _http(access, _STREAMS, httpx2.Timeout(None, connect=_CONNECT, pool=_CONNECT))
+
+    @classmethod
+    def from_kubeconfig(cls, path: str | os.PathLike[str] | None = None, *, deadline: float = DEADLINE) -> Self:
+        """A client as kubectl would make it; see ``kubeconfig.load`` for where it looks without ``path``.
+
+        Raises:
+            KubeconfigError: there is none, or it is not valid.
+        """
+        return cls(kubeconfig.load(path), deadline=deadline)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close every connection; open watches end as unreachable."""
+        await self._calls.aclose()
+        await self._streams.aclose()
+
+    # contract.Client.
+
+    async def get(self, kind: resources.ResourceType, name: str, namespace: str = "") -> resources.Object:
+        return await self._call("GET", _path(kind, namespace, name))
+
+    async def list(self, kind: resources.ResourceType, query: contract.Query = _EVERYTHING) -> contract.ObjectList:
+        params = watching.selection(query)
+        if query.limit:
+            params["limit"] = str(query.limit)
+        if query.continue_token:
+            params["continue"] = query.continue_token
+        elif query.resource_version:
+            params["resourceVersion"] = query.resource_version
+        page = await self._call("GET", _path(kind, query.namespace), params=params)
+        # Items of a list carry no kind of their own.
+        items = [{"apiVersion": kind.api_version, "kind": kind.kind, **each} for each in page.get("items") or ()]
+        return contract.ObjectList(items, meta.resource_version(page), meta.metadata(page).get("continue") or "")
+
+    async def create(self, kind: resources.ResourceType, obj: resources.Object) -> resources.Object:
+        path = _path(kind, meta.namespace(obj))
+        body = {"apiVersion": kind.api_version, "kind": kind.kind, **obj}
+        return await self._call("POST", path, body, params={"fieldManager": FIELD_MANAGER})
+
+    async def update(
+        self, kind: resources.ResourceType, obj: resources.Object, subresource: str = ""
+    ) -> resources.Object:
+        path = _path(kind, meta.namespace(obj), meta.name(obj), subresource)
+        identity = {} if subresource == "scale" else {"apiVersion": kind.api_version, "kind": kind.kind}
+        return await self._call("PUT", path, {**identity, **obj}, params={"fieldManager": FIELD_MANAGER})
+
+    async def patch(
+        self,
+        kind: resources.ResourceType,
+        target: tuple[str, str],
+        patch: Any,
+        patch_kind: contract.PatchKind = contract.PatchKind.MERGE,
+        subresource: str = "",
+    ) -> resources.Object:
+        path = _path(kind, *target, subresource)
+        params = {"fieldManager": FIELD_MANAGER}
+        if patch_kind is contract.PatchKind.APPLY:
+            params["force"] = "true"  # a controller's fields are its own
+        return await self._call("PATCH", path, patch, params=params, media_type=patch_kind.value)
+
+    async def delete(
+        self,
+        kind: resources.ResourceType,
+        target: tuple[str, str],
+        options: contract.DeleteOptions = _AS_USUAL,
+    ) -> resources.Object:
+        body: dict[str, Any] = {"propagationPolicy": options.propagation_policy}
+        if options.grace_period_seconds is not None:
+            body["gracePeriodSeconds"] = options.grace_period_seconds
+        if options.uid:
+            body["preconditions"] = {"uid": options.uid}
+        return await self._call("DELETE", _path(kind, *target), body)
+
+    def watch(self, kind: resources.ResourceType, query: contract.Query) -> AsyncIterator[contract.WatchEvent]:
+        path = _path(kind, query.namespace)
+        return watching.Watch(self._streams, path, kind, query).events()
+
+    async def stream(self, path: str, params: dict[str, str]) -> AsyncIterator[bytes]:
+        """The answer's bytes once its head has come; read the iterator to its end or close it (``aclose``)."""
+        request = self._streams.build_request("GET", path, params=params)
+        with watching.translated(self._streams):
+            async with asyncio.timeout(self._deadline):
+                response = await self._streams.send(request, stream=True)
+        if response.status_code >= 400:
+            raise await watching.refusal(response)
+        return watching.chunks(self._streams, response)
+
+    # One call.
+
+    async def _call(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        params: Mapping[str, str] | None = None,
+        media_type: str = "application/json",
+    ) -> resources.Object:
+        content = None if body is None else orjson.dumps(body)
+        headers = {} if content is None else {"Content-Type": media_type}
+        request = self._calls.build_request(method, path, params=params, content=content, headers=headers)
+        with watching.translated(self._calls):
+            async with asyncio.timeout(self._deadline):
+                return await self._patiently(request)
+
+    async def _patiently(self, request: httpx2.Request) -> resources.Object:
+        """Send; where the API refused only for now and said for how long, wait and send again until the deadline ends it."""
+        while True:
+            response = await self._send(request)
+            if response.status_code < 400:
+                return _decoded(response)
+            error = watching.refused(response)
+            if not isinstance(error, errors.TooManyRequests) or error.retry_after is None:
+                raise error
+            await asyncio.sleep(error.retry_after)
+
+    async def _send(self, request: httpx2.Request) -> httpx2.Response:
+        if request.method != "GET":
+            return await self._calls.send(request)
+        # A kept connection may be closed by the API just as it is used again; reading twice does no harm.
+        with contextlib.suppress(httpx2.RemoteProtocolError, httpx2.ReadError):
+            return await self._calls.send(request)
+        return await self._calls.send(request)
+
+
+def _http(access: kubeconfig.Access, limits: httpx2.Limits, timeout: httpx2.Timeout) -> httpx2.AsyncClient:
+    return httpx2.AsyncClient(
+        base_url=access.server,
+        verify=access.tls,
+        auth=access.auth,
+        limits=limits,
+        timeout=timeout,
+        trust_env=not access.is_loopback,
+        headers={"User-Agent": f"brickyard/{brickyard.__version__}", "Accept": "application/json"},
+    )
+
+
+def _path(kind: resources.ResourceType, namespace: str, name: str = "", subresource: str = "") -> str:
+    """The URL path; what came from outside is quoted, so that a name cannot lead elsewhere."""
+    return kind.path(parse.quote(namespace, safe=""), parse.quote(name, safe=""), subresource)
+
+
+def _decoded(response: httpx2.Response) -> resources.Object:
+    try:
+        found = orjson.loads(response.content)
+    except orjson.JSONDecodeError:
+        found = None
+    if not isinstance(found, dict):
+        raise errors.InternalError(
+            f"{response.request.url.host} answered {response.status_code} with something that is no Kubernetes object: "
+            "check that the kubeconfig's server is a Kubernetes API",
+            status=response.status_code,
+        )
+    return found
