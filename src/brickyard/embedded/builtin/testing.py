@@ -1,13 +1,17 @@
-"""Objects for tests of the built-in controllers, as the API server would hand them out."""
+"""For tests of the built-in controllers: objects as the API server would hand them out, and a node agent that starts nothing."""
 
 from __future__ import annotations
 
+import asyncio
+import dataclasses
 import itertools
 from typing import Any
 
 from brickyard.api.kinds import resources
-from brickyard.kube.objects import owners
-from brickyard.lib import clock
+from brickyard.kube.client import contract, errors
+from brickyard.kube.informers import informer as informers
+from brickyard.kube.objects import meta, owners
+from brickyard.lib import clock, tasks
 
 NOW = 1_700_000_000.0
 
@@ -108,3 +112,74 @@ def service(name: str = "web", **spec: Any) -> resources.Object:
         "metadata": metadata(name),
         "spec": {"type": "ClusterIP", "selector": {"app": "web"}, "ports": ports, **spec},
     }
+
+
+@dataclasses.dataclass
+class Behaviour:
+    """How the fake node treats pods; may be changed at any time.
+
+    ``broken`` holds images whose pods run but never get ready. Times are seconds.
+    """
+
+    start: float = 0.1
+    stop: float = 0.1
+    broken: set[str] = dataclasses.field(default_factory=set)
+
+
+class FakeKubelet:
+    """A node that says pods run and are ready without running anything, and lets go of those being deleted."""
+
+    def __init__(self, client: contract.Client, clock_: clock.Clock, behaviour: Behaviour | None = None) -> None:
+        self.behaviour = behaviour or Behaviour()
+        self._client = client
+        self._clock = clock_
+        self._pods = informers.Informer(client, resources.POD)
+        self._addresses = itertools.count(1)
+        self._begun: set[tuple[str, str]] = set()
+        self._changes: asyncio.Queue[resources.Object] = asyncio.Queue()
+
+    async def run(self) -> None:
+        """Work until cancelled."""
+        self._pods.subscribe(self._changed)
+        async with tasks.Scope("fake-kubelet") as scope:
+            scope.start(self._pods.run(), name="pods")
+            while True:
+                pod = await self._changes.get()
+                step = self._end(pod) if meta.is_deleting(pod) else self._begin(pod)
+                scope.start(self._tolerant(step), name=meta.name(pod))
+
+    def _changed(self, old: resources.Object | None, new: resources.Object | None) -> None:
+        del old
+        if new is None:
+            return
+        life = (meta.uid(new), str(new["metadata"].get("deletionTimestamp") is not None))
+        if life not in self._begun:
+            self._begun.add(life)
+            self._changes.put_nowait(new)
+
+    async def _tolerant(self, step: Any) -> None:
+        try:
+            await step
+        except (errors.NotFound, errors.Conflict):
+            return  # the pod went away in the meantime
+
+    async def _begin(self, pod: resources.Object) -> None:
+        key = meta.key(pod)
+        await self._client.patch(resources.POD, key, {"spec": {"nodeName": "here"}})
+        await asyncio.sleep(self.behaviour.start)
+        image = pod["spec"]["containers"][0]["image"]
+        await self.set_ready(key, image not in self.behaviour.broken, f"127.64.0.{next(self._addresses)}")
+
+    async def set_ready(self, key: tuple[str, str], ready: bool, ip: str = "") -> None:
+        """Write a running pod's status."""
+        stamp = clock.rfc3339(self._clock.wall())
+        said = {"type": "Ready", "status": "True" if ready else "False", "lastTransitionTime": stamp}
+        status: dict[str, Any] = {"phase": "Running", "conditions": [said]}
+        if ip:
+            status |= {"podIP": ip, "podIPs": [{"ip": ip}]}
+        await self._client.patch(resources.POD, key, {"status": status}, subresource="status")
+
+    async def _end(self, pod: resources.Object) -> None:
+        await asyncio.sleep(self.behaviour.stop)
+        options = contract.DeleteOptions(grace_period_seconds=0, uid=meta.uid(pod))
+        await self._client.delete(resources.POD, meta.key(pod), options)

@@ -264,10 +264,19 @@ def _recreate(family: _Family, pods: Sequence[resources.Object]) -> _Moves:
 
 
 def _old_pods_run(family: _Family, pods: Sequence[resources.Object]) -> bool:
-    """A pod that is being deleted still runs: only its absence, or the end of its containers, makes room."""
-    return any(
-        owners.is_controlled_by(pod, each) for pod in pods if not podstate.is_terminal(pod) for each in family.old
-    )
+    """Whether an old pod may still run: one that is being deleted does, until it is gone or its containers ended.
+
+    What an old ReplicaSet last reported counts as well: it may have made pods that the snapshot does not show yet.
+    """
+    if any(_reports_pods(each) for each in family.old):
+        return True
+    running = [pod for pod in pods if not podstate.is_terminal(pod)]
+    return any(owners.is_controlled_by(pod, each) for pod in running for each in family.old)
+
+
+def _reports_pods(replica_set: resources.Object) -> bool:
+    told = replica_set.get("status") or {}
+    return bool(told.get("replicas")) or int(told.get("observedGeneration") or 0) < meta.generation(replica_set)
 
 
 def _roll(family: _Family) -> _Moves:

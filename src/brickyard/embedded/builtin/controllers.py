@@ -1,0 +1,126 @@
+"""Wires the built-in controllers: one cache per kind, shared by all, and a controller for each reconciler.
+
+pods ────────────┬─► replicaset ─► pods
+replicasets ─────┼─► deployment ─► replicasets
+deployments ─────┘
+services, pods, endpointslices ─► service ─► endpointslices
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+
+from brickyard.api.kinds import resources
+from brickyard.embedded.builtin import ownership
+from brickyard.embedded.builtin.deployment import reconciler as deployment
+from brickyard.embedded.builtin.deployment import sizes
+from brickyard.embedded.builtin.replicaset import reconciler as replicaset
+from brickyard.embedded.builtin.service import reconciler as service
+from brickyard.kube.client import contract
+from brickyard.kube.informers import informer as informers
+from brickyard.kube.objects import meta, owners
+from brickyard.kube.reconcile import contract as reconcile
+from brickyard.kube.reconcile import controller as controllers
+from brickyard.kube.reconcile import recorder
+from brickyard.lib import clock, tasks
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Caches:
+    deployments: informers.Informer
+    replica_sets: informers.Informer
+    pods: informers.Informer
+    services: informers.Informer
+    slices: informers.Informer
+
+    def all(self) -> Iterator[informers.Informer]:
+        return (getattr(self, field.name) for field in dataclasses.fields(self))
+
+
+def _caches(client: contract.Client) -> _Caches:
+    return _Caches(
+        deployments=informers.Informer(client, resources.DEPLOYMENT),
+        replica_sets=informers.Informer(client, resources.REPLICA_SET, indexers=ownership.INDEXERS),
+        pods=informers.Informer(client, resources.POD, indexers=ownership.INDEXERS),
+        services=informers.Informer(client, resources.SERVICE),
+        slices=informers.Informer(client, resources.ENDPOINT_SLICE, indexers={service.BY_SERVICE: service.service_of}),
+    )
+
+
+class BuiltinControllers:
+    """Deployment, ReplicaSet and Service controllers over one client. Make it on the loop that runs it."""
+
+    def __init__(self, client: contract.Client, clock_: clock.Clock) -> None:
+        self._client = client
+        self._clock = clock_
+        self._caches = _caches(client)
+        self._recorders: list[recorder.EventRecorder] = []
+        self._parts = (self._replica_sets(), self._deployments(), self._services())
+
+    @property
+    def parts(self) -> tuple[controllers.Controller, ...]:
+        """The controllers, for a metrics page to read their counters."""
+        return self._parts
+
+    async def run(self) -> None:
+        """Work until cancelled. An API that is away is waited for."""
+        async with tasks.Scope("builtin") as scope:
+            for cache in self._caches.all():
+                scope.start(cache.run(), name=f"informer/{cache.kind.plural}")
+            for each in self._recorders:
+                scope.start(each.run(), name="events")
+            running = [scope.start(each.run(), name=each.name) for each in self._parts]
+            for task in running:
+                await task
+
+    def _recorder(self, component: str) -> recorder.EventRecorder:
+        made = recorder.EventRecorder(self._client, component, self._clock)
+        self._recorders.append(made)
+        return made
+
+    def _replica_sets(self) -> controllers.Controller:
+        caches = self._caches
+        events = self._recorder("replicaset-controller")
+        read = replicaset.Caches(caches.replica_sets, caches.pods)
+        worker = replicaset.Reconciler(self._client, read, events, self._clock)
+        made = controllers.Controller("replicaset", worker)
+        made.watch(caches.replica_sets)
+        made.watch(caches.pods, ownership.concerned(caches.replica_sets, resources.REPLICA_SET))
+        return made
+
+    def _deployments(self) -> controllers.Controller:
+        caches = self._caches
+        read = deployment.Caches(caches.deployments, caches.replica_sets, caches.pods)
+        worker = deployment.Reconciler(self._client, read, self._recorder("deployment-controller"), self._clock)
+        made = controllers.Controller("deployment", worker)
+        made.watch(caches.deployments)
+        made.watch(caches.replica_sets, ownership.concerned(caches.deployments, resources.DEPLOYMENT))
+        made.watch(caches.pods, self._waiting_for)
+        return made
+
+    def _waiting_for(self, pod: resources.Object) -> Iterator[reconcile.Request]:
+        """Mapper from a pod to the Deployment that may wait for its end: only those of strategy Recreate do."""
+        reference = owners.controller_of(pod)
+        owner = self._caches.replica_sets.get(meta.namespace(pod), reference["name"]) if reference else None
+        if owner is None:
+            return
+        for request in controllers.owned_by(resources.DEPLOYMENT)(owner):
+            found = self._caches.deployments.get(*request)
+            if found is not None and sizes.strategy(found) == sizes.RECREATE:
+                yield request
+
+    def _services(self) -> controllers.Controller:
+        caches = self._caches
+        read = service.Caches(caches.services, caches.pods, caches.slices)
+        worker = service.Reconciler(self._client, read, self._recorder("endpoint-slice-controller"))
+        made = controllers.Controller("service", worker)
+        made.watch(caches.services)
+        made.watch(caches.pods, service.selecting(caches.services))
+        made.watch(caches.slices, service.service_request)
+        return made
+
+
+async def run(client: contract.Client, clock_: clock.Clock) -> None:
+    """Run the built-in controllers until cancelled."""
+    await BuiltinControllers(client, clock_).run()

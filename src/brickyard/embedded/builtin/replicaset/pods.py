@@ -1,0 +1,71 @@
+"""Creating and deleting a ReplicaSet's pods, with a record of what was asked for and not seen yet."""
+
+from __future__ import annotations
+
+from brickyard.api.kinds import resources
+from brickyard.kube.client import contract, errors
+from brickyard.kube.informers import informer as informers
+from brickyard.kube.objects import meta, owners
+from brickyard.kube.reconcile import expectations, recorder
+from brickyard.lib import clock
+
+
+class Pods:
+    """Pods as a ReplicaSet handles them. ``cache`` tells of pods that appear and go."""
+
+    def __init__(
+        self,
+        client: contract.Client,
+        cache: informers.Informer,
+        events: recorder.EventRecorder,
+        clock_: clock.Clock,
+    ) -> None:
+        self._client = client
+        self._events = events
+        self._clock = clock_
+        self._expected = expectations.Expectations()
+        cache.subscribe(self._changed)
+
+    def caught_up(self, replica_set: resources.Object) -> bool:
+        """Whether everything asked for on behalf of ``replica_set`` was seen in the cache, or given up on."""
+        return self._expected.satisfied(meta.uid(replica_set), self._clock.monotonic())
+
+    def forget(self, replica_set: resources.Object) -> None:
+        """``replica_set`` is gone."""
+        self._expected.forget(meta.uid(replica_set))
+
+    async def create(self, replica_set: resources.Object, pod: resources.Object) -> None:
+        """Create ``pod`` and tell of it."""
+        key = meta.uid(replica_set)
+        self._expected.expect_creations(key, 1, self._clock.monotonic())
+        try:
+            await self._client.create(resources.POD, pod)
+        except BaseException:
+            # Nothing will be seen of it. Should it have been made after all, the next pass finds its name taken.
+            self._expected.creation_observed(key)
+            raise
+        self._events.record(replica_set, recorder.NORMAL, "SuccessfulCreate", f"Created pod: {meta.name(pod)}")
+
+    async def delete(self, replica_set: resources.Object, pod: resources.Object) -> None:
+        """Delete this very ``pod`` and tell of it; one that is gone already is fine."""
+        key, uid = meta.uid(replica_set), meta.uid(pod)
+        self._expected.expect_deletions(key, [uid], self._clock.monotonic())
+        try:
+            await self._client.delete(resources.POD, meta.key(pod), contract.DeleteOptions(uid=uid))
+        except (errors.NotFound, errors.Conflict):
+            self._expected.deletion_observed(key, uid)
+        except BaseException:
+            self._expected.deletion_observed(key, uid)
+            raise
+        else:
+            self._events.record(replica_set, recorder.NORMAL, "SuccessfulDelete", f"Deleted pod: {meta.name(pod)}")
+
+    def _changed(self, old: resources.Object | None, new: resources.Object | None) -> None:
+        pod = new if new is not None else old
+        controller = owners.controller_of(pod) if pod is not None else None
+        if pod is None or controller is None:
+            return
+        if new is None or meta.is_deleting(new):
+            self._expected.deletion_observed(controller["uid"], meta.uid(pod))
+        elif old is None:
+            self._expected.creation_observed(controller["uid"])
