@@ -9,7 +9,7 @@ from __future__ import annotations
 import pathlib
 import re
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from brickyard.engines import errors
 
@@ -36,14 +36,11 @@ def words(command: Sequence[str], args: Sequence[str]) -> tuple[str, ...]:
 
 
 def _plain(script: str) -> tuple[str, ...]:
-    text = script.replace("\\\n", " ").strip()
-    for character in _meaningful(text):
-        raise errors.ArgumentError(
-            f"the shell line holds {character!r}, and no shell runs here: write the command as a list, "
-            "and a variable as $(NAME), which Kubernetes expands itself"
-        )
+    line = script.strip()
+    if line.endswith("\\"):  # continued by the line end that was just stripped
+        line += "\n"
     try:
-        found = shlex.split(text)
+        found = shlex.split(_joined(line))
     except ValueError as error:
         raise errors.ArgumentError(f"the shell line cannot be read: {error}") from error
     if found[:1] == ["exec"]:
@@ -53,21 +50,38 @@ def _plain(script: str) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _meaningful(text: str) -> Iterator[str]:
-    """Characters that a shell would act upon, quotes and escapes observed."""
+def _joined(text: str) -> str:
+    """``text`` as one line: continued lines are joined as a shell joins them.
+
+    Raises:
+        ArgumentError: a character outside the quotes that tame it would make a shell act.
+    """
+    kept: list[str] = []
     quote = ""
-    skip = False
-    for character in text:
-        if skip:
-            skip = False
-        elif character == "\\" and quote != "'":
-            skip = True
-        elif character == quote:
-            quote = ""
-        elif character in "'\"" and not quote:
-            quote = character
+    position = 0
+    while position < len(text):
+        character = text[position]
+        pair = text[position : position + 2]
+        escape = character == "\\" and (not quote or (quote == '"' and pair[1:] in {'"', "\\", "\n"}))
+        if escape:
+            kept.append("" if pair[1:] == "\n" else pair)
         elif _acts(character, quote):
-            yield character
+            raise errors.ArgumentError(
+                f"the shell line holds {character!r}, and no shell runs here: write the command as a list, "
+                "and a variable as $(NAME), which Kubernetes expands itself"
+            )
+        else:
+            kept.append(character)
+            quote = _after(character, quote)
+        position += 2 if escape else 1
+    return "".join(kept)
+
+
+def _after(character: str, quote: str) -> str:
+    """The open quote after ``character``, "" for none."""
+    if character == quote:
+        return ""
+    return character if character in "'\"" and not quote else quote
 
 
 def _acts(character: str, quote: str) -> bool:
