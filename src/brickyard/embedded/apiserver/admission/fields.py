@@ -29,7 +29,7 @@ def wrong_type(path: str, value: Any, detail: str) -> contract.FieldError:
 
 def not_supported(path: str, value: Any, supported: Iterable[str]) -> contract.FieldError:
     """The field takes one of a few words."""
-    words = ", ".join(f'"{each}"' for each in sorted(supported))
+    words = ", ".join(f'"{each}"' for each in supported)
     message = f"Unsupported value: {_shown(value)}: supported values: {words}"
     return contract.FieldError(path, "FieldValueNotSupported", message)
 
@@ -42,6 +42,11 @@ def duplicate(path: str, value: Any) -> contract.FieldError:
 def forbidden(path: str, detail: str) -> contract.FieldError:
     """The field must not be there, or must not change."""
     return contract.FieldError(path, "FieldValueForbidden", f"Forbidden: {detail}")
+
+
+def not_found(path: str, value: Any) -> contract.FieldError:
+    """The value names something that does not exist."""
+    return contract.FieldError(path, "FieldValueNotFound", f"Not found: {_shown(value)}")
 
 
 def too_long(path: str, limit: int, unit: str = "bytes") -> contract.FieldError:
@@ -63,7 +68,7 @@ def one_of(path: str, value: Any, supported: Iterable[str]) -> Errors:
     """A word that must be given and be one of a few."""
     if value in (None, ""):
         yield required(path)
-    elif value not in (words := tuple(supported)):
+    elif value not in (words := sorted(supported)):
         yield not_supported(path, value, words)
 
 
@@ -84,11 +89,3 @@ def unique(path: str, values: Iterable[tuple[str, Any]]) -> Errors:
         if value in seen:
             yield duplicate(f"{path}{below}", value)
         seen.add(value)
-
-
-def port(path: str, value: int | None) -> Errors:
-    """A TCP or UDP port number that must be given."""
-    if value is None:
-        yield required(path)
-    elif not 1 <= value <= 65535:
-        yield invalid(path, value, "must be between 1 and 65535, inclusive")
