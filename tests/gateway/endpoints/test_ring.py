@@ -1,0 +1,92 @@
+"""The ring of decisions: bounded in entries, rows and prompts."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from brickyard.gateway import contract
+from brickyard.gateway.endpoints import ring
+from brickyard.routing import contract as routing
+from brickyard.routing import pickers, pipeline, testing
+
+OUTCOME = contract.Outcome(200, 1, 0.1, 0.2)
+PROFILE = routing.Profile("any", (), (), pickers.Best())
+
+
+def decision(request_id: str, size: int = 2, prompt: bytes = b"") -> routing.Decision | routing.NoDecision:
+    request = dataclasses.replace(testing.request(prompt=prompt), id=request_id)
+    endpoints = [testing.endpoint(f"p{n}") for n in range(size)]
+    table = testing.snapshot(*([0] * size), endpoints=endpoints)
+    return pipeline.route(request, table, PROFILE, 1.0, testing.Dice())
+
+
+def found(held: ring.Ring, request_id: str) -> str | None:
+    entry = held.find(request_id)
+    return None if entry is None else entry.decision.request.id
+
+
+def test_an_empty_ring_finds_nothing() -> None:
+    held = ring.Ring(3)
+    assert held.find("x") is None
+    assert held.find("") is None
+
+
+def test_by_id_and_the_last_one() -> None:
+    held = ring.Ring(3)
+    for name in "ab":
+        held.add(decision(name), OUTCOME)
+    assert (found(held, "a"), found(held, ""), found(held, "c")) == ("a", "b", None)
+
+
+def test_the_oldest_goes_first() -> None:
+    held = ring.Ring(3)
+    for name in "abcd":
+        held.add(decision(name), OUTCOME)
+    assert [found(held, name) for name in "abcd"] == [None, "b", "c", "d"]
+    assert len(held) == 3
+
+
+def test_of_one_id_the_latest_is_found_and_the_oldest_does_not_take_it_along() -> None:
+    held = ring.Ring(2)
+    held.add(decision("x"), OUTCOME)
+    held.add(decision("x"), dataclasses.replace(OUTCOME, status=502))
+    held.add(decision("y"), OUTCOME)
+    entry = held.find("x")
+    assert entry is not None
+    assert entry.outcome.status == 502
+
+
+def test_large_tables_count_for_more() -> None:
+    held = ring.Ring(4)
+    for name in "abcd":
+        held.add(decision(name, size=100), OUTCOME)
+    assert len(held) == 2
+    assert found(held, "d") == "d"
+
+
+def test_a_table_larger_than_all_is_still_kept_once() -> None:
+    held = ring.Ring(1)
+    held.add(decision("a", size=200), OUTCOME)
+    held.add(decision("b", size=200), OUTCOME)
+    assert (len(held), found(held, "b")) == (1, "b")
+
+
+def test_prompts_are_dropped_and_all_else_is_kept() -> None:
+    held = ring.Ring(4)
+    for made in (decision("a", prompt=b"a secret"), decision("b", size=0, prompt=b"a secret")):
+        held.add(made, OUTCOME)
+        entry = held.find("")
+        assert entry is not None
+        assert entry.decision == dataclasses.replace(made, request=dataclasses.replace(made.request, prompt=b""))
+
+
+@given(st.integers(1, 5), st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 150)), max_size=30))
+def test_it_never_outgrows_its_bounds_nor_loses_the_last(capacity: int, added: list[tuple[str, int]]) -> None:
+    held = ring.Ring(capacity)
+    for name, size in added:
+        held.add(decision(name, size), OUTCOME)
+        assert len(held) <= capacity
+        assert found(held, "") == found(held, name) == name
