@@ -1,0 +1,14 @@
+"""The dialects there are. A new endpoint is one module and one line here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from brickyard.gateway.dialects import chat, completions, contract, embeddings
+
+_BUILT_IN: tuple[contract.Dialect, ...] = (chat.Chat(), completions.Completions(), embeddings.Embeddings())
+
+
+def dialects() -> Mapping[str, contract.Dialect]:
+    """Every dialect by its path, in the order in which error messages list them."""
+    return {dialect.path: dialect for dialect in _BUILT_IN}
