@@ -1,0 +1,54 @@
+"""What all connections of one data plane share."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+from collections.abc import Callable
+from typing import Protocol
+
+from brickyard.gateway import contract, metrics, settings
+from brickyard.gateway.proxy import accesslog, budget, cors, ids, pool, router
+
+
+class Connection(Protocol):
+    """A client connection, as the sweeper and the server see it."""
+
+    def sweep(self, now: float) -> None:
+        """Look at the deadlines."""
+        ...
+
+    def drain(self) -> None:
+        """Close when idle, else after the current answer."""
+        ...
+
+    def cut(self) -> None:
+        """End what is under way, saying so where the protocol allows."""
+        ...
+
+    def abort(self) -> None:
+        """Close now."""
+        ...
+
+
+@dataclasses.dataclass(slots=True)
+class Plane:
+    """The parts, and three facts that change: which connections are open, whether the listener is, whether the end is near.
+
+    ``now`` reads a monotonic clock.
+    """
+
+    director: contract.Director
+    settings: settings.GatewaySettings
+    metrics: metrics.GatewayMetrics
+    router: router.Router
+    pools: pool.Pools
+    cors: cors.Cors
+    ids: ids.RequestIds
+    budget: budget.Budget
+    access: accesslog.AccessLog | None
+    now: Callable[[], float]
+    clients: set[Connection] = dataclasses.field(default_factory=set)
+    draining: bool = False
+    emptied: asyncio.Event | None = None
+    """Set when the last client connection is gone, by whoever waits for that."""

@@ -1,0 +1,166 @@
+"""The data plane's beginning and end."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+from collections.abc import Callable, Sequence
+from typing import Final, Self
+
+import prometheus_client
+from prometheus_client import registry
+
+from brickyard.gateway import contract, errors, metrics, settings
+from brickyard.gateway.dialects import registry as dialects
+from brickyard.gateway.proxy import accesslog, budget, client, cors, ids, pages, plane, pool, router, sweeper
+from brickyard.lib import clock, logs, tasks
+
+log = logs.get(__name__)
+
+BACKLOG: Final = 4096
+FINISH: Final = 5.0
+"""Seconds in which connections that were cut must be gone."""
+
+
+class DataPlane:
+    """A listener and everything behind it: ``async with DataPlane(director, settings) as plane``; leaving it drains.
+
+    Attributes:
+        port: the TCP port it listens on.
+        plane: what its connections share.
+    """
+
+    def __init__(
+        self,
+        director: contract.Director,
+        options: settings.GatewaySettings,
+        *,
+        unready: Callable[[], str] = str,
+        collectors: Sequence[registry.Collector] = (),
+        time: clock.Clock | None = None,
+    ) -> None:
+        self.port = 0
+        self._unready = unready
+        self._scope = tasks.Scope("gateway")
+        self._server: asyncio.Server | None = None
+        self.plane = self._assemble(director, options, collectors, (time or clock.SystemClock()).monotonic)
+
+    def _assemble(
+        self,
+        director: contract.Director,
+        options: settings.GatewaySettings,
+        collectors: Sequence[registry.Collector],
+        now: Callable[[], float],
+    ) -> plane.Plane:
+        counters = metrics.GatewayMetrics()
+        pools = pool.Pools(options, counters, now)
+        page_registry = prometheus_client.CollectorRegistry(auto_describe=False)
+        for collector in (counters, *collectors):
+            page_registry.register(collector)
+        own_pages = pages.Pages(director, page_registry, self._why_unready).table(debug=options.debug_pages)
+        shared = plane.Plane(
+            director=director,
+            settings=options,
+            metrics=counters,
+            router=router.Router(dialects.dialects(), own_pages),
+            pools=pools,
+            cors=cors.Cors(options.cors_origins),
+            ids=ids.RequestIds(os.urandom),
+            budget=budget.Budget(options.max_buffered_bytes),
+            access=accesslog.AccessLog(options.access_log) if options.access_log else None,
+            now=now,
+        )
+        counters.client_connections = lambda: len(shared.clients)
+        counters.upstream_connections = lambda: len(shared.pools)
+        counters.buffered_bytes = lambda: shared.budget.held
+        return shared
+
+    def _why_unready(self) -> str:
+        return "the gateway is stopping" if self.plane.draining else self._unready()
+
+    async def __aenter__(self) -> Self:
+        options = self.plane.settings
+        loop = asyncio.get_running_loop()
+        try:
+            self._server = await loop.create_server(
+                lambda: client.ClientConnection(self.plane), options.host, options.port, backlog=BACKLOG
+            )
+        except OSError as error:
+            self._close_log()
+            if error.errno == errno.EADDRINUSE:
+                raise errors.PortInUseError(options.host, options.port) from error
+            raise errors.GatewayError(
+                f"the gateway cannot listen on {options.host}:{options.port}: {error.strerror or error}",
+                hint="choose another address with BRICKYARD_GATEWAY_HOST or another port with --gateway-port",
+            ) from error
+        self.port = int(self._server.sockets[0].getsockname()[1])
+        await self._scope.__aenter__()
+        self._scope.start(sweeper.run(self.plane), name="sweeper")
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        try:
+            await self._drain(0.0 if error is not None else self.plane.settings.drain_timeout)
+        finally:
+            self.plane.pools.close()
+            await self._scope.__aexit__(kind, error, trace)
+            self._close_log()
+
+    async def _drain(self, limit: float) -> None:
+        shared = self.plane
+        shared.draining = True
+        if self._server is not None:
+            self._server.close()
+        for connection in tuple(shared.clients):
+            connection.drain()
+        if not await self._emptied(limit):
+            log.warning("requests are cut at the end of the drain", connections=len(shared.clients), waited=limit)
+            for connection in tuple(shared.clients):
+                connection.cut()
+        if not await self._emptied(FINISH):
+            for connection in tuple(shared.clients):
+                connection.abort()
+            await self._emptied(FINISH)
+
+    async def _emptied(self, limit: float) -> bool:
+        """Wait for the last client connection to go; whether it went within ``limit`` seconds."""
+        shared = self.plane
+        if not shared.clients:
+            return True
+        shared.emptied = asyncio.Event()
+        try:
+            await asyncio.wait_for(shared.emptied.wait(), limit)
+        except TimeoutError:
+            return False
+        return True
+
+    def _close_log(self) -> None:
+        if self.plane.access is not None:
+            self.plane.access.close()
+
+
+async def serve(
+    director: contract.Director,
+    options: settings.GatewaySettings,
+    stop: asyncio.Event,
+    *,
+    ready: Callable[[int], None] | None = None,
+    unready: Callable[[], str] = str,
+    collectors: Sequence[registry.Collector] = (),
+) -> None:
+    """Serve the OpenAI API until ``stop`` is set, then drain.
+
+    ``ready`` hears the port once the listener is open. ``unready`` says for ``/readyz`` why traffic should go elsewhere, "" when it
+    need not. ``collectors`` add series to ``/metrics``.
+
+    Raises:
+        PortInUseError: somebody else listens on the port.
+        GatewayError: the address or the access log cannot be used.
+    """
+    async with DataPlane(director, options, unready=unready, collectors=collectors) as running:
+        log.info("gateway listens", host=options.host, port=running.port)
+        if ready is not None:
+            ready(running.port)
+        await stop.wait()
+        log.info("gateway stops", connections=len(running.plane.clients))
