@@ -1,0 +1,271 @@
+"""The directors: from pods and requests to decisions, leases and explanations."""
+
+from __future__ import annotations
+
+import collections
+import json
+import random
+from typing import Any
+
+import orjson
+import pytest
+
+from brickyard.api.kinds import resources
+from brickyard.gateway import contract
+from brickyard.gateway.endpoints import director, settings, testing
+from brickyard.kube.client import contract as kube
+from brickyard.kube.client import testing as kube_testing
+from brickyard.kube.informers import informer
+from brickyard.lib import clock, tasks
+from brickyard.routing import contract as routing
+from brickyard.routing import errors, registry
+from brickyard.routing import testing as routing_testing
+from brickyard.routing.policies import least_request
+from brickyard.routing.policies import random as random_policy
+
+POLICIES = registry.Registry([least_request.POLICY, random_policy.POLICY])
+OUTCOME = contract.Outcome(status=200, attempts=1, first_byte=0.1, duration=0.5)
+
+
+@pytest.fixture
+def time() -> clock.ManualClock:
+    return clock.ManualClock()
+
+
+@pytest.fixture
+def live(time: clock.ManualClock) -> director.PodDirector:
+    return director.PodDirector(POLICIES, time=time, rng=random.Random(1))
+
+
+def add(live: director.PodDirector, name: str, **knobs: Any) -> resources.Object:
+    obj = testing.FakePod(name=name, **knobs).object()
+    live.pod_changed(None, obj)
+    return obj
+
+
+def choose(live: contract.Director, strategy: str = "", **knobs: Any) -> routing.Decision:
+    made = live.choose(routing_testing.request(strategy, **knobs))
+    assert isinstance(made, routing.Decision), made
+    return made
+
+
+def refuse(live: contract.Director, strategy: str = "", **knobs: Any) -> routing.NoDecision:
+    made = live.choose(routing_testing.request(strategy, **knobs))
+    assert isinstance(made, routing.NoDecision), made
+    return made
+
+
+def explained(live: contract.Director, request_id: str = "") -> dict[str, Any]:
+    told = live.explain(request_id)
+    assert told is not None
+    through: dict[str, Any] = orjson.loads(orjson.dumps(told))
+    return through
+
+
+def test_both_fill_the_contract() -> None:
+    filled: list[contract.Director] = [director.PodDirector(POLICIES), director.StaticDirector([], POLICIES)]
+    assert [each.models() for each in filled] == [[], []]
+
+
+class TestPods:
+    def test_they_come_change_and_go(self, live: director.PodDirector) -> None:
+        old = add(live, "a")
+        assert choose(live).endpoint.key == "default/a:8000"
+        new = testing.FakePod(name="a", ready=False).object()
+        live.pod_changed(old, new)
+        assert "default/a not ready" in refuse(live).reason
+        live.pod_changed(new, None)
+        assert "no pod serves model 'demo'" in refuse(live).reason
+        assert not live.knows("demo")
+
+    def test_a_pod_that_stops_being_one_of_a_model_is_forgotten(self, live: director.PodDirector) -> None:
+        old = add(live, "a")
+        live.pod_changed(old, testing.FakePod(name="a", model="").object())
+        assert not live.knows("demo")
+
+    def test_other_pods_leave_no_trace(self, live: director.PodDirector) -> None:
+        add(live, "db", model="")
+        assert live.models() == []
+
+    async def test_an_informer_feeds_it(self, live: director.PodDirector) -> None:
+        client = kube_testing.MemoryClient()
+        pods = informer.Informer(client, resources.POD, kube.Query())
+        pods.subscribe(live.pod_changed)
+        async with tasks.Scope("test") as scope:
+            scope.start(pods.run(), name="pods")
+            await client.create(resources.POD, testing.FakePod(name="a").object())
+            await pods.wait_synced(5.0)
+            assert live.knows("demo")
+
+
+class TestModels:
+    def test_a_card_counts_the_endpoints_that_can_answer(self, live: director.PodDirector) -> None:
+        ranks = {"labels": {"model.aibrix.ai/port": "9000"}, "env": {"data-parallel-size": "2"}}
+        add(live, "a", **ranks)
+        add(live, "b", ready=False)
+        add(live, "c", model="other", terminating=True)
+        assert live.models() == [
+            contract.ModelCard("demo", 1767323045, "aibrix", 2),
+            contract.ModelCard("other", 1767323045, "aibrix", 0),
+        ]
+
+    def test_a_model_without_ready_pods_is_known(self, live: director.PodDirector) -> None:
+        add(live, "a", ready=False)
+        assert live.knows("demo")
+        assert not live.knows("nothing")
+
+
+class TestStrategies:
+    def test_their_names(self, live: director.PodDirector) -> None:
+        assert live.strategies() == ("least-request", "random")
+
+    def test_least_request_unless_asked_otherwise(self, live: director.PodDirector) -> None:
+        add(live, "a")
+        add(live, "b")
+        assert choose(live).profile.name == "least-request"
+        assert choose(live, "random").profile.name == "random"
+
+    def test_the_default_is_a_setting(self) -> None:
+        given = settings.EndpointSettings(strategy="random")
+        made = director.StaticDirector([routing_testing.endpoint("a")], POLICIES, given)
+        assert choose(made).profile.name == "random"
+
+    def test_a_default_that_does_not_exist_refuses_to_start(self) -> None:
+        given = settings.EndpointSettings(strategy="least-requests")
+        with pytest.raises(
+            errors.PolicyError, match=r"default strategy: unknown .* did you mean 'least-request'"
+        ) as caught:
+            director.PodDirector(POLICIES, given)
+        assert "ROUTING_ALGORITHM" in caught.value.hint
+
+    @pytest.mark.parametrize("strategy", ["fastest", "random,least-request", "a::1", ","])
+    def test_what_cannot_be_is_the_clients_fault(self, live: director.PodDirector, strategy: str) -> None:
+        add(live, "a")
+        made = refuse(live, strategy)
+        assert made.bad_request
+        assert made.snapshot.endpoints
+
+    def test_an_unknown_one_lists_the_known(self, live: director.PodDirector) -> None:
+        assert "known: least-request, random" in refuse(live, "fastest").reason
+
+    def test_a_malformed_label_filter_too(self, live: director.PodDirector) -> None:
+        add(live, "a")
+        assert refuse(live, label_filter="zone in").bad_request
+
+    def test_nobody_ready_is_not_the_clients_fault(self, live: director.PodDirector) -> None:
+        add(live, "a", ready=False)
+        assert not refuse(live).bad_request
+
+
+class TestLeases:
+    def test_least_request_sees_them(self, live: director.PodDirector) -> None:
+        add(live, "a")
+        add(live, "b")
+        first = choose(live)
+        lease = live.lease(first)
+        second = choose(live)
+        assert second.endpoint.key != first.endpoint.key
+        other = live.lease(second)
+        lease.release()
+        assert choose(live).endpoint.key == first.endpoint.key
+        other.release()
+
+    def test_a_closed_loop_spreads_evenly(self, live: director.PodDirector) -> None:
+        for name in "abcd":
+            add(live, name)
+        counts: collections.Counter[str] = collections.Counter()
+        for _ in range(40):
+            made = choose(live)
+            live.lease(made)
+            counts[made.endpoint.pod] += 1
+        assert set(counts.values()) == {10}
+
+
+class TestFailures:
+    def test_an_endpoint_that_refuses_connections_gets_no_requests_for_a_while(
+        self, live: director.PodDirector, time: clock.ManualClock
+    ) -> None:
+        add(live, "a")
+        add(live, "b")
+        dead = routing_testing.endpoint("a")
+        for _ in range(3):
+            live.report_failure(dead)
+        assert {choose(live, "random").endpoint.pod for _ in range(40)} == {"b"}
+        time.advance(1.1)
+        probe = next(made for made in (choose(live, "random") for _ in range(99)) if made.endpoint.pod == "a")
+        live.lease(probe)
+        assert {choose(live, "random").endpoint.pod for _ in range(40)} == {"b"}
+        live.record(probe, OUTCOME)
+        assert {choose(live, "random").endpoint.pod for _ in range(99)} == {"a", "b"}
+
+    def test_a_request_without_an_answer_proves_nothing(
+        self, live: director.PodDirector, time: clock.ManualClock
+    ) -> None:
+        add(live, "a")
+        add(live, "b")
+        for _ in range(3):
+            live.report_failure(routing_testing.endpoint("a"))
+        time.advance(1.1)
+        probe = choose(live, excluded=["default/b:8000"])
+        live.lease(probe)
+        live.record(probe, contract.Outcome(status=0, attempts=1, first_byte=None, duration=1.0, error="client left"))
+        assert {choose(live, "random").endpoint.pod for _ in range(40)} == {"b"}
+
+    def test_the_last_one_left_is_tried_all_the_same(self, live: director.PodDirector) -> None:
+        add(live, "a")
+        for _ in range(9):
+            live.report_failure(routing_testing.endpoint("a"))
+        assert choose(live).endpoint.pod == "a"
+
+    def test_what_failed_this_request_is_not_tried_again(self, live: director.PodDirector) -> None:
+        add(live, "a")
+        add(live, "b")
+        assert choose(live, excluded=["default/a:8000"]).endpoint.pod == "b"
+        assert "already failed" in refuse(live, excluded=["default/a:8000", "default/b:8000"]).reason
+
+
+class TestExplain:
+    def test_the_whole_story(self, live: director.PodDirector, time: clock.ManualClock) -> None:
+        add(live, "a")
+        add(live, "b")
+        live.lease(choose(live, excluded=["default/b:8000"]))
+        made = choose(live, prompt=b"a secret")
+        time.advance(3.0)
+        live.record(made, contract.Outcome(200, 2, 0.25, 1.5, "retried"))
+        told = explained(live, "r1")
+        assert (
+            told["sentence"] == "b chosen by least-request: 0 requests in flight, next best a had 1 request in flight"
+        )
+        assert told["outcome"] == {
+            "status": 200,
+            "attempts": 2,
+            "first_byte": 0.25,
+            "duration": 1.5,
+            "error": "retried",
+        }
+        assert told["decided_at"] == "2023-11-14T22:13:20.000000Z"
+        assert [row["endpoint"] for row in told["candidates"]] == ["default/b:8000", "default/a:8000"]
+        assert "secret" not in json.dumps(told)
+
+    def test_a_refusal_is_told_too(self, live: director.PodDirector) -> None:
+        add(live, "a", ready=False)
+        live.record(refuse(live), contract.Outcome(503, 0, None, 0.0, "no endpoint"))
+        told = explained(live)
+        assert told["endpoint"] is None
+        assert "default/a not ready" in told["reason"]
+
+    def test_the_last_one_is_empty_text(self, live: director.PodDirector) -> None:
+        assert live.explain("") is None
+        add(live, "a")
+        live.record(choose(live), OUTCOME)
+        assert explained(live)["request"]["id"] == "r1"
+
+    def test_what_is_not_held_is_none(self, live: director.PodDirector) -> None:
+        assert live.explain("r9") is None
+
+
+def test_a_static_director_serves_its_list(time: clock.ManualClock) -> None:
+    endpoints = [routing_testing.endpoint("a"), routing_testing.endpoint("a", 8001), routing_testing.endpoint("b")]
+    made = director.StaticDirector(endpoints, POLICIES, time=time)
+    assert made.models() == [contract.ModelCard("demo", int(time.wall()), "aibrix", 3)]
+    assert list(choose(made).snapshot.endpoints) == endpoints
