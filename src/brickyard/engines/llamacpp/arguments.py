@@ -72,19 +72,19 @@ def _command_line(args: Sequence[str]) -> list[Argument]:
         if flag.switch:
             found.append(Argument(flag, None, flag.fixed))
             continue
-        text = _following(flag, args[position : position + 1])
-        # A flag that may stand bare has only taken the next item when that is one of its values.
-        position += 1 if args[position : position + 1] == [text] else 0
+        text, taken = _following(flag, args[position : position + 1])
+        position += taken
         found.append(_valued(flag, text, flag.name))
     return found
 
 
-def _following(flag: flags.Flag, rest: Sequence[str]) -> str:
+def _following(flag: flags.Flag, rest: Sequence[str]) -> tuple[str, int]:
+    """The text of ``flag`` and how many items it takes."""
     if flag.bare is not None and (not rest or rest[0].startswith("-")):
-        return flag.bare
+        return flag.bare, 0
     if not rest or rest[0] in _BY_NAME:
         raise errors.ArgumentError(f"{flag.name} needs a value after it{f', not {rest[0]}' if rest else ''}")
-    return rest[0]
+    return rest[0], 1
 
 
 def _valued(flag: flags.Flag, text: str, source: str) -> Argument:
