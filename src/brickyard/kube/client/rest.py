@@ -43,24 +43,28 @@ class RestClient:
     Args:
         access: server and credentials.
         deadline: seconds that one call may take.
+        strict: have writes refused that name a field the kind does not have, as for what a person wrote by hand.
     """
 
-    def __init__(self, access: kubeconfig.Access, *, deadline: float = DEADLINE) -> None:
+    def __init__(self, access: kubeconfig.Access, *, deadline: float = DEADLINE, strict: bool = False) -> None:
         self.namespace = access.namespace
         self.server = access.server
         self._deadline = deadline
+        self._writing = {"fieldManager": FIELD_MANAGER, **({"fieldValidation": "Strict"} if strict else {})}
         self._calls = _http(access, _CALLS, httpx2.Timeout(deadline))
         # A watch is silent for as long as nothing happens: how long is watching's business.
         self._streams = _http(access, _STREAMS, httpx2.Timeout(None, connect=_CONNECT, pool=_CONNECT))
 
     @classmethod
-    def from_kubeconfig(cls, path: str | os.PathLike[str] | None = None, *, deadline: float = DEADLINE) -> Self:
+    def from_kubeconfig(
+        cls, path: str | os.PathLike[str] | None = None, *, deadline: float = DEADLINE, strict: bool = False
+    ) -> Self:
         """A client as kubectl would make it; see ``kubeconfig.load`` for where it looks without ``path``.
 
         Raises:
             KubeconfigError: there is none, or it is not valid.
         """
-        return cls(kubeconfig.load(path), deadline=deadline)
+        return cls(kubeconfig.load(path), deadline=deadline, strict=strict)
 
     async def __aenter__(self) -> Self:
         return self
@@ -96,14 +100,14 @@ class RestClient:
     async def create(self, kind: resources.ResourceType, obj: resources.Object) -> resources.Object:
         path = _path(kind, meta.namespace(obj))
         body = {"apiVersion": kind.api_version, "kind": kind.kind, **obj}
-        return await self._call("POST", path, body, params={"fieldManager": FIELD_MANAGER})
+        return await self._call("POST", path, body, params=self._writing)
 
     async def update(
         self, kind: resources.ResourceType, obj: resources.Object, subresource: str = ""
     ) -> resources.Object:
         path = _path(kind, meta.namespace(obj), meta.name(obj), subresource)
         identity = {} if subresource == "scale" else {"apiVersion": kind.api_version, "kind": kind.kind}
-        return await self._call("PUT", path, {**identity, **obj}, params={"fieldManager": FIELD_MANAGER})
+        return await self._call("PUT", path, {**identity, **obj}, params=self._writing)
 
     async def patch(
         self,
@@ -114,7 +118,7 @@ class RestClient:
         subresource: str = "",
     ) -> resources.Object:
         path = _path(kind, *target, subresource)
-        params = {"fieldManager": FIELD_MANAGER}
+        params = dict(self._writing)
         if patch_kind is contract.PatchKind.APPLY:
             params["force"] = "true"  # a controller's fields are its own
         return await self._call("PATCH", path, patch, params=params, media_type=patch_kind.value)
@@ -146,6 +150,13 @@ class RestClient:
             raise await watching.refusal(response)
         return watching.chunks(self._streams, response)
 
+    async def read(
+        self, path: str, params: Mapping[str, str] | None = None, *, accept: str = "application/json"
+    ) -> dict[str, Any]:
+        """Whatever JSON object the API has at ``path``, in the shape asked for: discovery, tables."""
+        request = self._calls.build_request("GET", path, params=params, headers={"Accept": accept})
+        return await self._bounded(request)
+
     # One call.
 
     async def _call(
@@ -159,7 +170,11 @@ class RestClient:
     ) -> resources.Object:
         content = None if body is None else orjson.dumps(body)
         headers = {} if content is None else {"Content-Type": media_type}
-        request = self._calls.build_request(method, path, params=params, content=content, headers=headers)
+        return await self._bounded(
+            self._calls.build_request(method, path, params=params, content=content, headers=headers)
+        )
+
+    async def _bounded(self, request: httpx2.Request) -> resources.Object:
         with watching.translated(self._calls):
             async with asyncio.timeout(self._deadline):
                 return await self._patiently(request)

@@ -1,0 +1,48 @@
+"""``brickyard logs``: what a pod's container says, or one of our own parts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from brickyard.cli import options
+
+if TYPE_CHECKING:
+    from brickyard.kube.client import rest
+
+PARTS = ("machine", "gateway", "up")
+
+
+def logs(
+    name: Annotated[str, typer.Argument(help="A pod, or a part of Brickyard: machine, gateway, up.")],
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as it grows.")] = False,
+    previous: Annotated[bool, typer.Option("--previous", "-p", help="Of the container's run before this one.")] = False,
+    tail: Annotated[int | None, typer.Option(help="Only the last lines.", min=0)] = None,
+    container: Annotated[str, typer.Option("--container", "-c", help="Which container of the pod.")] = "",
+    namespace: options.Namespace = "default",
+    data_dir: options.DataDir = None,
+) -> None:
+    """Print a pod's log."""
+    import sys
+
+    from brickyard.api.kinds import resources
+    from brickyard.cli import api, place
+    from brickyard.lib import errors
+
+    if name in PARTS:
+        log = place.at(data_dir).logs / f"{name}.log"
+        if not log.exists():
+            raise errors.UsageError(f"no log at {log}", hint="start Brickyard with `brickyard up --detach`")
+        lines = log.read_text(errors="replace").splitlines(keepends=True)
+        print("".join(lines if tail is None else lines[len(lines) - tail :]), end="")
+        return
+    asked = {"follow": follow, "previous": previous, "tailLines": tail, "container": container}
+    params = {key: str(value).lower() for key, value in asked.items() if value not in (None, False, "")}
+
+    async def work(client: rest.RestClient) -> None:
+        async for chunk in await client.stream(resources.POD.path(namespace, name, "log"), params):
+            sys.stdout.buffer.write(chunk)
+            sys.stdout.buffer.flush()
+
+    api.talk(data_dir, work)

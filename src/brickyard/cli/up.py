@@ -1,0 +1,59 @@
+"""``brickyard up``: everything on this machine, in the foreground or behind."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from brickyard.cli import options
+
+if TYPE_CHECKING:
+    from brickyard.embedded import home
+
+
+def up(
+    detach: Annotated[bool, typer.Option("--detach", "-d", help="Run in the background.")] = False,
+    api_port: Annotated[int | None, typer.Option(help="Port of the Kubernetes API.  [default: 6443]")] = None,
+    gateway_port: Annotated[int | None, typer.Option(help="Port of the OpenAI API.  [default: 8888]")] = None,
+    data_dir: options.DataDir = None,
+) -> None:
+    """Start the Kubernetes API, the node agent and the gateway on this machine."""
+    import asyncio
+    import os
+
+    from brickyard.cli import place
+    from brickyard.embedded import up as life
+    from brickyard.lib import logs, process, settings, tasks
+
+    at = place.at(data_dir)
+    wanted = settings.load(life.UpSettings, os.environ, api_port=api_port, gateway_port=gateway_port)
+    if detach:
+        _screen(at, life.detach(at, wanted), "stop it with: brickyard down")
+        return
+    logs.setup("WARNING")
+
+    async def serving(running: home.Running) -> None:
+        _screen(at, running, "stop it with Ctrl-C")
+        process.announce_ready(os.environ)
+
+    async def live() -> None:
+        async with tasks.stop_signal() as stop:
+            await life.run(at, wanted, serving, stop)
+
+    asyncio.run(live())
+
+
+def _screen(at: home.Home, running: home.Running, end: str) -> None:
+    rows = {
+        "OpenAI API": f"{running.gateway_url}/v1",
+        "Kubernetes API": running.api_url,
+        "kubeconfig": str(at.kubeconfig),
+        "logs": str(at.logs),
+    }
+    print("Brickyard is up.")
+    for name, value in rows.items():
+        print(f"  {name:<15} {value}")
+    print('\nNext:\n  eval "$(brickyard env)"           point kubectl and OpenAI clients here')
+    print("  brickyard apply -f MANIFEST.yaml  serve a model\n  brickyard status                  what runs")
+    print(f"  ({end})", flush=True)

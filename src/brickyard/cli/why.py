@@ -1,0 +1,75 @@
+"""``brickyard why``: what a request's endpoint was chosen from."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from brickyard.cli import options
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+
+def why(
+    request_id: Annotated[str, typer.Argument(help="The request's id, from its x-request-id header.")] = "",
+    last: Annotated[bool, typer.Option("--last", help="The latest decision.")] = False,
+    output: Annotated[str, typer.Option("--output", "-o", help="table or json")] = "table",
+    gateway: Annotated[str, typer.Option(help="URL of a gateway.  [default: the one of this machine]")] = "",
+    data_dir: options.DataDir = None,
+) -> None:
+    """Show why an endpoint was chosen: every candidate, what removed it, each score."""
+    import orjson
+    from rich.console import Console
+
+    from brickyard.cli import decisions, place
+    from brickyard.lib import errors
+
+    if bool(request_id) == last:
+        raise errors.UsageError("which decision?", hint="give a request id, or --last")
+    if output not in {"table", "json"}:
+        raise errors.UsageError(f"unknown output {output!r}", hint="table or json")
+    url = gateway or place.running(data_dir)[1].gateway_url
+    told = decisions.fetch(url, "last" if last else request_id)
+    if output == "json":
+        print(orjson.dumps(told, option=orjson.OPT_INDENT_2).decode())
+        return
+    console = Console(highlight=False)
+    console.print(f"{told['request']['id']}  {told['request']['path']}  model {told['request']['model']}", markup=False)
+    console.print(told["sentence"], style="bold", markup=False)
+    console.print(_candidates(told))
+    if told["outcome"]:
+        console.print(_ending(told["outcome"]), markup=False)
+
+
+def _candidates(told: dict[str, Any]) -> Table:
+    from rich.table import Table
+
+    names = list(told["candidates"][0]["scores"]) if told["candidates"] else []
+    table = Table(box=None, header_style="dim")
+    for name in ("", "endpoint", "in flight", "waiting", "kv use", "load age", *names, "total", "removed because"):
+        table.add_column(name, justify="left" if name in {"", "endpoint", "removed because"} else "right")
+    for row in told["candidates"]:
+        load = row["load"] or {}
+        scores = [_number(row["scores"].get(name, {}).get("raw")) for name in names]
+        table.add_row(
+            "→" if row["chosen"] else "", row["endpoint"], str(row["in_flight"]), _number(load.get("waiting"), 0),
+            _number(load.get("kv_cache_usage")), _age(row["load_age"]), *scores, _number(row["total"]), row["removed"] or "",
+        )  # fmt: skip
+    return table
+
+
+def _number(value: float | None, places: int = 2) -> str:
+    return "-" if value is None else f"{value:.{places}f}"
+
+
+def _age(seconds: float | None) -> str:
+    return "never" if seconds is None else f"{seconds:.1f} s"
+
+
+def _ending(outcome: dict[str, Any]) -> str:
+    first = f", first byte after {outcome['first_byte'] * 1000:.0f} ms" if outcome["first_byte"] is not None else ""
+    tries = "" if outcome["attempts"] == 1 else f", {outcome['attempts']} attempts"
+    error = f": {outcome['error']}" if outcome["error"] else ""
+    return f"status {outcome['status']}{first}, done after {outcome['duration'] * 1000:.0f} ms{tries}{error}"
