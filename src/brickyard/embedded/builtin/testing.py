@@ -36,6 +36,13 @@ def metadata(name: str, age: float = 0.0, **more: Any) -> dict[str, Any]:
     }
 
 
+def unstored(obj: resources.Object) -> resources.Object:
+    """``obj`` as a client would send it to be created."""
+    kept = ("name", "namespace", "labels", "annotations", "ownerReferences")
+    slim = {key: value for key, value in obj.items() if key != "status"}
+    return {**slim, "metadata": {key: value for key, value in obj["metadata"].items() if key in kept}}
+
+
 def template(image: str = "web:1", **labels: str) -> dict[str, Any]:
     """A pod template with one container, ``web``, that listens on the port named ``http``."""
     container = {"name": "web", "image": image, "ports": [{"name": "http", "containerPort": 8000, "protocol": "TCP"}]}

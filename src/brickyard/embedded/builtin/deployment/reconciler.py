@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Awaitable
 
 from brickyard.api.kinds import resources
 from brickyard.embedded.builtin import ownership
 from brickyard.embedded.builtin.deployment import plan as planning
-from brickyard.embedded.builtin.deployment import revisions, sizes, status
+from brickyard.embedded.builtin.deployment import revisions, sizes, status, unseen
 from brickyard.kube.client import contract, errors
 from brickyard.kube.informers import informer as informers
 from brickyard.kube.objects import meta, owners
@@ -37,17 +38,27 @@ class Reconciler:
         self._caches = caches
         self._events = events
         self._clock = clock_
+        self._unseen = unseen.Unseen()
+        caches.replica_sets.subscribe(self._unseen.changed)
+        caches.deployments.subscribe(self._forget)
 
     async def reconcile(self, request: reconcile.Request) -> reconcile.Result:
         deployment = self._caches.deployments.get(*request)
         if deployment is None:
             return reconcile.Result()
+        wait = self._unseen.wait(meta.uid(deployment), self._clock.monotonic())
+        if wait is not None:
+            return reconcile.Result(requeue_after=wait)
         plan = planning.plan(self._snapshot(deployment), self._clock.wall())
+        await self._carry_out(deployment, plan)
+        return reconcile.Result(requeue_after=plan.requeue_after)
+
+    async def _carry_out(self, deployment: resources.Object, plan: planning.Plan) -> None:
         await ownership.apply(self._client, _KINDS, deployment, plan.claims)
         if plan.create is not None:
             await self._create(deployment, plan.create, plan)
         for update in plan.update:
-            await self._client.patch(resources.REPLICA_SET, meta.key(update.replica_set), update.patch())
+            await self._update(deployment, update)
         for event in plan.events:
             self._events.record(deployment, event.type, event.reason, event.message)
         for replica_set in plan.delete:
@@ -57,7 +68,6 @@ class Reconciler:
                 resources.DEPLOYMENT, meta.key(deployment), _revision_patch(deployment, plan.revision)
             )
         await self._write_status(deployment, plan.status)
-        return reconcile.Result(requeue_after=plan.requeue_after)
 
     def _snapshot(self, deployment: resources.Object) -> planning.Snapshot:
         replica_sets = ownership.candidates(self._caches.replica_sets, deployment)
@@ -69,7 +79,7 @@ class Reconciler:
     async def _create(self, deployment: resources.Object, replica_set: resources.Object, plan: planning.Plan) -> None:
         """Create the ReplicaSet; where that fails, tell in the status before the error is raised."""
         try:
-            await self._client.create(resources.REPLICA_SET, replica_set)
+            await self._expecting(deployment, replica_set, self._client.create(resources.REPLICA_SET, replica_set))
         except errors.AlreadyExists:
             await self._resolve_collision(deployment, replica_set)
             raise
@@ -78,6 +88,22 @@ class Reconciler:
             failed = status.creation_failed(plan.status, name, str(error), self._clock.wall())
             self._events.record(deployment, recorder.WARNING, status.CREATE_ERROR, f"Error creating {name}: {error}")
             await self._write_status(deployment, failed)
+            raise
+
+    async def _update(self, deployment: resources.Object, update: planning.Update) -> None:
+        replica_set = update.replica_set
+        write = self._client.patch(resources.REPLICA_SET, meta.key(replica_set), update.patch())
+        await self._expecting(deployment, replica_set, write)
+
+    async def _expecting(
+        self, deployment: resources.Object, replica_set: resources.Object, write: Awaitable[resources.Object]
+    ) -> None:
+        """Do ``write``, and do not plan again before it was seen."""
+        self._unseen.expect(meta.uid(deployment), replica_set, self._clock.monotonic())
+        try:
+            await write
+        except BaseException:
+            self._unseen.give_up(meta.uid(deployment), replica_set)
             raise
 
     async def _resolve_collision(self, deployment: resources.Object, replica_set: resources.Object) -> None:
@@ -98,6 +124,10 @@ class Reconciler:
         """Write what differs. A conflict is raised: conditions were computed from the version that was read."""
         if told != (deployment.get("status") or {}):
             await self._client.update(resources.DEPLOYMENT, {**deployment, "status": told}, "status")
+
+    def _forget(self, old: resources.Object | None, new: resources.Object | None) -> None:
+        if new is None and old is not None:
+            self._unseen.forget(meta.uid(old))
 
 
 def _revision_patch(deployment: resources.Object, revision: str) -> resources.Object:
