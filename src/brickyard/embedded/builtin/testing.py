@@ -18,6 +18,16 @@ NOW = 1_700_000_000.0
 _uids = itertools.count(1)
 
 
+class LoopClock:
+    """The running loop's time, which tests make virtual; the wall shows ``NOW`` when the loop begins at 0."""
+
+    def monotonic(self) -> float:
+        return asyncio.get_running_loop().time()
+
+    def wall(self) -> float:
+        return NOW + self.monotonic()
+
+
 def ago(seconds: float) -> str:
     """A timestamp that many seconds before ``NOW``."""
     return clock.rfc3339(NOW - seconds)
