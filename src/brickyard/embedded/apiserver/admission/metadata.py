@@ -143,7 +143,7 @@ def _name(found: Mapping[str, Any], name_rule: NameRule) -> fields.Errors:
         yield fields.invalid("metadata.name", name, problem)
 
 
-_PLAIN_FINALIZERS = {"orphan", "foregroundDeletion", "kubernetes"}
+_PLAIN_FINALIZERS = {"orphan", "foregroundDeletion", "kubernetes", "customresourcecleanup.apiextensions.k8s.io"}
 
 
 def _finalizer(path: str, finalizer: str) -> fields.Errors:
