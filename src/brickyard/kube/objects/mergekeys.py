@@ -1,8 +1,8 @@
 """Which lists of the built-in kinds are merged, and by which key: data for ``strategic``.
 
 Kubernetes keeps this in tags on its types and publishes it as ``x-kubernetes-patch-strategy`` and
-``x-kubernetes-patch-merge-key``; a list that is not named here is replaced as a whole. Only structures on the way to a merged list
-appear.
+``x-kubernetes-patch-merge-key``; a list that is not named here is replaced as a whole, so nothing inside it needs a name. Only
+structures on the way to a merged list appear.
 """
 
 from __future__ import annotations
@@ -43,7 +43,6 @@ _CONTAINER = {
 STRUCTS: dict[str, Struct] = {
     "ObjectMeta": {"ownerReferences": _by("uid"), "finalizers": Field(merge=True)},
     "Container": _CONTAINER,
-    "ContainerStatus": {"allocatedResourcesStatus": _by("name"), "volumeMounts": _by("mountPath")},
     "PodSpec": {
         "containers": _by("name", "Container"),
         "initContainers": _by("name", "Container"),
@@ -53,7 +52,7 @@ STRUCTS: dict[str, Struct] = {
         "resourceClaims": _by("name"),
         "schedulingGates": _by("name"),
         "topologySpreadConstraints": _by("topologyKey"),
-        "volumes": _by("name"),
+        "volumes": _by("name", "Volume"),
     },
     "PodStatus": {
         **_CONDITIONS,
@@ -61,6 +60,9 @@ STRUCTS: dict[str, Struct] = {
         "podIPs": _by("ip"),
         "resourceClaimStatuses": _by("name"),
     },
+    "Volume": {"ephemeral": Field("EphemeralVolume")},
+    "EphemeralVolume": {"volumeClaimTemplate": Field("Annotated")},
+    "Annotated": {"metadata": Field("ObjectMeta")},
     "PodTemplateSpec": {"metadata": Field("ObjectMeta"), "spec": Field("PodSpec")},
     "Templated": {"template": Field("PodTemplateSpec")},
     "Conditioned": _CONDITIONS,

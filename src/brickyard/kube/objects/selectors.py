@@ -94,6 +94,15 @@ class LabelSelector:
 EVERYTHING = LabelSelector()
 NOTHING = LabelSelector(nothing=True)
 
+_OPERATORS = {
+    "=": Operator.EQUALS,
+    "==": Operator.EQUALS,
+    "!=": Operator.NOT_EQUALS,
+    "in": Operator.IN,
+    "notin": Operator.NOT_IN,
+    ">": Operator.GREATER,
+    "<": Operator.LESS,
+}
 _INTEGER = re.compile(r"[+-]?\d{1,18}", re.ASCII)
 _TOKEN = re.compile(r"\s*(?:(==|!=|[=!<>(),])|([^\s=!<>(),]+))")
 _MAX_LENGTH = 64 * 1024
@@ -146,10 +155,9 @@ class _Parser:
 
     def _operator(self) -> Operator:
         found = self._next()
-        try:
-            return Operator("=" if found == "==" else found)
-        except ValueError:
-            raise self._error(f"found {found!r}, expected one of =, ==, !=, in, notin, > or <") from None
+        if found not in _OPERATORS:
+            raise self._error(f"found {found!r}, expected one of =, ==, !=, in, notin, > or <")
+        return _OPERATORS[found]
 
     def _set(self) -> tuple[str, ...]:
         if (found := self._next()) != "(":
@@ -270,7 +278,7 @@ class FieldSelector:
 
 
 _CLAUSE = re.compile(r"(?:[^,\\]|\\.)+", re.DOTALL)
-_FIELD = re.compile(r"([^=!]+?)(!=|==|=)((?:[^=\\]|\\.)*)", re.DOTALL)
+_FIELD = re.compile(r"([^=!]*[^=!\s])\s*(!=|==|=)((?:[^=\\]|\\.)*)", re.DOTALL)
 
 
 def parse_fields(text: str) -> FieldSelector:
@@ -288,11 +296,11 @@ def parse_fields(text: str) -> FieldSelector:
 
 
 def _clause(text: str) -> FieldRequirement:
-    match = _FIELD.fullmatch(text)
+    match = _FIELD.fullmatch(text.lstrip())
     if match is None:
         raise errors.SelectorError(f"unable to parse field selector clause {text!r}: write path=value or path!=value")
     return FieldRequirement(
-        match[1].strip(), "!=" if match[2] == "!=" else "=", re.sub(r"\\(.)", r"\1", match[3], flags=re.DOTALL)
+        match[1], "!=" if match[2] == "!=" else "=", re.sub(r"\\(.)", r"\1", match[3], flags=re.DOTALL)
     )
 
 
