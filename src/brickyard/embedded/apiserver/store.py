@@ -23,6 +23,7 @@ from typing import Self
 
 from brickyard.api.kinds import resources
 from brickyard.embedded.apiserver import errors, history, journal, records
+from brickyard.lib import errors as base_errors
 from brickyard.lib import logs
 
 log = logs.get(__name__)
@@ -41,8 +42,8 @@ class _Waiting:
     done: asyncio.Future[records.Record]
 
 
-class StaleWriteError(Exception):
-    """The write was decided on a state that is no longer the latest."""
+class StaleWriteError(base_errors.BrickyardError):
+    """The write was decided on a state that is no longer the latest: decide again."""
 
 
 class Store:
@@ -93,6 +94,11 @@ class Store:
             await self._writer
         await asyncio.get_running_loop().run_in_executor(self._thread, self._disk.close)
         self._thread.shutdown()
+
+    async def broken(self) -> None:
+        """Wait until writing has come to an end that nobody asked for; that is a fault, and its error is raised."""
+        if self._writer is not None:
+            await asyncio.shield(self._writer)
 
     # What is there.
 
