@@ -1,0 +1,37 @@
+"""What every verb works with."""
+
+from __future__ import annotations
+
+import dataclasses
+import random
+import uuid
+
+from brickyard.api.kinds import podlogs
+from brickyard.embedded.apiserver import contract, paging, store, watch
+from brickyard.kube.objects import names
+from brickyard.lib import clock
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Context:
+    """The parts of a running API server. ``logs`` is None where no node agent is at hand."""
+
+    store: store.Store
+    catalog: contract.Catalog
+    watches: watch.Hub
+    pages: paging.Pages
+    logs: podlogs.PodLogs | None = None
+    clock: clock.Clock = dataclasses.field(default_factory=clock.SystemClock)
+    rng: random.Random = dataclasses.field(default_factory=random.SystemRandom)
+
+    def now(self) -> float:
+        """Unix seconds."""
+        return self.clock.wall()
+
+    def new_uid(self) -> str:
+        """An identity that no other object ever had."""
+        return str(uuid.UUID(int=self.rng.getrandbits(128), version=4))
+
+    def new_name(self, prefix: str) -> str:
+        """A name for ``metadata.generateName``."""
+        return names.generate(prefix, self.rng)
