@@ -1,0 +1,269 @@
+"""From a request to a verb: which object or collection, which subresource, which method.
+
+path                       GET             POST      PUT       PATCH     DELETE
+…/PLURAL                   list, watch     create    405       405       delete each
+…/PLURAL/NAME              get, watch      405       replace   patch     delete
+…/PLURAL/NAME/status       get             405       replace   patch     405
+…/PLURAL/NAME/scale        get             405       replace   patch     405
+…/pods/NAME/log            stream          405       405       405       405
+…/namespaces/NAME/finalize 405             405       replace   405       405
+exec, attach, portforward, proxy, binding, eviction, ephemeralcontainers, token: 501
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from typing import Any, Final
+
+import orjson
+
+from brickyard.api.kinds import resources
+from brickyard.embedded.apiserver import (
+    answers,
+    contract,
+    drafts,
+    errors,
+    media,
+    patching,
+    podlog,
+    reads,
+    requests,
+    scale,
+    selection,
+    shapes,
+    streams,
+    writes,
+)
+from brickyard.embedded.apiserver.context import Context
+
+_UNSERVED: Final = frozenset(
+    {"exec", "attach", "portforward", "proxy", "binding", "eviction", "ephemeralcontainers", "resize", "token"}
+)
+
+_WARNINGS_LIMIT = 4096
+
+Reply = answers.Answer | answers.Stream
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Request:
+    """An authenticated request for a resource. Header values are the client's own text."""
+
+    method: str
+    target: requests.Target
+    query: requests.Query
+    accept: str
+    content_type: str
+    body: bytes
+
+    def decoded(self) -> Any:
+        """The body's value. Raises as ``media.decode``."""
+        return media.decode(self.content_type, self.body)
+
+
+Verb = Callable[[Context, Request, drafts.Place], Awaitable[Reply]]
+
+
+async def answer(context: Context, request: Request) -> Reply:
+    """Carry out ``request``.
+
+    Raises:
+        ApiError: it is refused.
+    """
+    target = request.target
+    resource = context.catalog.find(target.group, target.version, target.plural)
+    if resource is None:
+        raise errors.no_such_path()
+    place = _place(resource, target)
+    verbs = _verbs(resource, target)
+    verb = verbs.get("GET" if request.method == "HEAD" else request.method)
+    if verb is None:
+        raise errors.MethodNotAllowedError(
+            "the server does not allow this method on the requested resource", errors.details(place.kind, place.name)
+        )
+    return await verb(context, request, place)
+
+
+def _place(resource: contract.Resource, target: requests.Target) -> drafts.Place:
+    """Cluster-wide kinds have no namespace; a named object of a namespaced kind has one."""
+    if target.namespace and not resource.type.namespaced:
+        raise errors.no_such_path()
+    if target.name and not target.namespace and resource.type.namespaced:
+        raise errors.no_such_path()
+    return drafts.Place(resource, target.namespace, target.name)
+
+
+def _verbs(resource: contract.Resource, target: requests.Target) -> Mapping[str, Verb]:
+    part = target.subresource
+    if part == "finalize" and resource.type == resources.NAMESPACE and not target.rest:
+        return {"PUT": _finalize}
+    if part in _UNSERVED:
+        raise errors.NotServedError(f"{resource.type.plural}/{part} is not served by this API server")
+    if target.rest or (part and part not in resource.subresources):
+        raise errors.no_such_path()
+    if part:
+        return _PARTS[part]
+    if target.name:
+        return _OBJECT
+    if resource.type.namespaced and not target.namespace:
+        return {"GET": _list}
+    return _COLLECTION
+
+
+def _view(request: Request, place: drafts.Place) -> shapes.View:
+    include = request.query.text("includeObject") or "Metadata"
+    if include not in ("None", "Metadata", "Object"):
+        raise errors.BadRequestError(f'includeObject: Unsupported value: "{include}"')
+    return shapes.View(place.resource, media.accepted(request.accept).shape, include)
+
+
+def _selection(request: Request, place: drafts.Place) -> selection.Selection:
+    query = request.query
+    fields = query.text("fieldSelector")
+    if place.name:
+        fields = f"{fields},metadata.name={place.name}" if fields else f"metadata.name={place.name}"
+    return selection.parse(place.resource, place.namespace, query.text("labelSelector"), fields)
+
+
+def _written(
+    context: Context, request: Request, place: drafts.Place, written: writes.Written, code: int = 200
+) -> Reply:
+    body = _view(request, place).one(written.raw, context.now())
+    return answers.Answer(body, code, headers=[("warning", f'299 - "{each}"') for each in _quoted(written.warnings)])
+
+
+def _quoted(warnings: Sequence[str]) -> Iterator[str]:
+    """Warnings as quoted strings of a header: plain ASCII, and no more than a header should hold."""
+    left = _WARNINGS_LIMIT
+    for each in warnings:
+        plain = "".join(letter if " " <= letter <= "~" else "?" for letter in each)
+        text = plain.replace("\\", "\\\\").replace('"', '\\"')
+        left -= len(text)
+        if left < 0:
+            return
+        yield text
+
+
+async def _list(context: Context, request: Request, place: drafts.Place) -> Reply:
+    view, wanted = _view(request, place), _selection(request, place)
+    if request.query.flag("watch"):
+        return answers.Stream(streams.lines(context, view, wanted, streams.watch_query(request.query)))
+    return reads.collection(context, view, wanted, reads.list_query(request.query))
+
+
+async def _get(context: Context, request: Request, place: drafts.Place) -> Reply:
+    if request.query.flag("watch"):
+        return await _list(context, request, place)
+    return answers.Answer(reads.get(context, place, _view(request, place)))
+
+
+async def _create(context: Context, request: Request, place: drafts.Place) -> Reply:
+    written = await writes.create(context, place, request.decoded(), request.query.write_options())
+    return _written(context, request, place, written, 201)
+
+
+async def _replace(context: Context, request: Request, place: drafts.Place, part: str = "") -> Reply:
+    body = request.decoded()
+    written = await writes.change(context, place, lambda _: body, request.query.write_options(part))
+    return _written(context, request, place, written)
+
+
+async def _patch(context: Context, request: Request, place: drafts.Place, part: str = "") -> Reply:
+    compute = patching.compute(media.essence(request.content_type), request.decoded(), place.kind)
+    written = await writes.change(context, place, compute, request.query.write_options(part))
+    return _written(context, request, place, written)
+
+
+async def _delete(context: Context, request: Request, place: drafts.Place) -> Reply:
+    body = request.decoded() if request.body else None
+    written = await writes.delete(context, place, requests.delete_options(request.query, body))
+    return _written(context, request, place, written)
+
+
+async def _delete_collection(context: Context, request: Request, place: drafts.Place) -> Reply:
+    body = request.decoded() if request.body else None
+    options = requests.delete_options(request.query, body)
+    wanted = _selection(request, place)
+    deleted = []
+    for record in reads.find(context, place.key.resource, wanted):
+        try:
+            target = drafts.Place(place.resource, record.key.namespace, record.key.name)
+            await writes.delete(context, target, options)
+        except errors.NotFoundError:
+            continue
+        deleted.append(record)
+    head = shapes.View(place.resource).list_head({"resourceVersion": str(context.store.revision)}, context.now())
+    return answers.Answer(b"%s%s]}" % (head, b",".join(writes.served(record, place.kind) for record in deleted)))
+
+
+async def _get_status(context: Context, request: Request, place: drafts.Place) -> Reply:
+    return answers.Answer(reads.get(context, place, _view(request, place)))
+
+
+async def _replace_status(context: Context, request: Request, place: drafts.Place) -> Reply:
+    return await _replace(context, request, place, "status")
+
+
+async def _patch_status(context: Context, request: Request, place: drafts.Place) -> Reply:
+    return await _patch(context, request, place, "status")
+
+
+def _scale_paths(place: drafts.Place) -> contract.ScalePaths:
+    return place.resource.scale or contract.ScalePaths()
+
+
+async def _get_scale(context: Context, request: Request, place: drafts.Place) -> Reply:
+    del request
+    obj = orjson.loads(reads.get(context, place, shapes.View(place.resource)))
+    return answers.of_json(scale.view(obj, _scale_paths(place)))
+
+
+async def _change_scale(
+    context: Context, request: Request, place: drafts.Place, compute: Callable[[resources.Object], Any]
+) -> Reply:
+    """Let ``compute`` make a new Scale of the old one."""
+    where = _scale_paths(place)
+
+    def changed(obj: resources.Object) -> Any:
+        return scale.applied(obj, compute(scale.view(obj, where)), where)
+
+    written = await writes.change(context, place, changed, request.query.write_options())
+    return answers.of_json(scale.view(orjson.loads(written.raw), where))
+
+
+async def _replace_scale(context: Context, request: Request, place: drafts.Place) -> Reply:
+    body = request.decoded()
+    return await _change_scale(context, request, place, lambda _: body)
+
+
+async def _patch_scale(context: Context, request: Request, place: drafts.Place) -> Reply:
+    compute = patching.compute(media.essence(request.content_type), request.decoded(), scale.SCALE)
+    return await _change_scale(context, request, place, compute)
+
+
+async def _log(context: Context, request: Request, place: drafts.Place) -> Reply:
+    return await podlog.open_log(context, place, request.query)
+
+
+async def _finalize(context: Context, request: Request, place: drafts.Place) -> Reply:
+    """Take ``spec.finalizers`` of a namespace from the body: the one field an ordinary update leaves alone."""
+    body = drafts.identified(place, request.decoded())
+    place.resource.admission.check_types(body)
+    record = writes.current(context, place)
+    finalizers = (body.get("spec") or {}).get("finalizers") or []
+
+    def mutate(obj: resources.Object) -> None:
+        obj["spec"] = {**(obj.get("spec") or {}), "finalizers": finalizers}
+
+    amended = await writes.amend(context, record, mutate)
+    return answers.Answer(amended.raw)
+
+
+_COLLECTION: Mapping[str, Verb] = {"GET": _list, "POST": _create, "DELETE": _delete_collection}
+_OBJECT: Mapping[str, Verb] = {"GET": _get, "PUT": _replace, "PATCH": _patch, "DELETE": _delete}
+_PARTS: Mapping[str, Mapping[str, Verb]] = {
+    "status": {"GET": _get_status, "PUT": _replace_status, "PATCH": _patch_status},
+    "scale": {"GET": _get_scale, "PUT": _replace_scale, "PATCH": _patch_scale},
+    "log": {"GET": _log},
+}

@@ -1,0 +1,183 @@
+"""The API server as a part of a process: ``serve`` runs in the caller's loop until it is told to stop.
+
+The port is taken before anything else happens; then the store is opened, the kinds and namespaces that always exist are made
+sure of, and only then are requests answered. Stopping ends watches at once, gives requests under way a moment, writes what waits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+import errno
+import ipaddress
+import pathlib
+import socket
+from collections.abc import AsyncIterator, Callable, Generator
+
+import uvicorn
+
+from brickyard.api.kinds import crds, podlogs
+from brickyard.embedded.apiserver import (
+    app,
+    auth,
+    certs,
+    context,
+    contract,
+    customkinds,
+    errors,
+    expiry,
+    gc,
+    history,
+    namespaces,
+    paging,
+    store,
+    watch,
+)
+from brickyard.embedded.apiserver.settings import ApiServerSettings
+from brickyard.lib import logs, tasks
+
+log = logs.get(__name__)
+
+_KEEP_ALIVE = 600
+"""Seconds an idle connection stays: long, since its clients are few and near."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Serving:
+    """Where a running API server is found. ``kubeconfig`` is readable by its owner only."""
+
+    url: str
+    port: int
+    kubeconfig: pathlib.Path
+
+
+async def serve(
+    settings: ApiServerSettings,
+    *,
+    catalog: contract.Catalog,
+    logs: podlogs.PodLogs | None,
+    stop: asyncio.Event,
+    ready: Callable[[Serving], None] | None = None,
+) -> None:
+    """Serve until ``stop`` is set; ``ready`` is called once requests are answered.
+
+    Raises:
+        PortInUseError: another program listens on the port.
+        DirectoryInUseError: another API server works on the data directory.
+        DirectoryUnreadableError: the data directory is damaged or of a newer version.
+    """
+    with contextlib.closing(bind(settings.host, settings.port)) as listener:
+        opened = store.Store.open(settings.data_dir, history.Limits(settings.history_events, settings.history_bytes))
+        async with opened:
+            await _serve(settings, _Parts(listener, opened, catalog, logs), stop, ready)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Parts:
+    listener: socket.socket
+    store: store.Store
+    catalog: contract.Catalog
+    logs: podlogs.PodLogs | None
+
+
+async def _serve(
+    settings: ApiServerSettings, parts: _Parts, stop: asyncio.Event, ready: Callable[[Serving], None] | None
+) -> None:
+    watches = watch.Hub(parts.store, settings.watch_queue)
+    shared = context.Context(parts.store, parts.catalog, watches, paging.Pages(), parts.logs)
+    kinds, collector = customkinds.CustomKinds(shared), gc.GarbageCollector(shared)
+    emptier = namespaces.NamespaceEmptier(shared)
+    await namespaces.ensure(shared)
+    await customkinds.ensure(shared, crds.definitions())
+    serving, config = _configure(settings, parts, shared)
+    async with tasks.Scope("apiserver") as scope, _listening(config, parts.listener, watches):
+        scope.start(kinds.run(), name="custom-kinds")
+        scope.start(collector.run(), name="garbage-collector")
+        scope.start(emptier.run(), name="namespaces")
+        scope.start(expiry.run(shared, settings.event_ttl, settings.max_events), name="events")
+        scope.start(parts.store.broken(), name="store")
+        log.info("API server ready", url=serving.url, kubeconfig=serving.kubeconfig)
+        if ready is not None:
+            ready(serving)
+        await stop.wait()
+
+
+def _configure(settings: ApiServerSettings, parts: _Parts, shared: context.Context) -> tuple[Serving, uvicorn.Config]:
+    certificates = certs.ensure(settings.data_dir)
+    token = auth.token(settings.data_dir)
+    port = parts.listener.getsockname()[1]
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    serving = Serving(f"https://{host}:{port}", port, settings.data_dir / "kubeconfig")
+    auth.write_private(serving.kubeconfig, certs.kubeconfig(serving.url, certificates.ca_pem, token))
+    config = uvicorn.Config(
+        app.App(shared, token, settings.max_body),
+        http="httptools",
+        ws="none",
+        lifespan="off",
+        access_log=False,
+        # Its own lines at this level are about connections that clients broke; ours say what matters.
+        log_config=None,
+        log_level="critical",
+        server_header=False,
+        proxy_headers=False,
+        timeout_keep_alive=_KEEP_ALIVE,
+        timeout_graceful_shutdown=max(1, round(settings.stop_grace)),
+        ssl_certfile=str(certificates.cert_file),
+        ssl_keyfile=str(certificates.key_file),
+    )
+    return serving, config
+
+
+class _Server(uvicorn.Server):
+    """Leaves signals to whoever owns the process."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        yield
+
+
+@contextlib.asynccontextmanager
+async def _listening(config: uvicorn.Config, listener: socket.socket, watches: watch.Hub) -> AsyncIterator[None]:
+    """Requests are answered inside; on the way out watches end first, since they never would by themselves."""
+    server = _Server(config)
+    config.load()
+    running = asyncio.create_task(server.serve(sockets=[listener]), name="apiserver/http")
+    try:
+        while not server.started and not running.done():
+            await asyncio.wait([running], timeout=0.005)
+        yield
+    finally:
+        watches.stop()
+        server.should_exit = True
+        await running
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """A listening socket on a loopback address; port 0 takes a free one.
+
+    Raises:
+        PortInUseError: another program listens there, or the address is not this machine's to take.
+    """
+    try:
+        if not ipaddress.ip_address(host).is_loopback:
+            raise errors.PortInUseError(
+                f"{host} is no loopback address", hint="the API server listens on 127.0.0.1 only"
+            )
+    except ValueError:
+        raise errors.PortInUseError(f"{host!r} is no address", hint="write 127.0.0.1") from None
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+        listener.listen(1024)
+    except OSError as error:
+        listener.close()
+        why = (
+            "is in use by another program" if error.errno == errno.EADDRINUSE else f"cannot be taken: {error.strerror}"
+        )
+        raise errors.PortInUseError(
+            f"port {port} on {host} {why}", hint=f"choose another one with --port, for example --port {port + 1}"
+        ) from error
+    return listener

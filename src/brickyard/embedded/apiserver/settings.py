@@ -1,0 +1,30 @@
+"""Settings of the API server."""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+
+from brickyard.lib import settings
+
+
+@dataclasses.dataclass(frozen=True)
+class ApiServerSettings:
+    """The API server of one machine."""
+
+    data_dir: pathlib.Path = settings.field(
+        pathlib.Path("~/.brickyard").expanduser(),
+        env="BRICKYARD_DATA_DIR",
+        help="where objects, certificates and the kubeconfig live",
+    )
+    host: str = settings.field("127.0.0.1", env="BRICKYARD_API_HOST", help="loopback address to listen on")
+    port: int = settings.field(
+        6443, env="BRICKYARD_API_PORT", help="TCP port of the Kubernetes API; 0 takes a free one"
+    )
+    max_body: int = settings.field(3 * 1024 * 1024, help="largest request body in bytes; more is refused with 413")
+    history_events: int = settings.field(8192, help="changes held per kind for watches to resume from")
+    history_bytes: int = settings.field(16 * 1024 * 1024, help="bytes of changes held per kind")
+    watch_queue: int = settings.field(8192, help="changes a watch may lag behind before it is cut off")
+    event_ttl: float = settings.field(3600.0, help="seconds after which an Event is forgotten")
+    max_events: int = settings.field(10_000, help="Events kept at most; the oldest go first")
+    stop_grace: float = settings.field(1.0, help="seconds that requests under way get when the server stops")
