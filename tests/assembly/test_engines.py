@@ -1,0 +1,32 @@
+import fnmatch
+
+import pytest
+
+from brickyard.assembly import engines
+
+
+def test_the_engines_by_their_label() -> None:
+    assert {name: engine.name for name, engine in engines.engines().items()} == {"llamacpp": "llamacpp", "vllm": "vllm"}
+
+
+def test_the_views_show_the_same_parts() -> None:
+    assert engines.readers() == {name: engine.metrics for name, engine in engines.engines().items()}
+    assert engines.launchers() == tuple(engine.launcher for engine in engines.engines().values())
+
+
+@pytest.mark.parametrize(
+    ("image", "engine"),
+    [
+        ("brickyard/llamacpp:latest", "llamacpp"),
+        ("ghcr.io/ggml-org/llama.cpp:server", "llamacpp"),
+        ("vllm/vllm-openai:v0.7.1", "vllm"),
+        ("redis:7", None),
+    ],
+)
+def test_an_image_belongs_to_one_engine(image: str, engine: str | None) -> None:
+    found = [
+        name
+        for name, each in engines.engines().items()
+        if each.launcher and any(fnmatch.fnmatchcase(image, pattern) for pattern in each.launcher.images)
+    ]
+    assert found == ([engine] if engine else [])
