@@ -1,0 +1,268 @@
+"""From a container in a manifest to a running process: everything between the decision to start and the process.
+
+    objects it refers to ─► volumes ─► environment ─► words, paths replaced ─► image's command ─► models fetched ─► process
+
+Every step can refuse with ``NotStarted``, whose reason and message the pod's status then shows.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import os
+import pathlib
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from brickyard.api import names
+from brickyard.api.kinds import resources
+from brickyard.embedded.kubelet import (
+    contract,
+    devices,
+    environment,
+    errors,
+    images,
+    probes,
+    processes,
+    procfs,
+    records,
+    volumes,
+)
+from brickyard.engines import contract as engines
+from brickyard.kube.client import contract as kube
+from brickyard.kube.client import errors as kube_errors
+from brickyard.lib import clock
+from brickyard.lib import errors as lib_errors
+
+TERMINATION_LOG = "/dev/termination-log"
+PROGRESS_STEP = 2.0
+"""Seconds between two words about a fetch: each becomes a write of the pod's status."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Place:
+    """Where a pod runs and who it is here."""
+
+    pod: resources.Object
+    folder: records.PodFolder
+    address: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Prepared:
+    """A container with everything resolved but its image: its words and variables, in local paths."""
+
+    command: tuple[str, ...]
+    args: tuple[str, ...]
+    env: Mapping[str, str]
+    cwd: pathlib.Path
+    paths: volumes.PathMap
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Telling:
+    """How a start speaks of itself: ``progress`` (a line for the status) and ``event`` (type, reason, message)."""
+
+    progress: Callable[[str], None]
+    event: Callable[[str, str, str], None]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Machine:
+    """What all pods share here."""
+
+    node: str
+    host_address: str
+    capacity: Mapping[str, str]
+    devices: devices.Devices
+    images: images.Images
+    models: contract.Models
+    clock: clock.Clock
+
+
+class Starter:
+    """Starts containers."""
+
+    def __init__(self, client: kube.Client, machine: Machine) -> None:
+        self._client = client
+        self._machine = machine
+
+    async def start(self, place: Place, name: str, attempt: int, telling: Telling) -> processes.Process:
+        """Start one run of a container.
+
+        Raises:
+            NotStarted: it cannot be started as things are. NoProgram: not even that, its program is missing.
+        """
+        container = find(place.pod, name)
+        prepared = await self.prepare(place, container)
+        launch = await asyncio.to_thread(self._machine.images.launch, _spec(place, container, prepared))
+        local = {each: await self._fetch(each, telling) for each in launch.models}
+        held = self._machine.devices.claim(place.folder.uid, name, devices.requested(container))
+        env = {**processes.inherited(os.environ), **prepared.env, **devices.variables(held), **launch.env}
+        await asyncio.to_thread(place.folder.prune_logs, name, attempt)
+        return await processes.start(
+            processes.Command(
+                argv=[local.get(word, word) for word in launch.argv],
+                env=env,
+                cwd=prepared.cwd,
+                log=place.folder.log(name, attempt),
+                mark=mark(place, name, attempt),
+            )
+        )
+
+    async def prepare(self, place: Place, container: Mapping[str, Any]) -> Prepared:
+        """Everything but the image and the process.
+
+        Raises:
+            NotStarted: something the container is made of cannot be had.
+        """
+        facts = await self._facts(place)
+        return await asyncio.to_thread(_prepare, place, container, facts)
+
+    async def target(self, place: Place, name: str, attempt: int) -> probes.Target:
+        """A running container as probes and hooks see it. Raises as ``prepare``."""
+        container = find(place.pod, name)
+        prepared = await self.prepare(place, container)
+        env = {**processes.inherited(os.environ), **prepared.env}
+        return probes.Target(
+            place.address, ports(container), env, prepared.cwd, mark(place, name, attempt), prepared.paths.apply_all
+        )
+
+    async def _facts(self, place: Place) -> environment.Facts:
+        wanted = environment.references(place.pod)
+        namespace = place.pod["metadata"]["namespace"]
+        try:
+            config_maps = {name: await self._get(resources.CONFIG_MAP, namespace, name) for name in wanted.config_maps}
+            secrets = {name: await self._get(resources.SECRET, namespace, name) for name in wanted.secrets}
+            links = place.pod["spec"].get("enableServiceLinks", True)
+            services = (await self._client.list(resources.SERVICE, kube.Query(namespace))).items if links else ()
+        except kube_errors.KubeError as error:
+            raise errors.NotStarted(environment.CONFIG_ERROR, f"the API does not answer: {error}") from error
+        machine = self._machine
+        return environment.Facts(
+            pod=place.pod,
+            node=machine.node,
+            host_address=machine.host_address,
+            address=place.address,
+            config_maps=config_maps,
+            secrets=secrets,
+            services=services,
+            capacity=machine.capacity,
+        )
+
+    async def _get(self, kind: resources.ResourceType, namespace: str, name: str) -> resources.Object | None:
+        try:
+            return await self._client.get(kind, name, namespace)
+        except kube_errors.NotFound:
+            return None
+
+    async def _fetch(self, reference: str, telling: Telling) -> str:
+        watch = _Fetch(reference, telling, self._machine.clock)
+        try:
+            path = await self._machine.models.fetch(reference, progress=watch.progress)
+        except lib_errors.BrickyardError as error:
+            text = f"{error} {error.hint}".strip()
+            telling.event("Warning", "Failed", f"Failed to pull model {reference}: {text}")
+            raise errors.NotStarted("ErrModelPull", text) from error
+        watch.done()
+        return str(path)
+
+
+class _Fetch:
+    """Tells of one fetch, not too often."""
+
+    def __init__(self, reference: str, telling: Telling, clock: clock.Clock) -> None:
+        self._reference = reference
+        self._telling = telling
+        self._clock = clock
+        self._began = clock.monotonic()
+        self._told: float | None = None
+
+    def progress(self, done: int, total: int | None) -> None:
+        now = self._clock.monotonic()
+        if self._told is None:
+            self._telling.event("Normal", "Pulling", f"Pulling model {self._reference}")
+        if self._told is None or now - self._told >= PROGRESS_STEP:
+            self._told = now
+            share = f"{100 * done // total}% of {total / 1e6:.1f} MB" if total else f"{done / 1e6:.1f} MB"
+            self._telling.progress(f"pulling model {self._reference}: {share}")
+
+    def done(self) -> None:
+        took = self._clock.monotonic() - self._began
+        if self._told is None:
+            self._telling.event("Normal", "Pulled", f"Model {self._reference} already present on machine")
+        else:
+            self._telling.event("Normal", "Pulled", f"Successfully pulled model {self._reference} in {took:.1f}s")
+
+
+def find(pod: resources.Object, name: str) -> Mapping[str, Any]:
+    """A container of the manifest, by name."""
+    everyone = [*(pod["spec"].get("initContainers") or ()), *pod["spec"]["containers"]]
+    return next(each for each in everyone if each["name"] == name)
+
+
+def mark(place: Place, name: str, attempt: int) -> str:
+    """The cookie that everything of a run carries in its environment."""
+    return f"{place.folder.uid}/{name}/{attempt}"
+
+
+def ports(container: Mapping[str, Any]) -> dict[str, int]:
+    """The container's named ports."""
+    return {each["name"]: int(each["containerPort"]) for each in container.get("ports") or () if each.get("name")}
+
+
+def termination_log(place: Place, name: str) -> pathlib.Path:
+    """The file that stands for the container's ``terminationMessagePath``."""
+    return place.folder.work(name) / ".termination-log"
+
+
+def _prepare(place: Place, container: Mapping[str, Any], facts: environment.Facts) -> Prepared:
+    name = container["name"]
+    found = volumes.prepare(place.pod, place.folder.volumes, facts)
+    env = environment.build(container, facts)
+    mounted = volumes.mounts(container, found, env)
+    said = termination_log(place, name)
+    said.touch(mode=0o600)
+    mounted[container.get("terminationMessagePath") or TERMINATION_LOG] = said
+    paths = volumes.PathMap(mounted)
+    local = {key: paths.apply(value) for key, value in env.items()}
+    work = container.get("workingDir")
+    cwd = pathlib.Path(paths.apply(work)) if work else place.folder.work(name)
+    if not cwd.is_dir():
+        text = f"workingDir {work} is no folder on this machine: create it, mount a volume there, or leave it out"
+        raise errors.NotStarted("CreateContainerError", text)
+    words = {part: environment.expand_all(container.get(part) or (), env) for part in ("command", "args")}
+    return Prepared(paths.apply_all(words["command"]), paths.apply_all(words["args"]), local, cwd, paths)
+
+
+def _spec(place: Place, container: Mapping[str, Any], prepared: Prepared) -> engines.ContainerSpec:
+    return engines.ContainerSpec(
+        image=container.get("image", ""),
+        command=prepared.command,
+        args=prepared.args,
+        env=prepared.env,
+        address=place.address,
+        port=model_port(place.pod, container),
+        working_dir=str(prepared.cwd) if container.get("workingDir") else "",
+    )
+
+
+def model_port(pod: resources.Object, container: Mapping[str, Any]) -> int:
+    """The port to serve on: the container's first, else the pod's model port label, else 8000."""
+    for each in container.get("ports") or ():
+        return int(each["containerPort"])
+    label = (pod["metadata"].get("labels") or {}).get(names.MODEL_PORT, "")
+    return int(label) if label.isdecimal() and 0 < int(label) < 65536 else names.DEFAULT_MODEL_PORT
+
+
+def stray(uids: frozenset[str], known: frozenset[procfs.Identity]) -> list[procfs.Entry]:
+    """Processes that carry the mark of one of these pods but belong to none of the known runs' sessions.
+
+    An agent that is killed between starting a process and writing it down leaves such a one behind.
+    """
+    sessions = {each.pid for each in known}
+    return [
+        each
+        for each in procfs.table()
+        if not each.dead and each.session not in sessions and procfs.cookie(each.identity.pid).partition("/")[0] in uids
+    ]
