@@ -1,0 +1,50 @@
+"""Every manifest that users of AIBrix publish is accepted as it stands."""
+
+from __future__ import annotations
+
+import pathlib
+
+import pytest
+import yaml
+
+from brickyard.api.kinds import crds, resources
+from brickyard.embedded.apiserver import catalog
+from brickyard.embedded.apiserver.admission import testing
+
+MANIFESTS = pathlib.Path(__file__).resolve().parents[4] / "shared" / "manifests"
+
+
+def documents() -> list[tuple[str, resources.Object]]:
+    return [
+        (f"{path.name}:{index}", document)
+        for path in sorted(MANIFESTS.glob("*.yaml"))
+        for index, document in enumerate(yaml.safe_load_all(path.read_text()))
+    ]
+
+
+@pytest.fixture(scope="module")
+def served() -> catalog.BuiltinCatalog:
+    made = catalog.BuiltinCatalog()
+    for definition in [*crds.definitions(), *crds.companions()]:
+        made.install(definition)
+    return made
+
+
+@pytest.mark.skipif(not MANIFESTS.is_dir(), reason="the published manifests are not on this machine")
+def test_there_are_manifests() -> None:
+    kinds = {document["kind"] for _, document in documents()}
+    assert {"Deployment", "Service", "PodAutoscaler", "ModelAdapter", "KVCache", "RayClusterFleet"} <= kinds
+
+
+@pytest.mark.parametrize(("where", "document"), documents(), ids=[where for where, _ in documents()])
+def test_a_published_manifest_is_accepted(
+    served: catalog.BuiltinCatalog, where: str, document: resources.Object
+) -> None:
+    resource = served.of_kind(document["apiVersion"], document["kind"])
+    assert resource is not None, f"{where}: {document['kind']} is not served"
+    document["metadata"].setdefault("namespace", "default")
+    assert resource.admission.unknown_fields(document) == []
+    assert testing.complaints(resource, document) == []
+    kept = testing.admitted(resource, document)
+    if resource.type.group not in ("", "apps"):
+        assert kept["spec"] == document["spec"], "nothing of a custom resource's spec is lost"
