@@ -30,7 +30,7 @@ VIOLATIONS = {
         "The Kubernetes floor is stacked",
     ),
     "strangers meet": (
-        "embedded/kubelet/plan.py",
+        "embedded/kubelet/processes.py",
         "import brickyard.embedded.apiserver.contract",
         "API server, kubelet",
     ),
