@@ -57,3 +57,7 @@ class TestLabelFilter:
     def test_anything_else_is_the_clients_fault_and_shown_how_to_write(self, text: str) -> None:
         with pytest.raises(errors.BadLabelFilterError, match="zone=a,tier in"):
             filters.LabelFilter().removed(testing.request(label_filter=text), TABLE)
+
+    def test_what_is_kept_with_every_decision_has_a_bound(self) -> None:
+        with pytest.raises(errors.BadLabelFilterError, match="too long"):
+            filters.LabelFilter().removed(testing.request(label_filter="zone=" + "a" * 1000), TABLE)

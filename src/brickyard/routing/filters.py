@@ -13,6 +13,9 @@ from brickyard.kube.objects import errors as object_errors
 from brickyard.kube.objects import selectors
 from brickyard.routing import contract, errors
 
+LONGEST: Final = 1000
+"""Characters of a label filter; it is kept with the decision and clients write it."""
+
 
 class NotTriedYet:
     """Removes endpoints that already failed this very request."""
@@ -34,7 +37,7 @@ class LabelFilter:
     """Keeps endpoints whose pod labels match the request's ``external-filter`` header, a Kubernetes label selector.
 
     Raises:
-        BadLabelFilterError: the header is no selector.
+        BadLabelFilterError: the header is no selector, or too long.
     """
 
     name = "label-filter"
@@ -50,6 +53,8 @@ class LabelFilter:
 # Bounded, because clients write the texts; a client's own filter rarely changes from request to request.
 @functools.lru_cache(maxsize=256)
 def _selector(text: str) -> selectors.LabelSelector:
+    if len(text) > LONGEST:
+        raise errors.BadLabelFilterError(f"external-filter of {len(text)} characters is too long: at most {LONGEST}")
     try:
         return selectors.parse_labels(text)
     except object_errors.SelectorError as error:

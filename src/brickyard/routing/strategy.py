@@ -14,6 +14,8 @@ from brickyard.routing import errors
 
 HEAVIEST = 1_000_000
 """The largest weight of one item."""
+LONGEST = 1000
+"""Characters of a strategy; parsed ones are kept and clients write them."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -28,8 +30,11 @@ def parse(text: str) -> tuple[Item, ...]:
     """The items of ``text`` that count, in order; never empty.
 
     Raises:
-        BadStrategyError: an item has no name, more than one colon or no proper weight; a name stands twice; or nothing is left.
+        BadStrategyError: an item has no name, more than one colon or no proper weight; a name stands twice; nothing is left; or
+            the text is too long.
     """
+    if len(text) > LONGEST:
+        raise errors.BadStrategyError(f"a strategy of {len(text)} characters is too long: at most {LONGEST}")
     items = [item for item in (_item(part.strip(), text) for part in text.split(",")) if item.weight]
     if not items:
         raise errors.BadStrategyError(f"strategy {text!r} leaves nothing to choose by: give one item a weight above 0")

@@ -74,13 +74,28 @@ def test_a_table_larger_than_all_is_still_kept_once() -> None:
     assert (len(held), found(held, "b")) == (1, "b")
 
 
-def test_prompts_are_dropped_and_all_else_is_kept() -> None:
+def test_prompts_and_users_are_dropped_and_all_else_is_kept() -> None:
     held = ring.Ring(4)
-    for made in (decision("a", prompt=b"a secret"), decision("b", size=0, prompt=b"a secret")):
-        held.add(made, OUTCOME)
+    for size in (2, 0):
+        made = decision("a", size, prompt=b"a secret")
+        request = dataclasses.replace(made.request, user="somebody", strategy="any")
+        held.add(dataclasses.replace(made, request=request), OUTCOME)
         entry = held.find("")
         assert entry is not None
-        assert entry.decision == dataclasses.replace(made, request=dataclasses.replace(made.request, prompt=b""))
+        assert entry.decision == dataclasses.replace(made, request=dataclasses.replace(request, prompt=b"", user=""))
+
+
+def test_long_texts_of_the_client_are_cut() -> None:
+    held = ring.Ring(4)
+    made = decision("a", size=0)
+    assert isinstance(made, routing.NoDecision)
+    request = dataclasses.replace(made.request, strategy="s" * 9000, label_filter="f" * 9000)
+    held.add(dataclasses.replace(made, request=request, reason="r" * 9000), OUTCOME)
+    entry = held.find("")
+    assert entry is not None
+    assert isinstance(entry.decision, routing.NoDecision)
+    kept = entry.decision
+    assert {len(kept.request.strategy), len(kept.request.label_filter), len(kept.reason)} == {ring.LONGEST}
 
 
 @given(st.integers(1, 5), st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 150)), max_size=30))

@@ -1,7 +1,8 @@
 """The latest decisions and how they ended, by request id.
 
-Bounded twice: by entries, and by table rows over all entries, so that a thousand endpoints cost no more memory than eight. The prompt
-is dropped on the way in: what people wrote is none of an operator's business, and it can be megabytes.
+Bounded twice: by entries, and by table rows over all entries, so that a thousand endpoints cost no more memory than eight. Prompt
+and user are dropped on the way in and other texts of the client cut short: who wrote what is none of an operator's business, and it
+can be megabytes.
 """
 
 from __future__ import annotations
@@ -13,6 +14,9 @@ from brickyard.routing import contract as routing
 
 ROWS_PER_ENTRY = 64
 """The average table size that the full number of entries is kept for."""
+
+LONGEST = 1000
+"""Characters kept of any text that a client had a hand in."""
 
 
 class Entry:
@@ -41,7 +45,7 @@ class Ring:
 
     def add(self, decision: routing.Decision | routing.NoDecision, outcome: contract.Outcome) -> None:
         """Keep a decision. Of several with one request id, the latest is found."""
-        entry = Entry(_without_prompt(decision), outcome)
+        entry = Entry(_lean(decision), outcome)
         self._entries.append(entry)
         self._by_id[decision.request.id] = entry
         self._rows += entry.rows
@@ -62,15 +66,21 @@ class Ring:
             del self._by_id[key]
 
 
-def _without_prompt(decision: routing.Decision | routing.NoDecision) -> routing.Decision | routing.NoDecision:
+def _lean(decision: routing.Decision | routing.NoDecision) -> routing.Decision | routing.NoDecision:
+    """The decision without what its client wrote at length."""
     old = decision.request
-    if not old.prompt:
-        return decision
     # Constructors in full: dataclasses.replace costs three times as much, on every request.
-    request = routing.Request(old.id, old.model, old.path, b"", old.user, old.strategy, old.label_filter, old.excluded)
+    request = routing.Request(
+        old.id, old.model, old.path, b"", "", old.strategy[:LONGEST], old.label_filter[:LONGEST], old.excluded
+    )
     if isinstance(decision, routing.NoDecision):
         return routing.NoDecision(
-            request, decision.snapshot, decision.removed, decision.reason, decision.decided_at, decision.bad_request
+            request,
+            decision.snapshot,
+            decision.removed,
+            decision.reason[:LONGEST],
+            decision.decided_at,
+            decision.bad_request,
         )
     return routing.Decision(
         request,
