@@ -13,7 +13,6 @@ import pytest
 from brickyard.api.kinds import resources
 from brickyard.gateway import contract
 from brickyard.gateway.endpoints import director, settings, testing
-from brickyard.kube.client import contract as kube
 from brickyard.kube.client import testing as kube_testing
 from brickyard.kube.informers import informer
 from brickyard.lib import clock, tasks
@@ -89,13 +88,28 @@ class TestPods:
 
     async def test_an_informer_feeds_it(self, live: director.PodDirector) -> None:
         client = kube_testing.MemoryClient()
-        pods = informer.Informer(client, resources.POD, kube.Query())
-        pods.subscribe(live.pod_changed)
+        watch = informer.Informer(client, resources.POD)
+        live.follow(watch)
         async with tasks.Scope("test") as scope:
-            scope.start(pods.run(), name="pods")
+            scope.start(watch.run(), name="pods")
             await client.create(resources.POD, testing.FakePod(name="a").object())
-            await pods.wait_synced(5.0)
+            await watch.wait_synced(5.0)
             assert live.knows("demo")
+
+    async def test_before_the_pods_are_known_any_model_may_exist(self, live: director.PodDirector) -> None:
+        """A gateway that has just started says "wait" (503), not "no such model" (404)."""
+        watch = informer.Informer(kube_testing.MemoryClient(), resources.POD)
+        live.follow(watch)
+        assert live.knows("demo")
+        assert live.unready()
+        made = refuse(live)
+        assert made.reason == live.unready()
+        assert not made.bad_request
+        async with tasks.Scope("test") as scope:
+            scope.start(watch.run(), name="pods")
+            await watch.wait_synced(5.0)
+        assert not live.knows("demo")
+        assert live.unready() == ""
 
 
 class TestModels:

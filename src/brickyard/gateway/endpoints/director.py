@@ -12,6 +12,7 @@ from typing import Final
 from brickyard.api.kinds import resources
 from brickyard.gateway import contract
 from brickyard.gateway.endpoints import pods, ring, settings, table
+from brickyard.kube.informers import informer
 from brickyard.lib import clock
 from brickyard.routing import contract as routing
 from brickyard.routing import errors, explain, pipeline, registry
@@ -19,6 +20,7 @@ from brickyard.routing import errors, explain, pipeline, registry
 DEFAULTS: Final = settings.EndpointSettings()
 OWNER: Final = "aibrix"
 """``owned_by`` of every model card."""
+UNSYNCED: Final = "the Kubernetes API has not told of its pods yet: try again in a moment"
 
 
 class TableDirector:
@@ -68,10 +70,13 @@ class TableDirector:
             except errors.BadRequestError as error:
                 return routing.NoDecision(request, snapshot, routing.NOTHING_REMOVED, str(error), now, bad_request=True)
         if not snapshot.endpoints:
-            return routing.NoDecision(
-                request, snapshot, routing.NOTHING_REMOVED, self.table.absence(request.model), now
-            )
+            reason = self.absence(request.model)
+            return routing.NoDecision(request, snapshot, routing.NOTHING_REMOVED, reason, now)
         return pipeline.route(request, snapshot, profile, now, self._rng)
+
+    def absence(self, model: str) -> str:
+        """Why nobody can answer for ``model``."""
+        return self.table.absence(model)
 
     def lease(self, decision: routing.Decision) -> contract.Lease:
         return self.table.lease(decision.endpoint, decision.decided_at)
@@ -109,7 +114,24 @@ class TableDirector:
 
 
 class PodDirector(TableDirector):
-    """A director that follows pods: subscribe ``pod_changed`` to an informer."""
+    """A director that follows pods."""
+
+    _watch: informer.Informer | None = None
+
+    def follow(self, watch: informer.Informer) -> None:
+        """Take pods from ``watch``. Until it has read them all once, any model may exist: asked for one, the director says to wait."""
+        self._watch = watch
+        watch.subscribe(self.pod_changed)
+
+    def unready(self) -> str:
+        """Why requests should go to another gateway for now; "" once the pods are known, even if the API is away later."""
+        return "" if self._watch is None or self._watch.synced else UNSYNCED
+
+    def knows(self, model: str) -> bool:
+        return super().knows(model) or bool(self.unready())
+
+    def absence(self, model: str) -> str:
+        return super().absence(model) if self.table.knows(model) else self.unready() or super().absence(model)
 
     def pod_changed(self, old: resources.Object | None, new: resources.Object | None) -> None:
         """A pod came (``old`` None), changed, or went (``new`` None)."""

@@ -1,0 +1,37 @@
+"""Series about endpoints."""
+
+from __future__ import annotations
+
+import prometheus_client
+
+from brickyard.gateway.endpoints import metrics, pods, table, testing
+
+
+def test_states_and_spread_by_model() -> None:
+    live = table.Table()
+    ready = [testing.FakePod(name="a"), testing.FakePod(name="b")]
+    for fake in (*ready, testing.FakePod(name="c", ready=False), testing.FakePod(name="d", address="")):
+        pod = pods.read(fake.object())
+        assert pod is not None
+        live.put(pod)
+    first, second = live.snapshot("demo", 0.0).endpoints
+    for _ in range(4):
+        live.lease(first, 0.0)
+    for _ in range(3):
+        live.failed(second, 5.0)
+    registry = prometheus_client.CollectorRegistry(auto_describe=False)
+    registry.register(metrics.EndpointMetrics(live, lambda: 5.5))
+    page = prometheus_client.generate_latest(registry).decode()
+    samples = {line.rsplit(" ", 1)[0]: float(line.rsplit(" ", 1)[1]) for line in page.splitlines() if line[0] != "#"}
+    assert samples == {
+        'gateway_endpoints{model="demo",state="ready"}': 1.0,
+        'gateway_endpoints{model="demo",state="barred"}': 1.0,
+        'gateway_endpoints{model="demo",state="unready"}': 2.0,
+        'gateway_endpoint_in_flight{model="demo",which="busiest"}': 4.0,
+        'gateway_endpoint_in_flight{model="demo",which="idlest"}': 0.0,
+    }
+
+
+def test_a_model_that_is_gone_leaves_no_series() -> None:
+    families = list(metrics.EndpointMetrics(table.Table(), lambda: 0.0).collect())
+    assert [family.samples for family in families] == [[], []]
