@@ -1,0 +1,100 @@
+"""The gateway put together: pods from the Kubernetes API, endpoints, policies, engines' readers, the data plane.
+
+    pod watch ──► PodDirector ◄── LoadScraper ◄── engines' metrics pages
+                      ▲
+    clients ──► data plane ──► engines
+
+The Kubernetes API is needed to learn of pods and for nothing else: while it is away, the gateway serves with what it knows.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import pathlib
+import random
+from collections.abc import Callable, Mapping
+
+from brickyard.api.kinds import resources
+from brickyard.assembly import engines, routing_policies
+from brickyard.gateway import settings as gateway_settings
+from brickyard.gateway.endpoints import director, loads, metrics, pages
+from brickyard.gateway.endpoints import settings as endpoint_settings
+from brickyard.gateway.proxy import server
+from brickyard.kube.client import contract, rest
+from brickyard.kube.informers import informer
+from brickyard.lib import clock, settings, tasks
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """All that a gateway process is told. ``kubeconfig`` None: found as kubectl finds it."""
+
+    proxy: gateway_settings.GatewaySettings = dataclasses.field(default_factory=gateway_settings.GatewaySettings)
+    endpoints: endpoint_settings.EndpointSettings = dataclasses.field(
+        default_factory=endpoint_settings.EndpointSettings
+    )
+    kubeconfig: pathlib.Path | None = None
+
+
+def load(
+    environ: Mapping[str, str],
+    *,
+    host: str | None = None,
+    port: int | None = None,
+    kubeconfig: pathlib.Path | None = None,
+) -> Settings:
+    """Settings from ``environ`` and from what was given on the command line, which wins.
+
+    Raises:
+        SettingError: a variable does not parse.
+    """
+    return Settings(
+        settings.load(gateway_settings.GatewaySettings, environ, host=host, port=port),
+        settings.load(endpoint_settings.EndpointSettings, environ),
+        kubeconfig,
+    )
+
+
+async def serve(given: Settings, stop: asyncio.Event, *, ready: Callable[[int], None] | None = None) -> None:
+    """Run a gateway until ``stop`` is set, then drain. ``ready`` hears the port once the listener is open.
+
+    Raises:
+        KubeconfigError: there is no way to the Kubernetes API.
+        PolicyError: a policy, its parameters or the default strategy are not usable.
+        GatewayError: the listener cannot be opened.
+    """
+    async with rest.RestClient.from_kubeconfig(given.kubeconfig) as client:
+        await serve_with(client, given, stop, ready=ready)
+
+
+async def serve_with(
+    client: contract.Client, given: Settings, stop: asyncio.Event, *, ready: Callable[[int], None] | None = None
+) -> None:
+    """``serve`` over a connection that is already there."""
+    time = clock.SystemClock()
+    chosen = given.endpoints
+    chooser = director.PodDirector(routing_policies.make(chosen.policies), chosen, time=time)
+    # All pods and not those with a label: a model's name may also stand in an annotation, which no selector reaches.
+    pods = informer.Informer(client, resources.POD)
+    chooser.follow(pods)
+    fetcher = pages.Pages(connections=chosen.scrape_connections, timeout=chosen.scrape_timeout)
+    async with fetcher, tasks.Scope("gateway") as scope:
+        scraper = loads.LoadScraper(
+            chooser.table,
+            engines.readers(),
+            fetcher.get,
+            chosen.scrape_interval,
+            time=time,
+            rng=random.Random(),  # noqa: S311 - it spreads scrapes over time
+        )
+        scope.start(pods.run(), name="pods")
+        scope.start(scraper.run(), name="loads")
+        await server.serve(
+            chooser,
+            given.proxy,
+            stop,
+            ready=ready,
+            unready=chooser.unready,
+            collectors=[metrics.EndpointMetrics(chooser.table, time.monotonic)],
+        )
