@@ -140,7 +140,7 @@ def _fill(params: Any, module: Any, settings: Mapping[str, flags.Value]) -> None
     for target, value in settings.items():
         if target not in flags.UNBOUND:
             _set(params, target, value)
-    params.lora_adapters = [module.CommonAdapterLoraInfo(path, scale) for path, scale in _adapters(settings)]
+    params.lora_adapters = [module.CommonAdapterLoraInfo(path, scale) for path, scale in adapters(settings)]
     if path := settings.get(flags.TEMPLATE_FILE):
         params.chat_template = pathlib.Path(str(path)).read_text()
     if path := settings.get(flags.API_KEY_FILE):
@@ -153,7 +153,12 @@ def _many(settings: Mapping[str, flags.Value], target: str) -> tuple[str, ...]:
     return value if isinstance(value, tuple) else ()
 
 
-def _adapters(settings: Mapping[str, flags.Value]) -> list[tuple[str, float]]:
+def adapters(settings: Mapping[str, flags.Value]) -> list[tuple[str, float]]:
+    """LoRA files with their scales.
+
+    Raises:
+        ArgumentError: a scaled one has no scale.
+    """
     found = [(path, 1.0) for path in _many(settings, flags.LORA)]
     for item in _many(settings, flags.LORA_SCALED):
         path, _, scale = item.rpartition(":")
