@@ -19,6 +19,7 @@ import os
 import pathlib
 import socket
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NoReturn
 
@@ -34,7 +35,7 @@ _MAGIC: Final = b"GGUF"
 _POLL: Final = 0.05
 """Seconds between two looks at the requests in flight."""
 _SETTLE: Final = 0.1
-"""Seconds between a request's leaving the batch and its last byte's leaving the process."""
+"""Seconds that llama.cpp's threads get to write out what is decided: a stream's last bytes, the last lines of a log."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -184,7 +185,8 @@ def start(settings: Mapping[str, flags.Value]) -> Any:
     try:
         return xllamacpp.Server(params)
     except RuntimeError as error:
-        raise errors.ServerError(f"llama.cpp could not start: {error} Its own lines above say why") from error
+        time.sleep(_SETTLE)  # its log has a thread of its own; the reason must stand above our line, not below
+        raise errors.ServerError("llama.cpp could not start: its own lines above say why") from error
 
 
 def in_flight(server: Any) -> float:
