@@ -24,6 +24,7 @@ from brickyard.gateway.proxy import server
 from brickyard.kube.client import contract, rest
 from brickyard.kube.informers import informer
 from brickyard.lib import clock, settings, tasks
+from brickyard.routing import contract as routing
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,7 +75,8 @@ async def serve_with(
     """``serve`` over a connection that is already there."""
     time = clock.SystemClock()
     chosen = given.endpoints
-    chooser = director.PodDirector(routing_policies.make(chosen.policies), chosen, time=time)
+    policies = routing_policies.make(chosen.policies)
+    chooser = director.PodDirector(policies, chosen, time=time)
     # All pods and not those with a label: a model's name may also stand in an annotation, which no selector reaches.
     pods = informer.Informer(client, resources.POD)
     chooser.follow(pods)
@@ -84,7 +86,7 @@ async def serve_with(
             chooser.table,
             engines.readers(),
             fetcher.get,
-            chosen.scrape_interval,
+            chosen.pace(needed=routing.Need.LOADS in policies.needs()),
             time=time,
             rng=random.Random(),  # noqa: S311 - it spreads scrapes over time
         )

@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Final
 
 from brickyard.lib import settings
+
+
+SOON: Final = 1.0
+SELDOM: Final = 5.0
+"""Seconds between scrapes that a policy reads, and between those that only explanations and screens show."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,7 +28,9 @@ class EndpointSettings:
         help='Parameters of routing policies as JSON, such as {"policy": {"parameter": 1}}; an unknown one stops the start.',
     )
     scrape_interval: float = settings.field(
-        1.0, env="BRICKYARD_GATEWAY_SCRAPE_INTERVAL", help="Between two looks at an engine's metrics page."
+        0.0,
+        env="BRICKYARD_GATEWAY_SCRAPE_INTERVAL",
+        help="Between two looks at an engine's metrics page; 0 means 1 s when a policy reads them and 5 s when only people do.",
     )
     scrape_timeout: float = settings.field(
         2.0,
@@ -35,3 +43,7 @@ class EndpointSettings:
     decisions_kept: int = settings.field(
         2048, env="BRICKYARD_GATEWAY_DECISIONS_KEPT", help="Latest decisions that `brickyard why` can explain."
     )
+
+    def pace(self, *, needed: bool) -> float:
+        """Seconds between two scrapes of one engine; ``needed`` when a routing policy reads what they say."""
+        return self.scrape_interval or (SOON if needed else SELDOM)
