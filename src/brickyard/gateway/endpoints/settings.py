@@ -7,7 +7,6 @@ from typing import Final
 
 from brickyard.lib import settings
 
-
 SOON: Final = 1.0
 SELDOM: Final = 5.0
 """Seconds between scrapes that a policy reads, and between those that only explanations and screens show."""
