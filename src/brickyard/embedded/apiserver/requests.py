@@ -44,11 +44,11 @@ def target(path: str) -> Target | None:
         group, version, parts = parts[1], parts[2], parts[3:]
     else:
         return None
+    if not all(parts):
+        return None
     namespace = ""
     if parts[0] == "namespaces" and len(parts) > 2 and not (len(parts) == 3 and parts[2] in _NAMESPACE_PARTS):
         namespace, parts = parts[1], parts[2:]
-    if not all(parts):
-        return None
     named = (*parts[:3], "", "")
     return Target(group, version, named[0], namespace, named[1], named[2], "/".join(parts[3:]))
 
