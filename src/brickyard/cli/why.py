@@ -20,6 +20,8 @@ def why(
     data_dir: options.DataDir = None,
 ) -> None:
     """Show why an endpoint was chosen: every candidate, what removed it, each score."""
+    import sys
+
     import orjson
     from rich.console import Console
 
@@ -35,7 +37,8 @@ def why(
     if output == "json":
         print(orjson.dumps(told, option=orjson.OPT_INDENT_2).decode())
         return
-    console = Console(highlight=False)
+    # A pipe has no width of its own; 80 columns would cut names short.
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else 200)
     console.print(f"{told['request']['id']}  {told['request']['path']}  model {told['request']['model']}", markup=False)
     console.print(told["sentence"], style="bold", markup=False)
     console.print(_candidates(told))
@@ -46,16 +49,19 @@ def why(
 def _candidates(told: dict[str, Any]) -> Table:
     from rich.table import Table
 
-    names = list(told["candidates"][0]["scores"]) if told["candidates"] else []
-    table = Table(box=None, header_style="dim")
-    for name in ("", "endpoint", "in flight", "waiting", "kv use", "load age", *names, "total", "removed because"):
-        table.add_column(name, justify="left" if name in {"", "endpoint", "removed because"} else "right")
+    scorers = list(told["candidates"][0]["scores"]) if told["candidates"] else []
+    shown = scorers if len(scorers) > 1 else []  # the total says it all when there is but one
+    table = Table(box=None, header_style="dim", pad_edge=False)
+    for name in ("", "pod", "in flight", "waiting", "kv use", "load age", *shown, "total", "removed because"):
+        words = name in {"", "pod", "removed because"}
+        table.add_column(name, justify="left" if words else "right", no_wrap=name == "pod")
     for row in told["candidates"]:
         load = row["load"] or {}
-        scores = [_number(row["scores"].get(name, {}).get("raw")) for name in names]
+        scores = [_number(row["scores"].get(name, {}).get("raw")) for name in shown]
         table.add_row(
-            "→" if row["chosen"] else "", row["endpoint"], str(row["in_flight"]), _number(load.get("waiting"), 0),
-            _number(load.get("kv_cache_usage")), _age(row["load_age"]), *scores, _number(row["total"]), row["removed"] or "",
+            "→" if row["chosen"] else "", row["endpoint"].split("/", 1)[-1].rsplit(":", 1)[0], str(row["in_flight"]),
+            _number(load.get("waiting"), 0), _number(load.get("kv_cache_usage")), _age(row["load_age"]), *scores,
+            _number(row["total"]), row["removed"] or "",
         )  # fmt: skip
     return table
 

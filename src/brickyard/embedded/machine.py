@@ -1,1 +1,101 @@
-"""The process that holds the API server, the node agent and the built-in controllers."""
+"""The process that holds the API server, the node agent and the built-in controllers.
+
+The three are strangers: they meet in the Kubernetes API, which the other two reach over HTTPS like anyone else, and here, where they are
+started and stopped in order. On SIGTERM containers are ended within their grace; however else this process ends, they run on and the next
+one adopts them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+import os
+import pathlib
+from collections.abc import AsyncIterator, Callable, Mapping
+
+import uvloop
+
+from brickyard.api.kinds import podlogs
+from brickyard.assembly import engines
+from brickyard.embedded import home
+from brickyard.embedded.apiserver import catalog, server
+from brickyard.embedded.apiserver import settings as api_settings
+from brickyard.embedded.builtin import controllers
+from brickyard.embedded.kubelet import agent
+from brickyard.embedded.kubelet import settings as kubelet_settings
+from brickyard.kube.client import rest
+from brickyard.lib import clock, settings, tasks
+from brickyard.sidecar.downloads import cache
+
+API_DEADLINE = 20.0
+"""Seconds the API server gets to serve, opening its store included."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class MachineSettings:
+    """Where state is kept, and the port of the Kubernetes API."""
+
+    data_dir: pathlib.Path
+    port: int
+
+
+class _LogsLater:
+    """The pods' logs, once there is a node agent; the API server serves before, since the agent is one of its clients."""
+
+    def __init__(self) -> None:
+        self.source: podlogs.PodLogs | None = None
+
+    async def open(self, query: podlogs.PodLogQuery) -> AsyncIterator[bytes]:
+        if self.source is None:
+            raise podlogs.LogsUnavailable("the node agent is starting: try again in a moment")
+        return await self.source.open(query)
+
+
+def run(wanted: MachineSettings, ready: Callable[[], None]) -> None:
+    """Run until SIGTERM or SIGINT; ``ready`` is called once the API serves and pods are looked after.
+
+    Raises:
+        BrickyardError: it cannot start; the text says why and what to do.
+    """
+    uvloop.run(_run(wanted, os.environ, ready))
+
+
+async def _run(wanted: MachineSettings, environ: Mapping[str, str], ready: Callable[[], None]) -> None:
+    place, time, pod_logs = home.Home(wanted.data_dir), clock.SystemClock(), _LogsLater()
+    api = settings.load(api_settings.ApiServerSettings, environ, data_dir=place.path, port=wanted.port)
+    kubelet = settings.load(kubelet_settings.KubeletSettings, environ, data_dir=place.path)
+    models = cache.ModelCache.configured(environ)
+    async with (
+        tasks.stop_signal() as stop,
+        _api_server(api, pod_logs) as kubeconfig,
+        rest.RestClient.from_kubeconfig(kubeconfig) as client,
+        tasks.Scope("machine") as scope,
+    ):
+        scope.start(controllers.run(client, time), name="controllers")
+        node = agent.NodeAgent(client, kubelet, engines.launchers(), models, time)
+        pod_logs.source = node.logs
+        ready()
+        await node.run(stop)
+
+
+@contextlib.asynccontextmanager
+async def _api_server(wanted: api_settings.ApiServerSettings, pod_logs: podlogs.PodLogs) -> AsyncIterator[pathlib.Path]:
+    """Serve the API inside the block, and after it for as long as its clients need to say farewell; the kubeconfig."""
+    stop, serving = asyncio.Event(), asyncio.get_running_loop().create_future()
+    async with tasks.Scope("api") as scope:
+        work = server.serve(
+            wanted,
+            catalog=catalog.BuiltinCatalog(),
+            logs=pod_logs,
+            stop=stop,
+            ready=serving.set_result,
+        )
+        running = scope.start(work, name="server")
+        async with asyncio.timeout(API_DEADLINE):
+            found: server.Serving = await serving
+        try:
+            yield found.kubeconfig
+        finally:
+            stop.set()
+            await asyncio.wait([running], timeout=API_DEADLINE)
