@@ -41,7 +41,7 @@ class Expectations:
     def creation_observed(self, key: Hashable) -> None:
         """One creation was seen, or failed and will not be."""
         if entry := self._by_key.get(key):
-            entry.creations -= 1
+            entry.creations = max(0, entry.creations - 1)  # an adopted object is one more than expected
             self._tidy(key, entry)
 
     def deletion_observed(self, key: Hashable, uid: str) -> None:
@@ -53,7 +53,9 @@ class Expectations:
     def satisfied(self, key: Hashable, now: float) -> bool:
         """Whether nothing is outstanding for ``key``, or what is has expired."""
         entry = self._by_key.get(key)
-        return entry is None or now - entry.since >= self._ttl
+        if entry is None or (not entry.creations and not entry.deletions):
+            return True
+        return now - entry.since >= self._ttl
 
     def forget(self, key: Hashable) -> None:
         """``key`` is gone."""
@@ -67,5 +69,5 @@ class Expectations:
         return entry
 
     def _tidy(self, key: Hashable, entry: _Outstanding) -> None:
-        if entry.creations <= 0 and not entry.deletions:
+        if not entry.creations and not entry.deletions:
             del self._by_key[key]

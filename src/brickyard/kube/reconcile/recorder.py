@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import collections
+import contextlib
 import dataclasses
 from collections.abc import Mapping
 from typing import Any
@@ -35,6 +36,7 @@ class _Occurrence:
     told: correlator.Told
     involved: resources.Object
     at: float
+    name: str
 
 
 class EventRecorder:
@@ -51,6 +53,7 @@ class EventRecorder:
         self._wake = asyncio.Event()
         self._empty = asyncio.Event()
         self._empty.set()
+        self._moment = 0
 
     def record(
         self,
@@ -75,9 +78,15 @@ class EventRecorder:
             return
         text = message if len(message) <= MESSAGE_LIMIT else message[: MESSAGE_LIMIT - 1] + "…"
         told = correlator.Told(meta.uid(obj) or str(meta.key(obj)), severity, reason, text, field_path)
-        self._queue.append(_Occurrence(told, _involved(obj, field_path), self._clock.wall()))
+        now = self._clock.wall()
+        self._queue.append(_Occurrence(told, _involved(obj, field_path), now, self._name(meta.name(obj), now)))
         self._empty.clear()
         self._wake.set()
+
+    def _name(self, subject: str, now: float) -> str:
+        """The time makes it unique among the events of one object, as Kubernetes does it; no moment is used twice."""
+        self._moment = max(int(now * 1e9), self._moment + 1)
+        return f"{names.truncated(subject or 'unknown', names.SUBDOMAIN_LIMIT - 20)}.{self._moment:x}"
 
     async def flush(self, timeout: float) -> None:
         """Wait until everything recorded so far is written or given up; ``run`` must be running.
@@ -126,18 +135,17 @@ class EventRecorder:
                 record.name = ""
             else:
                 return
-        event = self._event(what, record, namespace)
-        await self._client.create(resources.EVENT, event)
-        record.name = event["metadata"]["name"]
+        # One that exists is ours: the answer to an earlier attempt was lost.
+        with contextlib.suppress(errors.AlreadyExists):
+            await self._client.create(resources.EVENT, self._event(what, record, namespace))
+        record.name = what.name
 
     def _event(self, what: _Occurrence, record: correlator.Record, namespace: str) -> resources.Object:
         source = {"component": self._component, **({"host": self._host} if self._host else {})}
-        subject = names.truncated(what.involved.get("name") or "unknown", names.SUBDOMAIN_LIMIT - 20)
         return {
             "apiVersion": resources.EVENT.api_version,
             "kind": resources.EVENT.kind,
-            # The time in the name makes it unique among the events of one object, as Kubernetes does it.
-            "metadata": {"name": f"{subject}.{int(what.at * 1e9) + record.count:x}", "namespace": namespace},
+            "metadata": {"name": what.name, "namespace": namespace},
             "involvedObject": what.involved,
             "type": what.told.type,
             "reason": what.told.reason,
