@@ -19,7 +19,7 @@ ROWS = [
 
 
 def by_kind() -> dict[str, resources.Object]:
-    return {each["spec"]["names"]["kind"]: each for each in crds.definitions()}
+    return {each["spec"]["names"]["kind"]: each for each in crds.cluster_definitions()}
 
 
 def test_nine_kinds_are_defined() -> None:
@@ -49,21 +49,23 @@ def test_groups_and_version() -> None:
     assert groups.pop("PodAutoscaler") == "autoscaling.aibrix.ai"
     assert groups.pop("ModelAdapter") == groups.pop("ModelClaim") == "model.aibrix.ai"
     assert set(groups.values()) == {"orchestration.aibrix.ai"}
-    assert {each["spec"]["versions"][0]["name"] for each in crds.definitions()} == {"v1alpha1"}
+    assert {each["spec"]["versions"][0]["name"] for each in crds.cluster_definitions()} == {"v1alpha1"}
 
 
 def test_each_call_gives_fresh_objects() -> None:
-    crds.definitions()[0]["metadata"]["name"] = "changed"
-    assert crds.definitions()[0]["metadata"]["name"] == "podautoscalers.autoscaling.aibrix.ai"
+    crds.cluster_definitions()[0]["metadata"]["name"] = "changed"
+    assert crds.cluster_definitions()[0]["metadata"]["name"] == "podautoscalers.autoscaling.aibrix.ai"
 
 
 def test_every_schema_says_what_spec_and_status_are() -> None:
-    for definition in [*crds.definitions(), *crds.companions()]:
+    for definition in crds.definitions():
         properties = definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]
         for part in ("spec", "status"):
             assert properties[part]["description"]
             assert properties[part]["x-kubernetes-preserve-unknown-fields"] is True
 
 
-def test_companions_are_no_kinds_of_ours() -> None:
-    assert [each["metadata"]["name"] for each in crds.companions()] == ["httproutes.gateway.networking.k8s.io"]
+def test_a_machine_registers_companions_too() -> None:
+    machine = [each["metadata"]["name"] for each in crds.definitions()]
+    cluster = [each["metadata"]["name"] for each in crds.cluster_definitions()]
+    assert machine == [*cluster, "httproutes.gateway.networking.k8s.io"]

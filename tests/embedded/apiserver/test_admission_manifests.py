@@ -25,7 +25,7 @@ def documents() -> list[tuple[str, resources.Object]]:
 @pytest.fixture(scope="module")
 def served() -> catalog.BuiltinCatalog:
     made = catalog.BuiltinCatalog()
-    for definition in [*crds.definitions(), *crds.companions()]:
+    for definition in crds.definitions():
         made.install(definition)
     return made
 

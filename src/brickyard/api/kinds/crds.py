@@ -1,8 +1,8 @@
 """The custom kinds of AIBrix as CustomResourceDefinitions: names, scope, subresources, printer columns, schemas.
 
 Schemas are permissive: ``spec`` and ``status`` take any field, so that every generation of manifests applies unchanged; what a
-controller cannot use it reports in the object's status. ``companions`` are kinds of other projects that AIBrix manifests bring
-along: a machine without those projects stores them, a cluster has their own definitions.
+controller cannot use it reports in the object's status. Companions are kinds of other projects that AIBrix manifests bring along:
+a machine without those projects stores them, a cluster has their own definitions.
 """
 
 from __future__ import annotations
@@ -127,13 +127,13 @@ _COMPANIONS = (
 
 
 def definitions() -> list[resources.Object]:
-    """The nine AIBrix kinds, each as a fresh CustomResourceDefinition."""
+    """What a machine of its own registers: the AIBrix kinds and their companions, each as a fresh CustomResourceDefinition."""
+    return [_definition(kind) for kind in (*_KINDS, *_COMPANIONS)]
+
+
+def cluster_definitions() -> list[resources.Object]:
+    """What a cluster is given: the nine AIBrix kinds. Companions belong to their own projects there."""
     return [_definition(kind) for kind in _KINDS]
-
-
-def companions() -> list[resources.Object]:
-    """Kinds of other projects that AIBrix manifests bring along. Not for clusters: there they belong to those projects."""
-    return [_definition(kind) for kind in _COMPANIONS]
 
 
 def _definition(kind: _Kind) -> resources.Object:
