@@ -7,8 +7,9 @@ import pathlib
 from collections.abc import Iterator
 
 import pytest
-from brickyard.sidecar.downloads import cache
 from tests.e2e import yard as yards
+
+from brickyard.sidecar.downloads import cache
 
 
 @pytest.fixture(scope="session")

@@ -51,7 +51,8 @@ class Launch:
     Attributes:
         argv: program and arguments; never a shell line.
         env: variables to add to the container's own.
-        models: references inside ``argv`` that must be fetched; an argv item equal to one is replaced by its local path.
+        models: references and absolute paths inside ``argv`` that must be there first; an argv item equal to one is replaced
+            by its local path.
     """
 
     argv: tuple[str, ...]

