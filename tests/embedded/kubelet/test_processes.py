@@ -96,7 +96,7 @@ async def test_terminate_reaches_the_whole_group(box: Box) -> None:
     process = await box.python(code)
     await box.until_logged("up")
     assert len(box.left()) == 2
-    process.terminate()
+    await process.terminate()
     assert (await process.wait()).exit_code == 143
     assert box.left() == []
 
@@ -104,7 +104,7 @@ async def test_terminate_reaches_the_whole_group(box: Box) -> None:
 async def test_kill_ends_what_ignores_term(box: Box) -> None:
     process = await box.python(f"import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)\n{FOREVER}")
     await box.until_logged("up")
-    process.terminate()
+    await process.terminate()
     await process.kill()
     assert (await process.wait()).exit_code == 137
 
@@ -195,7 +195,7 @@ async def test_a_released_process_is_adopted_and_watched(box: Box) -> None:
     adopted = processes.adopt(process.identity, process._mark)
     assert adopted is not None
     box.started.append(adopted)
-    adopted.terminate()
+    await adopted.terminate()
     assert (await adopted.wait()).exit_code == 143
 
 
@@ -288,7 +288,7 @@ async def test_fifty_lives_leak_neither_descriptors_nor_processes(box: Box) -> N
     began = time.monotonic()
     for _ in range(25):
         pair = await asyncio.gather(processes.start(box.command("true")), processes.start(box.command("sleep", "60")))
-        pair[1].terminate()
+        await pair[1].terminate()
         assert [each.exit_code for each in await asyncio.gather(*(each.wait() for each in pair))] == [0, 143]
     assert len(os.listdir("/proc/self/fd")) == before
     assert box.left() == []

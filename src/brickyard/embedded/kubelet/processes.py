@@ -101,9 +101,9 @@ class Process:
         finally:
             self.release()
 
-    def terminate(self) -> None:
+    async def terminate(self) -> None:
         """SIGTERM to the process group."""
-        procfs.send_group(self.identity, signal.SIGTERM)
+        await asyncio.to_thread(procfs.send_group, self.identity, signal.SIGTERM)
 
     async def kill(self) -> None:
         """SIGKILL to everything that belongs to the container."""

@@ -15,7 +15,7 @@ import os
 import pathlib
 import signal
 import struct
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from brickyard.lib import logs
 
@@ -126,6 +126,16 @@ def family(leader: Identity, mark: str) -> list[Entry]:
             members[each.identity.pid] = each
             known.add(each.identity.pid)
     return list(members.values())
+
+
+def strays(uids: Collection[str], known: Collection[str]) -> list[Entry]:
+    """Processes that carry the mark of one of these pods, but none of the known ones.
+
+    An agent that is killed between starting a process and writing it down leaves such a one behind; so does a leader that dies
+    while nobody watches.
+    """
+    marked = [(each, cookie(each.identity.pid)) for each in table() if not each.dead]
+    return [each for each, mark in marked if mark.partition("/")[0] in uids and mark not in known]
 
 
 def send(identity: Identity, number: signal.Signals) -> bool:

@@ -90,11 +90,13 @@ class PodFolder:
             log.warning("pod record cannot be read", path=self.path, error=error)
             return None
 
-    def save(self, record: Record) -> None:
-        """Replace the record, if it says anything new."""
-        text = orjson.dumps({"version": VERSION, **dataclasses.asdict(record)})
-        if text == self._saved:
-            return
+    def news(self, record: Record) -> bytes | None:
+        """The record as text for ``save``; None when it says nothing new. Does not block."""
+        text = orjson.dumps({"version": VERSION, **_fields(record)})
+        return None if text == self._saved else text
+
+    def save(self, text: bytes) -> None:
+        """Replace the record."""
         self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
         fresh = self.path / "record.json.new"
         fresh.write_bytes(text)
@@ -111,6 +113,11 @@ def folders(root: pathlib.Path) -> Iterator[PodFolder]:
     """Every pod's folder below ``root``."""
     if root.is_dir():
         yield from (PodFolder(root, each.name) for each in sorted(root.iterdir()) if each.is_dir())
+
+
+def _fields(record: Record) -> dict[str, Any]:
+    """One level only: orjson knows dataclasses, and a copy of the whole manifest is not needed."""
+    return {each.name: getattr(record, each.name) for each in dataclasses.fields(record)}
 
 
 def _record(fields: Mapping[str, Any]) -> Record:

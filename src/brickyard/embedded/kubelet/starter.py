@@ -24,7 +24,6 @@ from brickyard.embedded.kubelet import (
     images,
     probes,
     processes,
-    procfs,
     records,
     volumes,
 )
@@ -253,16 +252,3 @@ def model_port(pod: resources.Object, container: Mapping[str, Any]) -> int:
         return int(each["containerPort"])
     label = (pod["metadata"].get("labels") or {}).get(names.MODEL_PORT, "")
     return int(label) if label.isdecimal() and 0 < int(label) < 65536 else names.DEFAULT_MODEL_PORT
-
-
-def stray(uids: frozenset[str], known: frozenset[procfs.Identity]) -> list[procfs.Entry]:
-    """Processes that carry the mark of one of these pods but belong to none of the known runs' sessions.
-
-    An agent that is killed between starting a process and writing it down leaves such a one behind.
-    """
-    sessions = {each.pid for each in known}
-    return [
-        each
-        for each in procfs.table()
-        if not each.dead and each.session not in sessions and procfs.cookie(each.identity.pid).partition("/")[0] in uids
-    ]

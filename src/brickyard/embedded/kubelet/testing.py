@@ -6,12 +6,15 @@ processes' part (``started``, ``exited``, ``probed`` …), checking the machine'
 
 from __future__ import annotations
 
+import asyncio
 import itertools
-from collections.abc import Mapping, Sequence
+import pathlib
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from brickyard.api.kinds import resources
 from brickyard.embedded.kubelet.plan import machine, messages, spec, status
+from brickyard.lib import errors
 
 T = TypeVar("T")
 
@@ -138,3 +141,33 @@ class World:
 
     def condition(self, kind: str) -> dict[str, Any]:
         return next(each for each in self.status()["conditions"] if each["type"] == kind)
+
+
+class FakeModels:
+    """Fills ``contract.Models``: ``m://x`` is ``/models/x``.
+
+    ``steps`` are told as progress; ``failures`` are messages of coming fetches that fail; with ``hang`` a fetch never ends. ``asked`` and
+    ``cancelled`` tell what happened.
+    """
+
+    def __init__(self) -> None:
+        self.steps: list[tuple[int, int | None]] = []
+        self.failures: list[str] = []
+        self.hang = False
+        self.asked: list[str] = []
+        self.cancelled = 0
+
+    async def fetch(self, reference: str, *, progress: Callable[[int, int | None], None] | None = None) -> pathlib.Path:
+        self.asked.append(reference)
+        if self.hang:
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                self.cancelled += 1
+                raise
+        if self.failures:
+            raise errors.BrickyardError(self.failures.pop(0))
+        for done, total in self.steps:
+            if progress is not None:
+                progress(done, total)
+        return pathlib.Path("/models") / reference.removeprefix("m://")

@@ -1,0 +1,113 @@
+"""Which pods this machine takes. Pure.
+
+There is one node, so placing a pod is a question of yes or no:
+
+    the pod                                               answer
+    has scheduling gates                                  not yet: SchedulingGated
+    would be one pod too many                             0/1 nodes are available: 1 Too many pods.
+    asks for more of an extended resource than is free    0/1 nodes are available: 1 Insufficient nvidia.com/gpu.
+    anything else                                         yes
+
+CPU and memory are not reserved: on one machine a request is a wish, and the operating system shares out what there is. Node
+selectors, affinities and taints choose between nodes, and here is no choice.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Mapping, Sequence
+
+from brickyard.api.kinds import resources
+from brickyard.embedded.kubelet import devices
+
+UNSCHEDULABLE = "Unschedulable"
+GATED = "SchedulingGated"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Bind:
+    """The pod may run here."""
+
+    pod: resources.Object
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Refuse:
+    """The pod must wait. ``reason`` is that of its PodScheduled condition."""
+
+    pod: resources.Object
+    reason: str
+    message: str
+
+
+def plan(
+    pods: Sequence[resources.Object], assigned: Mapping[str, str], capacity: Mapping[str, int], max_pods: int
+) -> list[Bind | Refuse]:
+    """An answer for every pod without a node, oldest first.
+
+    ``assigned`` are nodes of pods (by uid) that were bound but may still look unbound in ``pods``.
+    """
+    live = [each for each in pods if not _finished(each)]
+    placed = [each for each in live if _node(each, assigned)]
+    waiting = [each for each in live if not _node(each, assigned) and not each["metadata"].get("deletionTimestamp")]
+    answers: list[Bind | Refuse] = []
+    for pod in sorted(waiting, key=_age):
+        answer = _answer(pod, placed, capacity, max_pods)
+        answers.append(answer)
+        if isinstance(answer, Bind):
+            placed.append(pod)
+    return answers
+
+
+def _answer(
+    pod: resources.Object, placed: Sequence[resources.Object], capacity: Mapping[str, int], max_pods: int
+) -> Bind | Refuse:
+    if gates := pod["spec"].get("schedulingGates"):
+        names = ", ".join(each["name"] for each in gates)
+        return Refuse(pod, GATED, f"Scheduling is blocked due to non-empty scheduling gates: {names}")
+    missing = []
+    if len(placed) >= max_pods:
+        missing.append("1 Too many pods")
+    used = _total(placed)
+    for name, count in sorted(demand(pod).items()):
+        if count > capacity.get(name, 0) - used.get(name, 0):
+            missing.append(f"1 Insufficient {name}")
+    if missing:
+        return Refuse(pod, UNSCHEDULABLE, f"0/1 nodes are available: {', '.join(missing)}.")
+    return Bind(pod)
+
+
+def demand(pod: resources.Object) -> dict[str, int]:
+    """Extended resources that a pod needs at a time: init containers run alone, everything else together."""
+    first = [each for each in pod["spec"].get("initContainers") or () if each.get("restartPolicy") != "Always"]
+    sidecars = [each for each in pod["spec"].get("initContainers") or () if each.get("restartPolicy") == "Always"]
+    need = _sum(devices.requested(each) for each in (*sidecars, *pod["spec"]["containers"]))
+    for each in first:
+        for name, count in devices.requested(each).items():
+            need[name] = max(need.get(name, 0), count)
+    return need
+
+
+def _sum(parts: Iterable[Mapping[str, int]]) -> dict[str, int]:
+    total: dict[str, int] = {}
+    for part in parts:
+        for name, count in part.items():
+            total[name] = total.get(name, 0) + count
+    return total
+
+
+def _total(pods: Iterable[resources.Object]) -> dict[str, int]:
+    return _sum(demand(each) for each in pods)
+
+
+def _finished(pod: resources.Object) -> bool:
+    return (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed")
+
+
+def _node(pod: resources.Object, assigned: Mapping[str, str]) -> str:
+    return str(pod["spec"].get("nodeName") or assigned.get(pod["metadata"].get("uid", ""), ""))
+
+
+def _age(pod: resources.Object) -> tuple[str, str, str]:
+    meta = pod["metadata"]
+    return meta.get("creationTimestamp") or "", meta.get("namespace") or "", meta["name"]
