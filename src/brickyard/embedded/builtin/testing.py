@@ -9,6 +9,7 @@ from typing import Any
 
 from brickyard.api.kinds import resources
 from brickyard.kube.client import contract, errors
+from brickyard.kube.client import testing as clients
 from brickyard.kube.informers import informer as informers
 from brickyard.kube.objects import meta, owners
 from brickyard.lib import clock, tasks
@@ -44,6 +45,14 @@ def metadata(name: str, age: float = 0.0, **more: Any) -> dict[str, Any]:
         "creationTimestamp": ago(age),
         **more,
     }
+
+
+async def quiet(client: clients.MemoryClient, period: float = 0.5) -> None:
+    """Wait until nothing was asked of ``client`` for ``period`` seconds; call it in virtual time."""
+    seen = -1
+    while seen != len(client.calls):
+        seen = len(client.calls)
+        await asyncio.sleep(period)
 
 
 def unstored(obj: resources.Object) -> resources.Object:

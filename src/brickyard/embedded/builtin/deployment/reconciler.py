@@ -85,7 +85,10 @@ class Reconciler:
             raise
         except errors.KubeError as error:
             name = meta.name(replica_set)
-            failed = status.creation_failed(plan.status, name, str(error), self._clock.wall())
+            # The conditions as they were: the plan's already speak of the ReplicaSet as made.
+            before = (deployment.get("status") or {}).get("conditions") or []
+            told = {**plan.status, "conditions": before}
+            failed = status.creation_failed(told, name, str(error), self._clock.wall())
             self._events.record(deployment, recorder.WARNING, status.CREATE_ERROR, f"Error creating {name}: {error}")
             await self._write_status(deployment, failed)
             raise

@@ -74,8 +74,14 @@ class Reconciler:
     async def _carry_out(
         self, replica_set: resources.Object, plan: planning.Plan
     ) -> tuple[str, errors.KubeError | None]:
-        """The first refusal and the reason it gives the ReplicaFailure condition; ("", None) when all went well."""
+        """The first refusal and the reason it gives the ReplicaFailure condition; ("", None) when all went well.
+
+        Raises:
+            AlreadyExists: the caches are too old: an earlier pass, of which nobody remembers, made these pods.
+        """
         created = await slowstart.run(plan.create, lambda pod: self._pods.create(replica_set, pod))
+        if isinstance(created.error, errors.AlreadyExists):
+            raise created.error
         if created.error is not None:
             self._events.record(replica_set, recorder.WARNING, status.FAILED_CREATE, f"Error creating: {created.error}")
             return status.FAILED_CREATE, created.error
