@@ -50,6 +50,8 @@ class Serving:
     url: str
     port: int
     kubeconfig: pathlib.Path
+    watches: watch.Hub
+    """The watches that are open now."""
 
 
 async def serve(
@@ -108,7 +110,7 @@ def _configure(settings: ApiServerSettings, parts: _Parts, shared: context.Conte
     token = auth.token(settings.data_dir)
     port = parts.listener.getsockname()[1]
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    serving = Serving(f"https://{host}:{port}", port, settings.data_dir / "kubeconfig")
+    serving = Serving(f"https://{host}:{port}", port, settings.data_dir / "kubeconfig", shared.watches)
     auth.write_private(serving.kubeconfig, certs.kubeconfig(serving.url, certificates.ca_pem, token))
     config = uvicorn.Config(
         app.App(shared, token, settings.max_body),

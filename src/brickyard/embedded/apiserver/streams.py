@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import math
 from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import Final
 
@@ -112,20 +113,22 @@ class _Writer:
         loop = asyncio.get_running_loop()
         life = self._asked.timeout or _SHORTEST_LIFE * (1 + self._context.rng.random())
         end = loop.time() + life
-        bookmark_at = loop.time() + _BOOKMARK_EVERY
+        every = _BOOKMARK_EVERY if self._asked.bookmarks else math.inf
+        due = min(end, loop.time() + every)
         while True:
-            heard = await watcher.take(min(end, bookmark_at) - loop.time())
+            heard = await watcher.take(due - loop.time())
             # Everything up to here has been taken: the revision is safe to resume from once the lines are out.
             revision, now = self._context.store.revision, loop.time()
             for start in range(0, len(heard), _PIECE):
                 yield b"".join(self._heard(each) for each in heard[start : start + _PIECE])
             if watcher.closed is not None:
                 return
-            if self._asked.bookmarks and now >= min(end, bookmark_at):
-                yield self._bookmark(revision, None)
-                bookmark_at = now + _BOOKMARK_EVERY
-            if now >= end:
-                return
+            if now >= due:
+                if self._asked.bookmarks:
+                    yield self._bookmark(revision, None)
+                if now >= end:
+                    return
+                due = min(end, now + every)
 
     def _heard(self, heard: watch.Heard) -> bytes:
         change = heard.change

@@ -35,6 +35,10 @@ class RunningServer:
     kubeconfig: pathlib.Path
     token: str
     ca: pathlib.Path
+    stop: Callable[[], None]
+    """Tells the server to stop; leaving the block waits for it."""
+    watches: Callable[[], int]
+    """How many watches are open now."""
 
     def ssl_context(self) -> ssl.SSLContext:
         """A client's TLS context that trusts this server."""
@@ -67,7 +71,13 @@ async def running(
             serving.result()
         at = found.result()
         yield RunningServer(
-            at.url, at.port, at.kubeconfig, (data_dir / "token").read_text(), data_dir / "pki" / "ca.crt"
+            at.url,
+            at.port,
+            at.kubeconfig,
+            token=(data_dir / "token").read_text(),
+            ca=data_dir / "pki" / "ca.crt",
+            stop=stop.set,
+            watches=at.watches.__len__,
         )
     finally:
         stop.set()
