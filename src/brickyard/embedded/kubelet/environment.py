@@ -23,7 +23,7 @@ POD_ADDRESS = "BRICKYARD_POD_IP"
 """The pod's address, for programs that must be told what to bind to."""
 
 CONFIG_ERROR = "CreateContainerConfigError"
-_REFERENCE = re.compile(r"\$(\$|\(([^()]*)\))")
+_REFERENCE = re.compile(r"\$(\$|\(([^)]*)\))")
 _SUBSCRIPT = re.compile(r"metadata\.(labels|annotations)\['([^']+)'\]")
 
 
