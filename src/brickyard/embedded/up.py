@@ -15,10 +15,10 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Awaitable, Callable, Iterator
 
 from brickyard.embedded import home, supervisor
+from brickyard.embedded.kubelet import leftovers
 from brickyard.lib import errors, process, settings
 
 LOOPBACK = "127.0.0.1"
@@ -129,20 +129,24 @@ def detach(place: home.Home, wanted: UpSettings, deadline: float = 60.0) -> home
 def stop(place: home.Home, deadline: float = GATEWAY_PATIENCE + MACHINE_PATIENCE + 10) -> bool:
     """Stop what runs in ``place`` and wait until it has; False when nothing ran.
 
+    Containers that lost everybody who looked after them count as running.
+
     Raises:
         StopTooSlow: it still runs after ``deadline`` seconds.
     """
     running = place.running()
-    if running is None:
-        return False
-    until = time.monotonic() + deadline
-    with contextlib.suppress(ProcessLookupError), _watching(running.supervisor.pid) as descriptor:
-        running.supervisor.signal(signal.SIGTERM)
-        ended, _, _ = select.select([descriptor], [], [], max(0.0, until - time.monotonic()))
+    if running is not None:
+        _end(place, running.supervisor, deadline)
+    return leftovers.end(place.path) > 0 or running is not None
+
+
+def _end(place: home.Home, supervisor_: process.Identity, deadline: float) -> None:
+    with contextlib.suppress(ProcessLookupError), _watching(supervisor_.pid) as descriptor:
+        supervisor_.signal(signal.SIGTERM)
+        ended, _, _ = select.select([descriptor], [], [], deadline)
         if not ended:
-            hint = f"look at {place.logs}, or end it by force: kill -9 {running.supervisor.pid}"
+            hint = f"look at {place.logs}, or end it by force: kill -9 {supervisor_.pid}"
             raise StopTooSlow(f"still stopping after {deadline:.0f} s", hint=hint)
-    return True
 
 
 @contextlib.contextmanager
