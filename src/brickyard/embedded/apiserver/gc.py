@@ -78,8 +78,13 @@ class GarbageCollector:
     def _consider(self, record: records.Record) -> None:
         """Ask for work on ``record`` where there may be some."""
         waits = record.deleting and (deletion.FOREGROUND in record.finalizers or deletion.ORPHAN in record.finalizers)
-        if waits or any(uid not in self._alive or self._is_waiting(uid) for uid in record.owners):
+        if waits or any(self._is_doubtful(uid, record) for uid in record.owners):
             self._chores.ask(record.key)
+
+    def _is_doubtful(self, uid: str, dependent: records.Record) -> bool:
+        """Whether an owner may be no owner, or one that waits for its dependents to go."""
+        owner = self._alive.get(uid)
+        return owner is None or owner.namespace not in ("", dependent.key.namespace) or self._is_waiting(uid)
 
     def _is_waiting(self, uid: str) -> bool:
         owner = self._context.store.get(self._alive[uid])
