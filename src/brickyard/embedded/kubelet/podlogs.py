@@ -51,17 +51,23 @@ def old_generation(path: pathlib.Path) -> pathlib.Path:
 
 
 def rotate(path: pathlib.Path, limit: int) -> bool:
-    """Copy a log that exceeds ``limit`` bytes aside and empty it; whether that was needed. Blocks."""
+    """Copy a log that exceeds ``limit`` bytes aside and empty it; whether that was needed. Blocks.
+
+    Of a log that has grown far beyond, only the last ``2 * limit`` bytes are kept, at the offsets they had: what is before them is a
+    hole, which takes no room. Readers that were somewhere in the middle so find their place again.
+    """
     try:
-        if path.stat().st_size <= limit:
+        size = path.stat().st_size
+        if size <= limit:
             return False
         fresh = path.with_name(path.name + ".1.new")
         with path.open("rb") as source, fresh.open("wb") as target:
-            # No more than there is room for: a process that writes faster than we copy must not fill the disk twice.
-            source.seek(max(0, os.fstat(source.fileno()).st_size - 2 * limit))
+            source.seek(max(0, size - 2 * limit))
+            target.seek(source.tell())
             shutil.copyfileobj(source, target, CHUNK)
-        fresh.replace(old_generation(path))
         os.truncate(path, 0)
+        # Last, so that who sees the new generation knows that the log was cut.
+        fresh.replace(old_generation(path))
     except OSError as error:
         log.warning("log cannot be rotated", path=path, error=error)
         return False
@@ -196,10 +202,13 @@ class _Reader:
 
     def __init__(self, path: pathlib.Path) -> None:
         self._path = path
+        self._generation = _identity(old_generation(path))
+        self._shrunk = False
         self._file = path.open("rb")
         self._old: BinaryIO | None = None
         with contextlib.suppress(FileNotFoundError):
             self._old = old_generation(path).open("rb")
+            self._old.seek(_first_byte(self._old))
 
     def close(self) -> None:
         self._file.close()
@@ -212,17 +221,25 @@ class _Reader:
 
     def next(self) -> bytes:
         """The next bytes of the log; b"" when there are none at present."""
-        if os.fstat(self._file.fileno()).st_size >= self._file.tell():
-            return self._file.read(CHUNK)
-        # It was cut: what was not read of it yet has become the end of the old generation.
-        rest = self._cut_off(self._file.tell())
-        self._file.seek(0)
-        return rest or self._file.read(CHUNK)
+        position = self._file.tell()
+        generation = _identity(old_generation(self._path))
+        if generation != self._generation:
+            # What was not read of the log yet has become the end of the old generation.
+            self._generation, self._shrunk = generation, False
+            self._file.seek(0)
+            return self._missed(position) or self._file.read(CHUNK)
+        if os.fstat(self._file.fileno()).st_size < position:
+            # Rotation cuts first and then shows the old generation: once more, and it is there, unless somebody else did the cutting.
+            if self._shrunk:
+                self._file.seek(0)
+            self._shrunk = not self._shrunk
+            return b""
+        return self._file.read(CHUNK)
 
-    def _cut_off(self, position: int) -> bytes:
+    def _missed(self, position: int) -> bytes:
         try:
             with old_generation(self._path).open("rb") as old:
-                old.seek(position)
+                old.seek(max(position, _first_byte(old)))
                 return old.read()
         except OSError:
             return b""
@@ -234,3 +251,26 @@ class _Reader:
             if file is not None:
                 kept.extend(file)
         return b"".join(kept)
+
+
+def _identity(path: pathlib.Path) -> tuple[int, int] | None:
+    """Another one for every file that ever had this name."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns
+
+
+def _first_byte(file: BinaryIO) -> int:
+    """Where the text begins in an old generation: after the hole, and the zeros that fill up its last block."""
+    try:
+        start = os.lseek(file.fileno(), 0, os.SEEK_DATA)
+    except OSError:
+        start = 0
+    file.seek(start)
+    while block := file.read(CHUNK):
+        if text := block.lstrip(b"\0"):
+            return start + len(block) - len(text)
+        start += len(block)
+    return start
