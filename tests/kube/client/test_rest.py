@@ -210,6 +210,24 @@ async def test_many_watches_leave_calls_unhindered(api: fakeapi.FakeApi, client:
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
+async def test_a_closed_client_ends_its_watches_and_refuses_calls(api: fakeapi.FakeApi) -> None:
+    client = rest.RestClient.from_kubeconfig(api.kubeconfig)
+    query = contract.Query(namespace="default", resource_version="1")
+
+    async def follow() -> None:
+        async for _ in client.watch(resources.CONFIG_MAP, query):
+            pass
+
+    task = asyncio.create_task(follow())
+    while not any(each.verb == "watch" for each in api.client.calls):
+        await asyncio.sleep(0.005)
+    await client.aclose()
+    with pytest.raises(errors.Unreachable, match="closed on this side"):
+        await asyncio.wait_for(task, 5)
+    with pytest.raises(errors.Unreachable, match="closed on this side"):
+        await client.list(resources.CONFIG_MAP)
+
+
 LOG = "/api/v1/namespaces/default/pods/p/log"
 
 

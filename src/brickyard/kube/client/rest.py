@@ -30,6 +30,8 @@ DEADLINE = 30.0
 _CALLS = httpx2.Limits(max_connections=64, max_keepalive_connections=32, keepalive_expiry=60.0)
 _STREAMS = httpx2.Limits(max_connections=512, max_keepalive_connections=8, keepalive_expiry=60.0)
 _CONNECT = 10.0
+_PAUSE = 0.05
+"""Seconds at least between attempts of one call, whatever the API asks for."""
 
 _EVERYTHING = contract.Query()
 _AS_USUAL = contract.DeleteOptions()
@@ -188,7 +190,7 @@ class RestClient:
             error = watching.refused(response)
             if not isinstance(error, errors.TooManyRequests) or error.retry_after is None:
                 raise error
-            await asyncio.sleep(error.retry_after)
+            await asyncio.sleep(max(_PAUSE, error.retry_after))
 
     async def _send(self, request: httpx2.Request) -> httpx2.Response:
         if request.method != "GET":

@@ -52,7 +52,11 @@ def translated(client: httpx2.AsyncClient) -> Iterator[None]:
         raise errors.Unreachable(f"{server} did not answer in time") from error
     except httpx2.PoolTimeout as error:
         raise errors.Unreachable(f"too many connections to {server} are open") from error
-    except (httpx2.HTTPError, httpx2.InvalidURL, httpx2.StreamError) as error:
+    except (httpx2.HTTPError, httpx2.InvalidURL, RuntimeError) as error:
+        if client.is_closed:
+            raise errors.Unreachable(f"the connection to {server} was closed on this side") from error
+        if isinstance(error, RuntimeError) and not isinstance(error, httpx2.StreamError):
+            raise
         problem = str(error) or type(error).__name__
         raise errors.Unreachable(
             f"{server} cannot be reached: {problem}; check that it runs and that the kubeconfig belongs to it"
@@ -124,7 +128,7 @@ class Watch:
                         self._version = meta.resource_version(event.object) or self._version
                         yield event
             except errors.KubeError as error:
-                if not error.retryable:
+                if not error.retryable or self._client.is_closed:
                     raise
                 wait = error.retry_after or 0.0
                 tell = log.warning if self._failures + 1 == _WORTH_TELLING else log.debug
