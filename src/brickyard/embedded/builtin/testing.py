@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import ipaddress
 import itertools
 from typing import Any
 
@@ -160,7 +161,7 @@ class FakeKubelet:
         self._client = client
         self._clock = clock_
         self._pods = informers.Informer(client, resources.POD)
-        self._addresses = itertools.count(1)
+        self._addresses = ipaddress.IPv4Network("127.64.0.0/10").hosts()
         self._begun: set[tuple[str, str]] = set()
         self._changes: asyncio.Queue[resources.Object] = asyncio.Queue()
 
@@ -194,7 +195,7 @@ class FakeKubelet:
         await self._client.patch(resources.POD, key, {"spec": {"nodeName": "here"}})
         await asyncio.sleep(self.behaviour.start)
         image = pod["spec"]["containers"][0]["image"]
-        await self.set_ready(key, image not in self.behaviour.broken, f"127.64.0.{next(self._addresses)}")
+        await self.set_ready(key, image not in self.behaviour.broken, str(next(self._addresses)))
 
     async def set_ready(self, key: tuple[str, str], ready: bool, ip: str = "") -> None:
         """Write a running pod's status."""

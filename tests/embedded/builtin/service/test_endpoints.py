@@ -62,6 +62,7 @@ def test_a_host_name_is_told_to_the_service_of_its_subdomain(subdomain: str, tol
         ({"podIP": "127.64.0.1", "podIPs": [{"ip": "127.64.0.1"}, {"ip": "::1"}]}, "127.64.0.1", "::1"),
         ({"podIP": "::1"}, None, "::1"),
         ({}, None, None),
+        ({"podIP": "127.64.0.999"}, None, None),
     ],
 )
 def test_addresses_by_family(status: dict[str, Any], v4: str | None, v6: str | None) -> None:

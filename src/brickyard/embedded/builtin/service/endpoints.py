@@ -85,12 +85,19 @@ def ports(service: resources.Object, pod: resources.Object) -> tuple[Port, ...]:
     return tuple(sorted(found))
 
 
+def _family(text: str | None) -> str | None:
+    """``IPv4``, ``IPv6``, or None for what is no address."""
+    try:
+        return f"IPv{ipaddress.ip_address(text or '').version}"
+    except ValueError:
+        return None
+
+
 def address(pod: resources.Object, family: str) -> str | None:
     """The pod's address of the family (``IPv4`` or ``IPv6``)."""
     status = pod.get("status") or {}
     texts = [each.get("ip") for each in status.get("podIPs") or ()] or [status.get("podIP")]
-    version = 6 if family == "IPv6" else 4
-    return next((text for text in texts if text and ipaddress.ip_address(text).version == version), None)
+    return next((text for text in texts if _family(text) == family), None)
 
 
 def endpoint(service: resources.Object, pod: resources.Object, family: str) -> dict[str, Any] | None:
