@@ -28,6 +28,8 @@ Send = Callable[[Message], Awaitable[None]]
 _SEND_DEADLINE = 30.0
 """Seconds a client may take to make room for the next piece of a stream."""
 _BODY_DEADLINE = 60.0
+_DISCARDED = 16
+"""How many times the largest body is read and thrown away, for the sake of an answer that arrives."""
 _HEALTH = ("/healthz", "/livez", "/readyz")
 _MORE_HEADERS: Final[Mapping[int, tuple[str, str]]] = {
     401: ("www-authenticate", "Bearer"),
@@ -113,21 +115,27 @@ class App:
 
     async def _body(self, head: _Head, receive: Receive) -> bytes:
         announced = head.header("content-length")
-        if announced.isdigit() and int(announced) > self._max_body:
-            raise self._too_large()
         pieces: list[bytes] = []
-        size = 0
+        size, room = 0, self._max_body
+        if announced.isdigit() and int(announced) > room:
+            room = 0
         async with _deadline(_BODY_DEADLINE):
             while True:
                 message = await receive()
                 if message["type"] == "http.disconnect":
                     raise _ClientGoneError
-                pieces.append(message.get("body", b""))
-                size += len(pieces[-1])
-                if size > self._max_body:
+                piece = message.get("body", b"")
+                size += len(piece)
+                if size <= room:
+                    pieces.append(piece)
+                elif size > _DISCARDED * self._max_body:
                     raise self._too_large()
                 if not message.get("more_body", False):
-                    return b"".join(pieces)
+                    break
+        if size > room:
+            # Only now: a client that is still sending would lose the answer with the connection.
+            raise self._too_large()
+        return b"".join(pieces)
 
     def _too_large(self) -> errors.TooLargeError:
         return errors.TooLargeError(f"Request entity too large: limit is {self._max_body}")

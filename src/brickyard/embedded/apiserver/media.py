@@ -95,8 +95,11 @@ class _Loader(yaml.CSafeLoader):
     """YAML as JSON knows it: no times, and keys are strings."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        mapping = super().construct_mapping(node, deep)
-        return {_key(key): value for key, value in mapping.items()}
+        self.flatten_mapping(node)
+        return {
+            _key(self.construct_object(key, deep=True)): self.construct_object(value, deep=deep)
+            for key, value in node.value
+        }
 
 
 def _key(key: Hashable) -> str:
