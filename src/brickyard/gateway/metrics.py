@@ -7,7 +7,7 @@ its comment. Labels are bounded: models are those pods serve (at most ``MAX_MODE
 from __future__ import annotations
 
 import bisect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
 from prometheus_client import core, registry
@@ -83,6 +83,10 @@ class GatewayMetrics(registry.Collector):
                 name = OTHER
             found = self._models.setdefault(name, ModelCounts())
         return found
+
+    def models(self) -> Mapping[str, ModelCounts]:
+        """All counts by model."""
+        return self._models
 
     def collect(self) -> Iterator[core.Metric]:
         yield from self._per_model()

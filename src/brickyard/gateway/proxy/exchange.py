@@ -170,8 +170,8 @@ class Exchange:
             self._client.write(ending)
             self._client.over(close=True)
         else:
-            chunked = reader.head is not None and reader.head.chunked and not self._incoming.http10
-            self._client.break_off(reset=not chunked)
+            # A length or a last chunk that is missing tells the client; the end of the connection alone would tell it the opposite.
+            self._client.break_off(reset=self._until_close(reader))
 
     # Inside.
 
@@ -193,9 +193,14 @@ class Exchange:
         if head is None or not head.events:
             return b""
         event = answers.error_event(error)
-        if head.chunked and not self._incoming.http10:
-            return b"%x\r\n%b\r\n%b" % (len(event), event, _LAST_CHUNK) if reader.at_boundary() else b""
-        return event if head.until_close or head.chunked else b""
+        if self._until_close(reader):
+            return event
+        return b"%x\r\n%b\r\n%b" % (len(event), event, _LAST_CHUNK) if head.chunked and reader.at_boundary() else b""
+
+    def _until_close(self, reader: response.ResponseReader) -> bool:
+        """For the client, the end of the connection is the end of the body."""
+        head = reader.head
+        return head is not None and (head.until_close or (head.chunked and self._incoming.http10))
 
     def _give_up(self, current: attempt.Attempt, error: errors.UpstreamError) -> None:
         tried = "1 endpoint was" if self._entry.attempts == 1 else f"{self._entry.attempts} endpoints were"

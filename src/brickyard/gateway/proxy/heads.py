@@ -85,6 +85,9 @@ _RESPONSE: Final[dict[bytes, int]] = {
 
 _KNOWN_TOKENS: Final = frozenset({b"close", b"keep-alive", b"upgrade", b"http2-settings", b"te", b""})
 
+BODILESS: Final = frozenset({204, 304})
+"""Final statuses without a body, whatever the fields say."""
+
 STATUS_LINES: Final[dict[int, bytes]] = {
     status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in http.HTTPStatus
 }
@@ -228,7 +231,7 @@ def sort_response(status: int, fields: Fields) -> ResponseHead:
         int(notes.get(b"content-length", -1)),
         coding is not None,
         notes.get(b"content-type", b"")[:17].lower() == b"text/event-stream",
-        status in (204, 304),
+        status in BODILESS,
     )
 
 

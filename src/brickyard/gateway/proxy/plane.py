@@ -12,7 +12,9 @@ from brickyard.gateway.proxy import accesslog, budget, cors, ids, pool, router
 
 
 class Connection(Protocol):
-    """A client connection, as the sweeper and the server see it."""
+    """A client connection, as the sweeper and the server see it. ``paused``: the client does not take what was written."""
+
+    paused: bool
 
     def sweep(self, now: float) -> None:
         """Look at the deadlines."""

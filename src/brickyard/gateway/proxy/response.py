@@ -167,6 +167,8 @@ class ResponseReader:
     def _known_length(self) -> bool:
         if self.head is not None:
             return self.head.length >= 0 or self.head.bodiless
+        if self._parser.get_status_code() in heads.BODILESS:
+            return True
         return any(name.lower() == b"content-length" for name, _ in self._fields)
 
     def _within(self, data: bytes) -> bytes:
