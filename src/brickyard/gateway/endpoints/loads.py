@@ -22,6 +22,9 @@ MISSES = 3
 JITTER = 0.2
 """The share of the interval by which two looks may be further apart or closer, in total."""
 
+NOTICED_WITHIN = 0.5
+"""Seconds within which a new endpoint is noticed, and as many again until its first look: nobody waits a whole interval for it."""
+
 Fetch = Callable[[str], Awaitable[bytes]]
 """URL → page; raises ``pages.PageMissed``."""
 
@@ -66,7 +69,7 @@ class LoadScraper:
         async with tasks.Scope("loads") as scope:
             while True:
                 self._catch_up(scope)
-                await asyncio.sleep(self._interval)
+                await asyncio.sleep(min(self._interval, NOTICED_WITHIN))
 
     def _catch_up(self, scope: tasks.Scope) -> None:
         """One task for each routable endpoint, none for others."""
@@ -79,7 +82,7 @@ class LoadScraper:
 
     async def _follow(self, slot: table.Slot) -> None:
         seen = _Seen()
-        await asyncio.sleep(self._rng.random() * self._interval)
+        await asyncio.sleep(self._rng.random() * min(self._interval, NOTICED_WITHIN))
         while True:
             await self._look(slot, seen)
             await asyncio.sleep(self._interval * (1 - JITTER / 2 + JITTER * self._rng.random()))
