@@ -11,6 +11,7 @@ page ``docs/settings.md`` is made from the same fields.
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import pathlib
 import re
 import types
@@ -91,7 +92,7 @@ def reference(classes: Iterable[type]) -> str:
 def _table(cls: type) -> str:
     hints = typing.get_type_hints(cls)
     rows = [_row(each, hints[each.name]) for each in dataclasses.fields(cls)]
-    doc = (cls.__doc__ or "").strip()
+    doc = inspect.cleandoc(cls.__doc__ or "")
     columns = "| setting | variable | type | default | meaning |\n|---|---|---|---|---|"
     return "\n".join([f"\n## {cls.__name__}\n\n{doc}\n", columns, *rows]) + "\n"
 
