@@ -108,6 +108,8 @@ class TestCheck:
 class Engine:
     """llama.cpp's server as far as draining asks it: ``left`` requests, one fewer at each look."""
 
+    listening_address = "http://127.64.0.1:8000"
+
     def __init__(self, left: int) -> None:
         self.left = left
         self.looks = 0
@@ -120,21 +122,26 @@ class Engine:
 
 class TestDrain:
     @staticmethod
-    async def ended(engine: Engine, drain: float, signals: int = 1) -> float:
+    async def ended(engine: Engine, drain: float, signals: int = 1, after: float = 0.0) -> float:
         """Seconds from the first signal to the end."""
         loop = asyncio.get_running_loop()
         work = asyncio.create_task(server.serve(engine, drain))
         await asyncio.sleep(0)  # its handlers are set
         started = loop.time()
         for number in range(signals):
-            loop.call_later(number * 0.02, os.kill, os.getpid(), signal.SIGTERM)
+            loop.call_later(after + number * 0.02, os.kill, os.getpid(), signal.SIGTERM)
         await asyncio.wait_for(work, 5)
         return loop.time() - started
 
-    async def test_an_idle_server_ends_at_once(self) -> None:
+    async def test_an_idle_server_ends_at_once(self, capsys: pytest.CaptureFixture[str]) -> None:
         engine = Engine(0)
         assert await self.ended(engine, 60) < 1
         assert engine.looks == 1
+        assert capsys.readouterr().err == "", "it never became ready"
+
+    async def test_it_says_where_it_is_ready(self, capsys: pytest.CaptureFixture[str]) -> None:
+        await self.ended(Engine(0), 60, after=0.2)
+        assert capsys.readouterr().err == "llamacpp: ready on http://127.64.0.1:8000\n"
 
     async def test_requests_in_flight_finish(self) -> None:
         engine = Engine(3)

@@ -49,7 +49,7 @@ class Replica:
             self.lines.append(line)
             if "loading model" in line:
                 self.loading.set()
-            if line.startswith("llamacpp: ready on"):
+            if "llamacpp: ready on" in line:
                 self.ready.set()
         self.ready.set()
 

@@ -185,7 +185,7 @@ def start(settings: Mapping[str, flags.Value]) -> Any:
     try:
         return xllamacpp.Server(params)
     except RuntimeError as error:
-        time.sleep(_SETTLE)  # its log has a thread of its own; the reason must stand above our line, not below
+        time.sleep(_SETTLE)  # the reason must stand above our line, not below
         raise errors.ServerError("llama.cpp could not start: its own lines above say why") from error
 
 
@@ -195,10 +195,19 @@ def in_flight(server: Any) -> float:
     return (load.running or 0.0) + (load.waiting or 0.0)
 
 
+def _say(line: str) -> None:
+    sys.stderr.write(f"llamacpp: {line}\n")
+    sys.stderr.flush()
+
+
 async def serve(server: Any, drain: float) -> None:
     """Until a signal, and then until the requests in flight are done, ``drain`` seconds have passed or a second signal comes."""
     async with tasks.stop_signal() as stop:
+        # Said a little later: llama.cpp's log has a thread of its own, which would write into the line.
+        ready = f"ready on {server.listening_address}"
+        announcement = asyncio.get_running_loop().call_later(_SETTLE, _say, ready)
         await stop.wait()
+        announcement.cancel()
         stop.clear()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(drain):
@@ -206,11 +215,6 @@ async def serve(server: Any, drain: float) -> None:
                     with contextlib.suppress(TimeoutError):
                         await asyncio.wait_for(stop.wait(), _POLL)
         await asyncio.sleep(_SETTLE)
-
-
-def _say(line: str) -> None:
-    sys.stderr.write(f"llamacpp: {line}\n")
-    sys.stderr.flush()
 
 
 def prepare(argv: Sequence[str], environ: Mapping[str, str]) -> dict[str, flags.Value]:
@@ -232,7 +236,6 @@ def main() -> NoReturn:
     except roots.BrickyardError as error:
         _say(str(error))
         sys.exit(error.exit_code)
-    _say(f"ready on {server.listening_address}")
     asyncio.run(serve(server, options.drain))
     _say("stopped")
     # The server's destructor waits for every open stream, without a bound. There is nothing to save.
