@@ -12,9 +12,11 @@ import sys
 from brickyard.embedded import up
 from brickyard.embedded.apiserver import settings as apiserver
 from brickyard.embedded.kubelet import settings as kubelet
+from brickyard.engines.llamacpp import server as llamacpp
 from brickyard.gateway import settings as gateway
 from brickyard.gateway.endpoints import settings as endpoints
 from brickyard.lib import settings
+from brickyard.sidecar.downloads import cache
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
@@ -27,6 +29,8 @@ SETTINGS = (
     endpoints.EndpointSettings,
     apiserver.ApiServerSettings,
     kubelet.KubeletSettings,
+    llamacpp.ServerSettings,
+    cache.ModelCacheSettings,
 )
 
 
