@@ -423,7 +423,9 @@ async def test_the_node_and_its_lease(house: House) -> None:
             while not house.client.all(resources.LEASE):
                 await asyncio.sleep(0.01)
         node = await house.client.get(resources.NODE, "here")
-        assert node["status"]["conditions"][-1]["reason"] == "KubeletReady"
+        reasons = {each["type"]: each["reason"] for each in node["status"]["conditions"]}
+        assert reasons["Ready"] == "KubeletReady"
+        assert set(reasons) == {"MemoryPressure", "DiskPressure", "Ready"}
         assert node["status"]["capacity"]["cpu"] == str(os.cpu_count())
         assert node["status"]["capacity"]["pods"] == "250"
         lease = await house.client.get(resources.LEASE, "here", "kube-node-lease")
@@ -550,6 +552,31 @@ async def test_an_agent_that_was_killed_leaves_its_containers_to_the_next(house:
         assert state(found)["restartCount"] == 0
         await house.delete(grace=1)
         await house.gone()
+
+
+@pytest.mark.slow
+async def test_fifty_pods_come_and_go_and_leave_nothing(house: House) -> None:
+    async with house.running() as one:
+        for name in ("warm", "up"):
+            await house.create(pod(container(command=["sleep", "60"]), name=name))
+            await house.until(ready, name)
+            await house.delete(name, grace=1)
+            await house.gone(name)
+        descriptors, tasks = len(os.listdir("/proc/self/fd")), len(asyncio.all_tasks())
+        for start in range(0, 50, 10):
+            names = [f"p{number}" for number in range(start, start + 10)]
+            for name in names:
+                await house.create(pod(container(command=["sleep", "60"]), name=name))
+            await asyncio.gather(*(house.until(ready, name) for name in names))
+            for name in names:
+                await house.delete(name, grace=5)
+            await asyncio.gather(*(house.gone(name) for name in names))
+        async with asyncio.timeout(5):
+            while one._workers or len(asyncio.all_tasks()) > tasks:
+                await asyncio.sleep(0.01)
+        assert len(os.listdir("/proc/self/fd")) == descriptors
+        assert not house.processes()
+        assert not list((house.settings.folder / "pods").iterdir())
 
 
 # Trouble with the API.

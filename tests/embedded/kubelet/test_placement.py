@@ -89,6 +89,24 @@ def test_demand_is_that_of_the_hungriest_moment() -> None:
     assert placement.demand(pod(wants(1), init=[wants(4, "i")])) == {GPU: 4}
 
 
+# old, new, matters
+ENDED = {"status": {"phase": "Failed"}}
+CHANGES = [
+    (None, pod(), True),
+    (pod(), None, True),
+    (pod(), pod(nodeName="here"), True),
+    (pod(), pod(), False),
+    (pod(), {**pod(), "status": {"phase": "Running"}}, False),
+    (pod(), {**pod(), **ENDED}, True),
+    (pod(schedulingGates=[{"name": "x/wait"}]), pod(), True),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "expected"), CHANGES)
+def test_what_matters(old: dict[str, Any] | None, new: dict[str, Any] | None, expected: bool) -> None:
+    assert placement.matters(old, new) is expected
+
+
 @given(st.lists(st.tuples(st.integers(0, 3), st.booleans()), max_size=12), st.integers(0, 6), st.integers(1, 8))
 def test_never_more_than_there_is(asked: list[tuple[int, bool]], gpus: int, max_pods: int) -> None:
     pods = [

@@ -26,6 +26,7 @@ from brickyard.embedded.kubelet import (
     errors,
     images,
     node,
+    placement,
     podlogs,
     probes,
     procfs,
@@ -113,7 +114,7 @@ class NodeAgent:
             AlreadyRunning: another agent works on the same folder.
         """
         await asyncio.to_thread(self._prepare_folder)
-        with _locked(self._folder / "lock"):
+        with _locked(self._folder / "kubelet.lock"):
             async with probes.Prober() as prober:
                 await self._work(prober, stop)
 
@@ -129,11 +130,11 @@ class NodeAgent:
         name = self._settings.node
         capacity = await asyncio.to_thread(node.capacity, self._folder, self._settings.max_pods, self._devices.capacity)
         told = recorder.EventRecorder(self._client, "kubelet", self._clock, host=name)
-        here = node.Node(self._client, self._clock, name, addresses.HOST, capacity)
+        here = node.Node(self._client, self._clock, node.Site(name, addresses.HOST, self._folder, capacity))
         self._informer = pods = informer.Informer(self._client, resources.POD)
         room = binder.Room(name, self._devices.capacity, self._settings.max_pods)
         binding = binder.Binder(self._client, pods, told, room, self._clock)
-        tools = self._tools(prober, told, capacity)
+        tools = self._tools(prober, told, capacity, await asyncio.to_thread(procfs.boot_id))
         async with tasks.Scope("kubelet") as scope:
             scope.start(told.run(), name="events")
             async with tasks.Scope("kubelet/pods") as inner:
@@ -154,7 +155,9 @@ class NodeAgent:
             with contextlib.suppress(TimeoutError):
                 await told.flush(FAREWELL)
 
-    def _tools(self, prober: probes.Prober, told: contract.Recorder, capacity: dict[str, str]) -> worker.Tools:
+    def _tools(
+        self, prober: probes.Prober, told: contract.Recorder, capacity: dict[str, str], boot: str
+    ) -> worker.Tools:
         machine = starter.Machine(
             node=self._settings.node,
             host_address=addresses.HOST,
@@ -171,7 +174,7 @@ class NodeAgent:
             recorder=told,
             machine=machine,
             now=self._now,
-            boot=procfs.boot_id(),
+            boot=boot,
         )
 
     # Taking over.
@@ -179,17 +182,21 @@ class NodeAgent:
     async def _take_over(self, tools: worker.Tools) -> None:
         """A worker for every pod with a record; an end for every process of theirs that no record knows."""
         found = await asyncio.to_thread(lambda: [(each, each.load()) for each in records.folders(self._pods)])
-        for _, record in found:
-            if record is not None:
+        for folder, record in found:
+            if record is None:
+                continue
+            try:
                 await asyncio.to_thread(self._make, tools, record.pod, record)
+            except (KeyError, ValueError, TypeError, errors.KubeletError) as error:
+                log.warning("pod record cannot be used", path=folder.path, error=repr(error))
         known = {mark for each in self._workers.values() for mark in each.marks}
         uids = {folder.uid for folder, _ in found}
         # Before any worker runs: what they start is not in ``known``.
         for each in await asyncio.to_thread(procfs.strays, uids, known):
             log.warning("killing a process that no record knows", pid=each.identity.pid)
-            procfs.send(each.identity, signal.SIGKILL)
-        for folder, record in found:
-            if record is None:
+            await asyncio.to_thread(procfs.send, each.identity, signal.SIGKILL)
+        for folder, _ in found:
+            if folder.uid not in self._workers:
                 await asyncio.to_thread(folder.remove)
         for uid in self._workers:
             self._start(tools, uid)
@@ -207,7 +214,8 @@ class NodeAgent:
                 await pods.wait_synced(60.0)
 
         def changed(old: resources.Object | None, new: resources.Object | None) -> None:
-            binding.wake()
+            if placement.matters(old, new):
+                binding.wake()
             if new is None:
                 if old is not None:
                     self._vanished(meta.uid(old))
@@ -304,7 +312,10 @@ class NodeAgent:
                 await asyncio.to_thread(podlogs.rotate, path, self._settings.log_limit)
 
     def _find_logs(self, namespace: str, name: str) -> podlogs.Pod | None:
-        found = next((each for each in self._workers.values() if each.key == (namespace, name)), None)
+        held = self._informer.get(namespace, name) if self._informer else None
+        # While a pod ends, another may have its name already: the one that the API knows is meant.
+        found = self._workers.get(meta.uid(held)) if held else None
+        found = found or next((each for each in self._workers.values() if each.key == (namespace, name)), None)
         return podlogs.Pod(name, found.machine, found.place.folder.log) if found else None
 
 

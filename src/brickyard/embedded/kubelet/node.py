@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import os
 import pathlib
 import platform
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import psutil
@@ -17,6 +18,7 @@ from brickyard.api.kinds import resources
 from brickyard.embedded.kubelet import procfs
 from brickyard.kube.client import contract as kube
 from brickyard.kube.client import errors as kube_errors
+from brickyard.kube.objects import conditions
 from brickyard.lib import clock as clocks
 from brickyard.lib import logs
 
@@ -25,6 +27,11 @@ LEASE_SECONDS = 40
 RENEW_EVERY = 10.0
 STATUS_EVERY = 300.0
 """Seconds between two writes of a Node's status that say nothing but that it is still so."""
+
+MEMORY_LEFT = 100 * 1024 * 1024
+"""Bytes of memory below which the machine says that it is short of it."""
+DISK_LEFT = 0.05
+"""Share of the disk, likewise."""
 
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 
@@ -43,6 +50,130 @@ def capacity(folder: pathlib.Path, max_pods: int, devices: Mapping[str, int]) ->
     }
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Site:
+    """What does not change about the node while its agent runs. ``folder`` is where pods live."""
+
+    name: str
+    address: str
+    folder: pathlib.Path
+    capacity: Mapping[str, str]
+
+
+class Node:
+    """Keeps the Node object and its lease."""
+
+    def __init__(self, client: kube.Client, clock: clocks.Clock, site: Site) -> None:
+        self._client = client
+        self._clock = clock
+        self._site = site
+        self._written_at = 0.0
+        self._said: Sequence[conditions.Condition] = ()
+
+    async def run(self) -> None:
+        """Register, then say every ten seconds that the agent is alive, until cancelled. No answer from the API ends this."""
+        while True:
+            try:
+                await self._beat()
+            except kube_errors.KubeError as error:
+                log.warning("heartbeat failed", node=self._site.name, error=error)
+            await asyncio.sleep(RENEW_EVERY)
+
+    async def farewell(self) -> None:
+        """Say that the agent is not ready any more.
+
+        Raises:
+            KubeError: the API did not take it.
+        """
+        stopped = conditions.Condition("Ready", "False", "KubeletNotReady", "the node agent has been stopped")
+        await self._write([*await asyncio.to_thread(pressures, self._site.folder), stopped])
+
+    async def _beat(self) -> None:
+        ready = conditions.Condition("Ready", "True", "KubeletReady", "kubelet is posting ready status")
+        says = [*await asyncio.to_thread(pressures, self._site.folder), ready]
+        now = self._clock.monotonic()
+        if says != self._said or now - self._written_at >= STATUS_EVERY:
+            await self._write(says)
+            self._said, self._written_at = says, now
+        await self._renew()
+
+    async def _write(self, says: Sequence[conditions.Condition]) -> None:
+        name = self._site.name
+        try:
+            held = await self._client.get(resources.NODE, name)
+        except kube_errors.NotFound:
+            held = await self._client.create(resources.NODE, _object(name))
+        now = clocks.rfc3339(self._clock.wall())
+        found: Sequence[Mapping[str, Any]] = (held.get("status") or {}).get("conditions") or ()
+        for each in says:
+            found = conditions.set_condition(found, each, now)
+        status = {
+            "capacity": dict(self._site.capacity),
+            "allocatable": dict(self._site.capacity),
+            "conditions": [{**each, "lastHeartbeatTime": now} for each in found],
+            "addresses": [
+                {"type": "InternalIP", "address": self._site.address},
+                {"type": "Hostname", "address": name},
+            ],
+            "nodeInfo": await asyncio.to_thread(_info),
+        }
+        await self._client.patch(resources.NODE, ("", name), {"status": status}, subresource="status")
+
+    async def _renew(self) -> None:
+        name = self._site.name
+        spec = {
+            "holderIdentity": name,
+            "leaseDurationSeconds": LEASE_SECONDS,
+            "renewTime": clocks.rfc3339_micro(self._clock.wall()),
+        }
+        try:
+            await self._client.patch(resources.LEASE, (LEASE_NAMESPACE, name), {"spec": spec})
+        except kube_errors.NotFound:
+            meta = {"name": name, "namespace": LEASE_NAMESPACE}
+            lease = {"apiVersion": resources.LEASE.api_version, "kind": "Lease", "metadata": meta, "spec": spec}
+            await self._client.create(resources.LEASE, lease)
+
+
+def pressures(folder: pathlib.Path) -> list[conditions.Condition]:
+    """Whether memory or the disk of ``folder`` run short. Blocks, briefly. Told, not acted upon: nothing is evicted."""
+    disk = shutil.disk_usage(folder)
+    memory_low = psutil.virtual_memory().available < MEMORY_LEFT
+    disk_low = disk.free < DISK_LEFT * disk.total
+    return [
+        conditions.Condition("MemoryPressure", "True", "KubeletHasInsufficientMemory", "memory is running out")
+        if memory_low
+        else conditions.Condition("MemoryPressure", "False", "KubeletHasSufficientMemory", "there is memory left"),
+        conditions.Condition("DiskPressure", "True", "KubeletHasDiskPressure", f"the disk of {folder} is nearly full")
+        if disk_low
+        else conditions.Condition("DiskPressure", "False", "KubeletHasNoDiskPressure", "there is disk space left"),
+    ]
+
+
+def _object(name: str) -> resources.Object:
+    labels = {"kubernetes.io/hostname": name, "kubernetes.io/os": "linux", "kubernetes.io/arch": _architecture()}
+    return {"apiVersion": "v1", "kind": "Node", "metadata": {"name": name, "labels": labels}, "spec": {}}
+
+
+def _info() -> dict[str, str]:
+    version, machine = f"v{brickyard.__version__}+brickyard", _machine_id()
+    return {
+        "machineID": machine,
+        "systemUUID": machine,
+        "bootID": procfs.boot_id(),
+        "kernelVersion": platform.release(),
+        "osImage": _os_image(),
+        "containerRuntimeVersion": f"process://{brickyard.__version__}",
+        "kubeletVersion": version,
+        "kubeProxyVersion": version,
+        "operatingSystem": "linux",
+        "architecture": _architecture(),
+    }
+
+
+def _architecture() -> str:
+    return _ARCHITECTURES.get(platform.machine(), platform.machine())
+
+
 def _machine_id() -> str:
     try:
         return pathlib.Path("/etc/machine-id").read_text().strip()
@@ -55,128 +186,3 @@ def _os_image() -> str:
         return platform.freedesktop_os_release().get("PRETTY_NAME", "Linux")
     except OSError:
         return "Linux"
-
-
-class Node:
-    """Keeps the Node object and its lease."""
-
-    def __init__(
-        self, client: kube.Client, clock: clocks.Clock, name: str, address: str, capacity: Mapping[str, str]
-    ) -> None:
-        self._client = client
-        self._clock = clock
-        self._name = name
-        self._address = address
-        self._capacity = dict(capacity)
-        self._written: float | None = None
-
-    async def run(self) -> None:
-        """Register, then say every ten seconds that the agent is alive, until cancelled. No answer from the API ends this."""
-        while True:
-            try:
-                await self._beat()
-            except kube_errors.KubeError as error:
-                log.warning("heartbeat failed", node=self._name, error=error)
-            await asyncio.sleep(RENEW_EVERY)
-
-    async def farewell(self) -> None:
-        """Say that the agent is not ready any more.
-
-        Raises:
-            KubeError: the API did not take it.
-        """
-        await self._write(ready=False)
-
-    async def _beat(self) -> None:
-        now = self._clock.monotonic()
-        if self._written is None or now - self._written >= STATUS_EVERY:
-            await self._write(ready=True)
-            self._written = now
-        await self._renew()
-
-    async def _write(self, ready: bool) -> None:
-        try:
-            held = await self._client.get(resources.NODE, self._name)
-        except kube_errors.NotFound:
-            held = await self._client.create(resources.NODE, self._object())
-        old = (held.get("status") or {}).get("conditions") or ()
-        await self._client.patch(
-            resources.NODE, ("", self._name), {"status": self._status(ready, old)}, subresource="status"
-        )
-
-    def _object(self) -> resources.Object:
-        arch = _ARCHITECTURES.get(platform.machine(), platform.machine())
-        labels = {"kubernetes.io/hostname": self._name, "kubernetes.io/os": "linux", "kubernetes.io/arch": arch}
-        return {
-            "apiVersion": "v1",
-            "kind": "Node",
-            "metadata": {"name": self._name, "labels": labels},
-            "spec": {},
-        }
-
-    def _status(self, ready: bool, old: Any) -> dict[str, Any]:
-        now = clocks.rfc3339(self._clock.wall())
-        before = {each["type"]: each for each in old}
-        facts = [
-            ("MemoryPressure", False, "KubeletHasSufficientMemory", "kubelet has sufficient memory available"),
-            ("DiskPressure", False, "KubeletHasNoDiskPressure", "kubelet has no disk pressure"),
-            ("PIDPressure", False, "KubeletHasSufficientPID", "kubelet has sufficient PID available"),
-            ("Ready", True, "KubeletReady", "kubelet is posting ready status")
-            if ready
-            else ("Ready", False, "KubeletNotReady", "the node agent has been stopped"),
-        ]
-        conditions = []
-        for kind, holds, reason, message in facts:
-            was, said = before.get(kind, {}), "True" if holds else "False"
-            since = was.get("lastTransitionTime") if was.get("status") == said else None
-            conditions.append(
-                {
-                    "type": kind,
-                    "status": said,
-                    "reason": reason,
-                    "message": message,
-                    "lastHeartbeatTime": now,
-                    "lastTransitionTime": since or now,
-                }
-            )
-        return {
-            "capacity": self._capacity,
-            "allocatable": self._capacity,
-            "conditions": conditions,
-            "addresses": [
-                {"type": "InternalIP", "address": self._address},
-                {"type": "Hostname", "address": self._name},
-            ],
-            "nodeInfo": self._info(),
-        }
-
-    def _info(self) -> dict[str, str]:
-        version = f"v{brickyard.__version__}+brickyard"
-        machine = _machine_id()
-        return {
-            "machineID": machine,
-            "systemUUID": machine,
-            "bootID": procfs.boot_id(),
-            "kernelVersion": platform.release(),
-            "osImage": _os_image(),
-            "containerRuntimeVersion": f"process://{brickyard.__version__}",
-            "kubeletVersion": version,
-            "kubeProxyVersion": version,
-            "operatingSystem": "linux",
-            "architecture": _ARCHITECTURES.get(platform.machine(), platform.machine()),
-        }
-
-    async def _renew(self) -> None:
-        spec = {
-            "holderIdentity": self._name,
-            "leaseDurationSeconds": LEASE_SECONDS,
-            "renewTime": clocks.rfc3339_micro(self._clock.wall()),
-        }
-        try:
-            await self._client.patch(resources.LEASE, (LEASE_NAMESPACE, self._name), {"spec": spec})
-        except kube_errors.NotFound:
-            meta = {"name": self._name, "namespace": LEASE_NAMESPACE}
-            await self._client.create(
-                resources.LEASE,
-                {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": meta, "spec": spec},
-            )

@@ -47,34 +47,40 @@ def plan(
 
     ``assigned`` are nodes of pods (by uid) that were bound but may still look unbound in ``pods``.
     """
-    live = [each for each in pods if not _finished(each)]
+    live = [each for each in pods if not is_over(each)]
     placed = [each for each in live if _node(each, assigned)]
     waiting = [each for each in live if not _node(each, assigned) and not each["metadata"].get("deletionTimestamp")]
+    used, room = _sum(demand(each) for each in placed), max_pods - len(placed)
     answers: list[Bind | Refuse] = []
     for pod in sorted(waiting, key=_age):
-        answer = _answer(pod, placed, capacity, max_pods)
-        answers.append(answer)
+        need = demand(pod)
+        missing = ["1 Too many pods"] if room <= 0 else []
+        missing += [f"1 Insufficient {name}" for name in sorted(need) if _short(need, used, capacity, name)]
+        answer = _answer(pod, missing)
         if isinstance(answer, Bind):
-            placed.append(pod)
+            used, room = _sum((used, need)), room - 1
+        answers.append(answer)
     return answers
 
 
-def _answer(
-    pod: resources.Object, placed: Sequence[resources.Object], capacity: Mapping[str, int], max_pods: int
-) -> Bind | Refuse:
+def _short(need: Mapping[str, int], used: Mapping[str, int], capacity: Mapping[str, int], name: str) -> bool:
+    return need[name] > capacity.get(name, 0) - used.get(name, 0)
+
+
+def _answer(pod: resources.Object, missing: Sequence[str]) -> Bind | Refuse:
     if gates := pod["spec"].get("schedulingGates"):
         names = ", ".join(each["name"] for each in gates)
         return Refuse(pod, GATED, f"Scheduling is blocked due to non-empty scheduling gates: {names}")
-    missing = []
-    if len(placed) >= max_pods:
-        missing.append("1 Too many pods")
-    used = _total(placed)
-    for name, count in sorted(demand(pod).items()):
-        if count > capacity.get(name, 0) - used.get(name, 0):
-            missing.append(f"1 Insufficient {name}")
     if missing:
         return Refuse(pod, UNSCHEDULABLE, f"0/1 nodes are available: {', '.join(missing)}.")
     return Bind(pod)
+
+
+def matters(old: resources.Object | None, new: resources.Object | None) -> bool:
+    """Whether a change of a pod can change an answer: one appeared, went, was placed, ended or was changed in its spec."""
+    if old is None or new is None:
+        return True
+    return old["spec"] != new["spec"] or is_over(old) != is_over(new)
 
 
 def demand(pod: resources.Object) -> dict[str, int]:
@@ -96,11 +102,8 @@ def _sum(parts: Iterable[Mapping[str, int]]) -> dict[str, int]:
     return total
 
 
-def _total(pods: Iterable[resources.Object]) -> dict[str, int]:
-    return _sum(demand(each) for each in pods)
-
-
-def _finished(pod: resources.Object) -> bool:
+def is_over(pod: resources.Object) -> bool:
+    """Nothing of it runs, nor will: it needs no room."""
     return (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed")
 
 

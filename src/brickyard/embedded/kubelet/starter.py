@@ -161,7 +161,6 @@ class Starter:
             path = await self._machine.models.fetch(reference, progress=watch.progress)
         except lib_errors.BrickyardError as error:
             text = f"{error} {error.hint}".strip()
-            telling.event("Warning", "Failed", f"Failed to pull model {reference}: {text}")
             raise errors.NotStarted("ErrModelPull", text) from error
         watch.done()
         return str(path)

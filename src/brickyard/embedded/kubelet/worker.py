@@ -8,6 +8,7 @@ in one event, and news of the pod itself replaces older news.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
@@ -343,20 +344,24 @@ class PodWorker:
     async def _remove(self, removal: messages.Remove) -> None:
         """Tell the API that the pod is over, then forget it here."""
         failures = 0
-        while removal.delete_object:
-            try:
-                await self._write_once()
-                options = kube.DeleteOptions(grace_period_seconds=0, uid=self.uid)
-                await self._tools.client.delete(resources.POD, self.key, options)
-                break
-            except (kube_errors.NotFound, kube_errors.Conflict):
-                # Gone, or another pod has the name: either way this one is over.
-                break
-            except kube_errors.KubeError as error:
-                failures += 1
-                log.warning("pod is not deleted", pod=str(self.key), failures=failures, error=error)
-                await asyncio.sleep(API_BACKOFF.delay(failures))
+        while removal.delete_object and not await self._deleted(failures):
+            failures += 1
+            await asyncio.sleep(API_BACKOFF.delay(failures))
         await asyncio.to_thread(self.place.folder.remove)
+
+    async def _deleted(self, failures: int) -> bool:
+        """Try to delete the object, its last status written before; whether it is, or is another pod's by now."""
+        try:
+            with contextlib.suppress(kube_errors.KubeError):
+                await self._write_once()
+            options = kube.DeleteOptions(grace_period_seconds=0, uid=self.uid)
+            await self._tools.client.delete(resources.POD, self.key, options)
+        except (kube_errors.NotFound, kube_errors.Conflict):
+            return True
+        except kube_errors.KubeError as error:
+            log.warning("pod is not deleted", pod=str(self.key), failures=failures + 1, error=error)
+            return False
+        return True
 
 
 def _lost(memory: messages.Memory, now: float) -> messages.Memory:

@@ -93,6 +93,7 @@ SIZE = {"cpu": "1", "memory": "1Gi"}
         ([{"limits": SIZE}], "Guaranteed"),
         ([{"limits": SIZE, "requests": SIZE}], "Guaranteed"),
         ([{"limits": SIZE, "requests": {"cpu": "1"}}], "Guaranteed"),
+        ([{"limits": SIZE, "requests": {"cpu": "1000m", "memory": "1024Mi"}}], "Guaranteed"),
         ([{"limits": SIZE, "requests": {"cpu": "500m"}}], "Burstable"),
         ([{"requests": SIZE}], "Burstable"),
         ([{"limits": {"cpu": "1"}}], "Burstable"),

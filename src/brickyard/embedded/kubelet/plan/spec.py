@@ -9,9 +9,11 @@ from __future__ import annotations
 import dataclasses
 import enum
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
 from brickyard.api.kinds import resources
+from brickyard.kube.objects import quantities
 
 DEFAULT_GRACE = 30.0
 
@@ -128,9 +130,9 @@ def qos_class(spec: Mapping[str, Any]) -> str:
     return "Guaranteed" if guaranteed else "Burstable"
 
 
-def _cpu_and_memory(sizes: Mapping[str, Any]) -> tuple[dict[str, str], dict[str, str]]:
+def _cpu_and_memory(sizes: Mapping[str, Any]) -> tuple[dict[str, Decimal], dict[str, Decimal]]:
     requests, limits = (
-        {name: str(value) for name, value in (sizes.get(part) or {}).items() if name in ("cpu", "memory")}
+        {name: quantities.parse(value) for name, value in (sizes.get(part) or {}).items() if name in ("cpu", "memory")}
         for part in ("requests", "limits")
     )
     return requests, limits
