@@ -151,6 +151,12 @@ class TestNamespaces:
         await api.patch(f"{maps}/held", {"metadata": {"finalizers": None}})
         await api.gone(NAMESPACES, "team")
 
+    async def test_some_may_not_be_deleted_and_none_all_at_once(self, api: testing.Api) -> None:
+        reply = await api.delete(f"{NAMESPACES}/default")
+        assert reply.code == 403
+        assert reply.body["message"] == 'namespaces "default" is forbidden: this namespace may not be deleted'
+        assert (await api.delete(NAMESPACES)).code == 405
+
     async def test_an_empty_namespace_goes(self, api: testing.Api) -> None:
         await api.created(NAMESPACES, {"metadata": {"name": "team"}})
         await api.delete(f"{NAMESPACES}/team")

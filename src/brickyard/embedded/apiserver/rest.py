@@ -108,6 +108,9 @@ def _verbs(resource: contract.Resource, target: requests.Target) -> Mapping[str,
         return _OBJECT
     if resource.type.namespaced and not target.namespace:
         return {"GET": _list}
+    if resource.type == resources.NAMESPACE:
+        # Too easily meant otherwise: namespaces go one by one.
+        return {"GET": _list, "POST": _create}
     return _COLLECTION
 
 

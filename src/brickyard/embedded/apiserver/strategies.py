@@ -19,6 +19,8 @@ NAMESPACE_FINALIZER: Final = "kubernetes"
 DEFINITION_FINALIZER: Final = "customresourcecleanup.apiextensions.k8s.io"
 """On a CustomResourceDefinition until its objects are gone."""
 
+_IMMORTAL_NAMESPACES = frozenset({"default", "kube-system", "kube-public"})
+
 Draft = resources.Object
 
 _ACCEPTED = (
@@ -67,6 +69,8 @@ class Strategy:
     """(object, asked seconds or None): seconds between the request to delete and the end."""
     held: Callable[[resources.Object], bool] = _not_held
     """Whether something beside ``metadata.finalizers`` still keeps a deleted object."""
+    immortal: frozenset[str] = frozenset()
+    """Names that may not be deleted."""
     returns_deleted: bool = False
     """Whether the answer to a delete is the object rather than a ``Status``."""
 
@@ -145,7 +149,11 @@ _EXCEPTIONS: Mapping[str, Strategy] = {
     records.resource_of(resources.NODE): Strategy(keeps_status=True),
     records.resource_of(resources.SERVICE): Strategy(returns_deleted=True),
     records.resource_of(resources.NAMESPACE): Strategy(
-        born=_namespace_born, guard=_namespace_guard, doomed=_namespace_doomed, held=_namespace_held
+        born=_namespace_born,
+        guard=_namespace_guard,
+        doomed=_namespace_doomed,
+        held=_namespace_held,
+        immortal=_IMMORTAL_NAMESPACES,
     ),
     records.resource_of(resources.CUSTOM_RESOURCE_DEFINITION): Strategy(
         born=_definition_born, guard=_definition_guard, doomed=_definition_doomed

@@ -156,8 +156,11 @@ async def delete(context: Context, place: drafts.Place, options: deletion.Option
     Raises:
         NotFoundError: there is none.
         ConflictError: a precondition does not hold.
+        ForbiddenError: it may not be deleted.
     """
     record = current(context, place)
+    if place.name in place.strategy.immortal:
+        raise errors.forbidden(place.kind, place.name, f"this {place.resource.singular} may not be deleted")
     obj = record.decode()
     _check_preconditions(place, obj["metadata"], options)
     decision = deletion.plan(obj, place.strategy, options, context.now())
