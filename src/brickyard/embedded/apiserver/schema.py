@@ -53,6 +53,7 @@ _NAMED_FORMS = {
 }
 _ZERO: Mapping[str, Any] = {
     "string": "",
+    "bytes": "",
     "integer": 0,
     "number": 0,
     "boolean": False,
