@@ -156,11 +156,73 @@ def test_json_is_served_to_whoever_takes_it(served: catalog.BuiltinCatalog, acce
     assert found.status == 200
 
 
-def test_whoever_takes_only_the_binary_form_is_told(served: catalog.BuiltinCatalog) -> None:
-    found = openapi.respond("/openapi/v2", PROTOBUF, served)
+@pytest.mark.parametrize(("path", "accept"), [("/openapi/v2", "text/html"), ("/openapi/v3", PROTOBUF)])
+def test_whoever_takes_no_form_we_have_is_told(served: catalog.BuiltinCatalog, path: str, accept: str) -> None:
+    found = openapi.respond(path, accept, served)
     assert found is not None
     assert found.status == 406
     assert orjson.loads(found.body)["reason"] == "NotAcceptable"
+
+
+def varint(data: bytes, at: int) -> tuple[int, int]:
+    value = shift = 0
+    while True:
+        value |= (data[at] & 0x7F) << shift
+        at, shift = at + 1, shift + 7
+        if data[at - 1] < 0x80:
+            return value, at
+
+
+def wire(data: bytes) -> dict[int, list[Any]]:
+    """Fields of a binary message by number."""
+    found: dict[int, list[Any]] = {}
+    at = 0
+    while at < len(data):
+        key, at = varint(data, at)
+        value, at = varint(data, at)
+        if key & 7 == 2:
+            found.setdefault(key >> 3, []).append(data[at : at + value])
+            at += value
+        else:
+            found.setdefault(key >> 3, []).append(value)
+    return found
+
+
+def pairs(data: bytes) -> dict[str, bytes]:
+    """A map: its entries are messages of name and value."""
+    entries = [wire(each) for each in wire(data).get(1, []) + wire(data).get(2, [])]
+    return {each[1][0].decode(): each[2][0] for each in entries}
+
+
+def test_kubectls_binary_form_says_what_json_says(served: catalog.BuiltinCatalog) -> None:
+    found = openapi.respond("/openapi/v2", PROTOBUF, served)
+    assert found is not None
+    assert (found.status, found.content_type) == (200, PROTOBUF.replace("@", "."))
+    plain, binary = document(served, "/openapi/v2"), wire(found.body)
+    assert binary[1] == [b"2.0"]
+    paths, definitions = pairs(binary[8][0]), pairs(binary[9][0])
+    assert (list(paths), list(definitions)) == (list(plain["paths"]), list(plain["definitions"]))
+    spec = wire(definitions["io.k8s.api.apps.v1.DeploymentSpec"])
+    assert [each.decode() for each in spec[19]] == ["selector", "template"]
+    assert wire(spec[22][0])[1] == [b"object"]
+    properties = pairs(spec[25][0])
+    assert wire(properties["template"])[1] == [b"#/definitions/io.k8s.api.core.v1.PodTemplateSpec"]
+
+
+def test_a_patch_in_the_binary_form_says_its_kind_and_what_it_takes(served: catalog.BuiltinCatalog) -> None:
+    found = openapi.respond("/openapi/v2", PROTOBUF, served)
+    assert found is not None
+    item = wire(pairs(wire(found.body)[8][0])["/apis/apps/v1/namespaces/{namespace}/deployments/{name}"])
+    patch = wire(item[8][0])
+    extensions = {each[1][0].decode(): wire(each[2][0])[2][0] for each in map(wire, patch[13])}
+    assert orjson.loads(extensions["x-kubernetes-group-version-kind"]) == DEPLOYMENT
+    parameters = [wire(wire(each)[1][0]) for each in patch[8]]
+    query = [wire(wire(each[2][0])[3][0]) for each in parameters if 2 in each]
+    assert b"fieldValidation" in [each[4][0] for each in query]
+    (body,) = [wire(each[1][0]) for each in parameters if 1 in each]
+    assert (body[3], body[4]) == ([b"body"], [1])
+    (path,) = {wire(wire(wire(wire(each)[1][0])[2][0])[4][0])[4][0] for each in item[9]} - {b"namespace"}
+    assert path == b"name"
 
 
 @pytest.mark.parametrize("path", ["/openapi", "/openapi/v4", "/openapi/v3/apis/none/v1", "/openapi/v2/x", "/api/v1"])

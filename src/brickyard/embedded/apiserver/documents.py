@@ -27,7 +27,11 @@ class Response:
 
 def of_json(document: Any, content_type: str = "application/json") -> Response:
     """``document`` as JSON, with an ETag of its content."""
-    body = orjson.dumps(document)
+    return of_bytes(orjson.dumps(document), content_type)
+
+
+def of_bytes(body: bytes, content_type: str) -> Response:
+    """``body`` as it is, with an ETag."""
     return Response(content_type, body, f'"{hashlib.sha256(body).hexdigest()[:32].upper()}"')
 
 

@@ -1,6 +1,6 @@
 """OpenAPI, versions 2 and 3: what ``kubectl explain`` teaches and what kubectl reads before it patches.
 
-Served as JSON. A client that takes only the binary form (``…+protobuf``) is told so with 406.
+Served as JSON, version 2 in its binary form too, since kubectl takes no other there. A client that takes neither is told so with 406.
 """
 
 from __future__ import annotations
@@ -11,7 +11,14 @@ from typing import Any
 
 import orjson
 
-from brickyard.embedded.apiserver import contract, definitions, documents, openapi_paths, openapi_schemas
+from brickyard.embedded.apiserver import (
+    contract,
+    definitions,
+    documents,
+    openapi_binary,
+    openapi_paths,
+    openapi_schemas,
+)
 
 _JSON = "application/json"
 _ALSO = (definitions.SCALE, definitions.DELETE_OPTIONS, "io.k8s.apimachinery.pkg.apis.meta.v1.Status")
@@ -31,7 +38,9 @@ def respond(path: str, accept: str, catalog: contract.Catalog) -> documents.Resp
     shelf = _shelves.setdefault(catalog, documents.Shelf())
     found: documents.Response | None = None
     if parts == ["openapi", "v2"]:
-        found = shelf.get("v2", catalog.version, lambda: _v2(catalog))
+        if not _takes_json(accept) and any(each in accept for each in openapi_binary.ASKED_FOR):
+            return shelf.get("v2/binary", catalog.version, lambda: _v2_binary(catalog))
+        found = shelf.get("v2", catalog.version, lambda: documents.of_json(_v2(catalog)))
     elif parts == ["openapi", "v3"]:
         found = shelf.get("v3", catalog.version, lambda: _index(catalog, shelf))
     elif parts[1] == "v3":
@@ -69,19 +78,21 @@ def _info() -> Mapping[str, str]:
     return {"title": "Kubernetes", "version": definitions.kubernetes_version()}
 
 
-def _v2(catalog: contract.Catalog) -> documents.Response:
+def _v2_binary(catalog: contract.Catalog) -> documents.Response:
+    return documents.of_bytes(openapi_binary.encode(_v2(catalog)), openapi_binary.MEDIA_TYPE)
+
+
+def _v2(catalog: contract.Catalog) -> Mapping[str, Any]:
     served = catalog.served()
     schemas = openapi_schemas.components(served, (*_ALSO, _PATCH))
-    return documents.of_json(
-        {
-            "swagger": "2.0",
-            "info": _info(),
-            "paths": openapi_paths.as_v2(openapi_paths.of(served)),
-            "definitions": openapi_schemas.as_v2(schemas),
-            "securityDefinitions": _SECURITY,
-            "security": [{"BearerToken": []}],
-        }
-    )
+    return {
+        "swagger": "2.0",
+        "info": _info(),
+        "paths": openapi_paths.as_v2(openapi_paths.of(served)),
+        "definitions": openapi_schemas.as_v2(schemas),
+        "securityDefinitions": _SECURITY,
+        "security": [{"BearerToken": []}],
+    }
 
 
 def _index(catalog: contract.Catalog, shelf: documents.Shelf) -> documents.Response:
