@@ -216,6 +216,17 @@ async def test_a_service_has_the_pods_that_are_ready(tmp_path: pathlib.Path) -> 
         await it.until(resources.ENDPOINT_SLICE, lambda slices: not slices)
 
 
+async def test_an_exposed_deployment_is_described_with_its_endpoints(tmp_path: pathlib.Path) -> None:
+    async with cluster(tmp_path) as it:
+        await it.apply(deployment(1))
+        await it.kubectl("rollout", "status", "deployment/web", "--timeout=20s")
+        await it.kubectl("expose", "deployment/web", "--port=80", "--target-port=8000")
+        await it.until(resources.ENDPOINT_SLICE, lambda slices: bool(slices and slices[0]["endpoints"]))
+        (pod,) = await it.found(resources.POD)
+        described = await it.kubectl("describe", "service", "web")
+        assert f"{pod['status']['podIP']}:8000" in described
+
+
 async def test_deleting_takes_everything_along(tmp_path: pathlib.Path) -> None:
     async with cluster(tmp_path) as it:
         await it.apply(deployment(2))

@@ -14,13 +14,10 @@ from collections.abc import Iterator
 from brickyard.api.kinds import resources
 from brickyard.embedded.builtin import ownership
 from brickyard.embedded.builtin.deployment import reconciler as deployment
-from brickyard.embedded.builtin.deployment import sizes
 from brickyard.embedded.builtin.replicaset import reconciler as replicaset
 from brickyard.embedded.builtin.service import reconciler as service
 from brickyard.kube.client import contract
 from brickyard.kube.informers import informer as informers
-from brickyard.kube.objects import meta, owners
-from brickyard.kube.reconcile import contract as reconcile
 from brickyard.kube.reconcile import controller as controllers
 from brickyard.kube.reconcile import recorder
 from brickyard.lib import clock, tasks
@@ -96,19 +93,8 @@ class BuiltinControllers:
         made = controllers.Controller("deployment", worker)
         made.watch(caches.deployments)
         made.watch(caches.replica_sets, ownership.concerned(caches.deployments, resources.DEPLOYMENT))
-        made.watch(caches.pods, self._waiting_for)
+        # The end of an old pod, which Recreate waits for, shows in its ReplicaSet's terminatingReplicas.
         return made
-
-    def _waiting_for(self, pod: resources.Object) -> Iterator[reconcile.Request]:
-        """Mapper from a pod to the Deployment that may wait for its end: only those of strategy Recreate do."""
-        reference = owners.controller_of(pod)
-        owner = self._caches.replica_sets.get(meta.namespace(pod), reference["name"]) if reference else None
-        if owner is None:
-            return
-        for request in controllers.owned_by(resources.DEPLOYMENT)(owner):
-            found = self._caches.deployments.get(*request)
-            if found is not None and sizes.strategy(found) == sizes.RECREATE:
-                yield request
 
     def _services(self) -> controllers.Controller:
         caches = self._caches

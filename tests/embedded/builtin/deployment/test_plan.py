@@ -264,14 +264,22 @@ def test_a_paused_deployment_cleans_up() -> None:
 def test_recreate_waits_for_the_old_pods_to_end(old: int, pod: str, expected: dict[str, int], created: bool) -> None:
     deployment = recreate(3)
     before = owned(deployment, "web:1", old)
-    leaving = {"deletionTimestamp": testing.ago(1)} if pod == "leaving" else {}
+    leaving: dict[str, Any] = {"deletionTimestamp": testing.ago(1)} if pod == "leaving" else {}
     phase = "Running" if leaving else pod
-    pods = [testing.pod(owner=before, phase=phase, **leaving)] if pod else []  # type: ignore[arg-type] # plain knobs
+    pods = [testing.pod(owner=before, phase=phase, **leaving)] if pod else []
     found = step(deployment, before, pods=pods)
     assert resized(found) == expected
     assert (found.create is not None) is created
     if found.create is not None:
         assert found.create["spec"]["replicas"] == 3
+
+
+@pytest.mark.parametrize("status", [{"replicas": 1, "observedGeneration": 1}, {"observedGeneration": 0}, {}])
+def test_recreate_believes_what_the_old_replica_set_reports_before_an_empty_cache(status: dict[str, int]) -> None:
+    deployment = recreate(3)
+    before = owned(deployment, "web:1", 0)
+    before["status"] = status
+    assert step(deployment, before).create is None
 
 
 def test_recreate_ignores_pods_of_others() -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 from typing import Any
 
 import pytest
@@ -147,6 +148,13 @@ def test_a_name_in_use_is_passed_over() -> None:
     found = [meta.name(pod) for pod in step(owner, taken={usual[0]}).create]
     assert usual[0] not in found
     assert found[0] == usual[1]
+
+
+def test_names_that_fall_together_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    ordinals = (f"{ordinal // 2:05}" for ordinal in itertools.count())
+    monkeypatch.setattr(names, "encode_safe", lambda data, length: next(ordinals))
+    found = [meta.name(pod) for pod in step(testing.replica_set(replicas=3)).create]
+    assert found == ["web-00000", "web-00001", "web-00002"]
 
 
 @given(st.text("ab-", min_size=1, max_size=300).map(lambda text: f"a{text}a"))

@@ -133,7 +133,19 @@ async def test_deletion_names_the_pod_by_uid() -> None:
     await it.client.delete(resources.POD, meta.key(seen))
     it.client.seed(resources.POD, testing.pod())
     await it.run()
-    assert len(it.pods()) == 1
+    (other,) = it.pods()
+    assert not meta.is_deleting(other)
+
+
+async def test_pods_that_take_their_time_to_end_hold_up_nothing() -> None:
+    it = await room(1)
+    (owner,) = it.client.all(resources.REPLICA_SET)
+    it.client.seed(resources.POD, testing.pod("a", owner=owner))
+    for size in (0, 1):
+        await it.client.patch(resources.REPLICA_SET, REQUEST, {"spec": {"replicas": size}})
+        await it.catch_up()
+        await it.run()
+    assert [meta.is_deleting(pod) for pod in it.pods()] == [True, False]
 
 
 async def test_orphans_are_adopted_and_counted() -> None:
@@ -155,6 +167,15 @@ async def test_a_dying_owner_the_cache_does_not_know_of_adopts_nothing() -> None
     with pytest.raises(errors.Conflict):
         await it.run()
     assert not owners.is_controlled_by(it.pods()[0], owner)
+
+
+async def test_another_owner_of_the_same_name_adopts_nothing_for_the_former() -> None:
+    it = await room(1, testing.pod("a"))
+    await it.client.delete(resources.REPLICA_SET, REQUEST)
+    it.client.seed(resources.REPLICA_SET, testing.replica_set())
+    with pytest.raises(errors.Conflict):
+        await it.run()
+    assert owners.controller_of(it.pods()[0]) is None
 
 
 async def test_a_pod_that_no_longer_matches_is_let_go_and_replaced() -> None:
