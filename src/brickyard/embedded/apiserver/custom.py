@@ -28,9 +28,7 @@ class CustomAdmission:
 
     def check_types(self, obj: resources.Object) -> None:
         """Only ``metadata`` has types that a decoder insists on; the rest is the schema's, in ``validate``."""
-        envelope = schema.Node(
-            "struct", f"v1.{self.type.kind}", {"metadata": schema.of_definition(definitions.OBJECT_META)}
-        )
+        envelope = schema.Node("struct", f"v1.{self.type.kind}", {"metadata": _metadata()})
         schema.check_types(envelope, obj, self.type)
 
     def unknown_fields(self, obj: resources.Object) -> Sequence[str]:
@@ -38,7 +36,7 @@ class CustomAdmission:
 
     def prune(self, obj: resources.Object) -> resources.Object:
         pruned: resources.Object = shape.pruned(self.spec, obj, root=True)
-        return pruned
+        return {**pruned, "metadata": schema.pruned(_metadata(), pruned.get("metadata") or {})}
 
     def default(self, obj: resources.Object) -> resources.Object:
         filled: resources.Object = shape.defaulted(self.spec, obj)
@@ -48,6 +46,10 @@ class CustomAdmission:
         del old  # what may not change is said by CEL rules alone
         found = metadata.validate(obj, self.type.namespaced, metadata.dns_subdomain)
         return [*found, *judge.violations(self.spec, obj)]
+
+
+def _metadata() -> schema.Node:
+    return schema.of_definition(definitions.OBJECT_META)
 
 
 def resources_of(definition: resources.Object) -> Iterator[contract.Resource]:

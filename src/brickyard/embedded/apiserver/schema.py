@@ -7,7 +7,6 @@ Three passes over the same compiled tree: ``check_types`` refuses a value of the
 from __future__ import annotations
 
 import base64
-import binascii
 import dataclasses
 import functools
 import re
@@ -211,7 +210,7 @@ def _bad_quantity(value: Any) -> str:
 def _bad_base64(value: str) -> str:
     try:
         base64.b64decode(value, validate=True)
-    except binascii.Error:
+    except ValueError:
         return f"illegal base64 data at input byte {_first_foreign(value)}"
     return ""
 
