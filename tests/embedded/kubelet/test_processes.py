@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import os
 import pathlib
 import signal
@@ -25,9 +26,10 @@ class Box:
     def __init__(self, folder: pathlib.Path) -> None:
         self.folder = folder
         self.started: list[processes.Process] = []
+        self.attempts = itertools.count()
 
     def command(self, *argv: str, env: dict[str, str] | None = None) -> processes.Command:
-        mark = f"{self.folder.name}-{os.getpid()}/web/{len(self.started)}"
+        mark = f"{self.folder.name}-{os.getpid()}/web/{next(self.attempts)}"
         return processes.Command(argv, {**ENV, **(env or {})}, self.folder, self.folder / "log", mark)
 
     async def python(self, code: str, *args: str) -> processes.Process:
