@@ -175,8 +175,12 @@ class ClientConnection(asyncio.Protocol):
 
     def closes_after(self, request: incoming.Incoming) -> bool:
         """Whether the connection ends with the answer to ``request``."""
-        last = self._half_closed and not self._queue and not self._stash
-        return last or not request.keep_alive or self._plane.draining
+        return not request.keep_alive or self._nothing_follows()
+
+    def _nothing_follows(self) -> bool:
+        if self._plane.draining:
+            return True
+        return self._half_closed and not self._queue and not self._stash
 
     def answer(self, answer: answers.Answer, own: bytes = b"") -> None:
         """Send a whole answer of the gateway's."""
@@ -194,7 +198,7 @@ class ClientConnection(asyncio.Protocol):
         self._exchange = None
         if request is not None:
             self._plane.budget.give(len(request.body))
-        if close:
+        if close or self._nothing_follows():
             self._end(linger=self._reader.broken)
             return
         self._set_deadline()
