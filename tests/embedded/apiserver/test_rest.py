@@ -529,6 +529,11 @@ class TestPaths:
         assert (await api.get(PODS, accept=f"{protobuf},application/json")).code == 200
         assert (await api.get(PODS, accept=protobuf)).code == 406
         assert (await api.get(PODS, accept="application/json;as=Poem;g=meta.k8s.io;v=v1")).code == 406
+        envelope = b"k8s\x00\n\x0f\n\x02v1\x12\tNamespace\x12\x07\n\x05\n\x03foo"
+        made = await api.call("POST", "/api/v1/namespaces", envelope, content_type=protobuf)
+        assert (made.code, made.body["metadata"]["name"]) == (201, "foo")
+        for body in (b"", b"k8s", envelope[:-4], envelope.replace(b"Namespace", b"Nonsensee")):
+            assert (await api.call("POST", "/api/v1/namespaces", body, content_type=protobuf)).code in (400, 415)
         reply = await api.call("POST", CONFIG_MAPS, b"k8s", content_type="application/x-unknown")
         assert (reply.code, reply.body["reason"]) == (415, "UnsupportedMediaType")
 

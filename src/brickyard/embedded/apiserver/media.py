@@ -9,12 +9,13 @@ from typing import Any, Literal
 import orjson
 import yaml
 
-from brickyard.embedded.apiserver import errors
+from brickyard.embedded.apiserver import contract, errors, protobuf
 
 Shape = Literal["Object", "Table", "PartialObjectMetadata"]
 """How an object or list is shown."""
 
 _SERVED = "application/json, application/yaml"
+_UNREAD = f"the body of the request was in an unknown format - accepted media types include: {_SERVED}"
 _JSON_TYPES = frozenset({"application/json", "application/*", "*/*"})
 
 
@@ -68,10 +69,10 @@ def essence(content_type: str) -> str:
 
 
 def decode(content_type: str, body: bytes) -> Any:
-    """The value of a JSON or YAML body.
+    """The value of a JSON, YAML or protobuf body.
 
     Raises:
-        UnsupportedMediaError: it is something else, such as protobuf.
+        UnsupportedMediaError: it is something else, or protobuf of a kind whose binary form is not known.
         BadRequestError: it does not parse, or JSON could not carry it.
     """
     kind = essence(content_type)
@@ -79,9 +80,18 @@ def decode(content_type: str, body: bytes) -> Any:
         return _json(body)
     if kind in ("application/yaml", "application/x-yaml", "text/yaml") or kind.endswith("+yaml"):
         return _yaml(body)
-    raise errors.UnsupportedMediaError(
-        f"the body of the request was in an unknown format - accepted media types include: {_SERVED}"
-    )
+    if kind == protobuf.MEDIA_TYPE:
+        return _protobuf(body)
+    raise errors.UnsupportedMediaError(_UNREAD)
+
+
+def _protobuf(body: bytes) -> Any:
+    try:
+        return protobuf.decode(body)
+    except protobuf.UnknownKindError as error:
+        raise errors.UnsupportedMediaError(f"{_UNREAD} ({error})") from error
+    except contract.UndecodableError as error:
+        raise errors.BadRequestError(str(error)) from error
 
 
 def _json(body: bytes) -> Any:
