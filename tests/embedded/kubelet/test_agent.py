@@ -105,6 +105,15 @@ class House:
             while list((self.settings.folder / "pods").iterdir()):
                 await asyncio.sleep(0.005)
 
+    async def settled(self, one: agents.NodeAgent) -> None:
+        """Until an agent without pods has nothing left to do."""
+        await self.forgotten()
+        async with asyncio.timeout(10):
+            while one._workers:
+                await asyncio.sleep(0.005)
+        for _ in range(5):
+            await asyncio.sleep(0)
+
     def events(self) -> list[tuple[str, str]]:
         return [(each["reason"], each["message"]) for each in self.client.all(resources.EVENT)]
 
@@ -478,12 +487,12 @@ async def test_containers_that_end_between_two_agents_are_started_again(house: H
 async def test_pods_that_vanished_between_two_agents_are_ended(house: House) -> None:
     async with house.running(stop_containers=False):
         await house.create(pod(server()))
-        before = await house.until(ready)
+        await house.until(ready)
     await house.delete(grace=0)
+    assert house.processes()
     async with house.running():
-        async with asyncio.timeout(10):
-            while house.processes() or list((house.settings.folder / "pods").iterdir()):
-                await asyncio.sleep(0.01)
+        await house.forgotten()
+        assert not house.processes()
 
 
 async def test_shut_down_ends_containers_and_the_next_agent_starts_them_again(house: House) -> None:
@@ -568,6 +577,7 @@ async def test_fifty_pods_come_and_go_and_leave_nothing(house: House) -> None:
             await house.until(ready, name)
             await house.delete(name, grace=1)
             await house.gone(name)
+        await house.settled(one)
         descriptors, tasks = len(os.listdir("/proc/self/fd")), len(asyncio.all_tasks())
         for start in range(0, 50, 10):
             names = [f"p{number}" for number in range(start, start + 10)]
@@ -577,12 +587,9 @@ async def test_fifty_pods_come_and_go_and_leave_nothing(house: House) -> None:
             for name in names:
                 await house.delete(name, grace=5)
             await asyncio.gather(*(house.gone(name) for name in names))
-        async with asyncio.timeout(5):
-            while one._workers or len(asyncio.all_tasks()) > tasks:
-                await asyncio.sleep(0.01)
-        assert len(os.listdir("/proc/self/fd")) == descriptors
+        await house.settled(one)
         assert not house.processes()
-        await house.forgotten()
+        assert (len(os.listdir("/proc/self/fd")), len(asyncio.all_tasks())) == (descriptors, tasks)
 
 
 # Trouble with the API.
