@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Awaitable
 
 from brickyard.api.kinds import resources
 from brickyard.embedded.builtin import ownership
 from brickyard.embedded.builtin.deployment import plan as planning
-from brickyard.embedded.builtin.deployment import revisions, sizes, status, unseen
+from brickyard.embedded.builtin.deployment import replicasets as handling
+from brickyard.embedded.builtin.deployment import revisions, sizes, status
 from brickyard.kube.client import contract, errors
 from brickyard.kube.informers import informer as informers
-from brickyard.kube.objects import meta, owners
+from brickyard.kube.objects import meta
 from brickyard.kube.reconcile import contract as reconcile
 from brickyard.kube.reconcile import recorder
 from brickyard.lib import clock
@@ -38,15 +38,14 @@ class Reconciler:
         self._caches = caches
         self._events = events
         self._clock = clock_
-        self._unseen = unseen.Unseen()
-        caches.replica_sets.subscribe(self._unseen.changed)
+        self._replica_sets = handling.ReplicaSets(client, caches.replica_sets, clock_)
         caches.deployments.subscribe(self._forget)
 
     async def reconcile(self, request: reconcile.Request) -> reconcile.Result:
         deployment = self._caches.deployments.get(*request)
         if deployment is None:
             return reconcile.Result()
-        wait = self._unseen.wait(meta.uid(deployment), self._clock.monotonic())
+        wait = self._replica_sets.wait(deployment)
         if wait is not None:
             return reconcile.Result(requeue_after=wait)
         plan = planning.plan(self._snapshot(deployment), self._clock.wall())
@@ -58,11 +57,11 @@ class Reconciler:
         if plan.create is not None:
             await self._create(deployment, plan.create, plan)
         for update in plan.update:
-            await self._update(deployment, update)
+            await self._replica_sets.update(deployment, update)
         for event in plan.events:
             self._events.record(deployment, event.type, event.reason, event.message)
         for replica_set in plan.delete:
-            await self._delete(replica_set)
+            await self._replica_sets.delete(replica_set)
         if plan.revision:
             deployment = await self._client.patch(
                 resources.DEPLOYMENT, meta.key(deployment), _revision_patch(deployment, plan.revision)
@@ -79,9 +78,11 @@ class Reconciler:
     async def _create(self, deployment: resources.Object, replica_set: resources.Object, plan: planning.Plan) -> None:
         """Create the ReplicaSet; where that fails, tell in the status before the error is raised."""
         try:
-            await self._expecting(deployment, replica_set, self._client.create(resources.REPLICA_SET, replica_set))
+            await self._replica_sets.create(deployment, replica_set)
         except errors.AlreadyExists:
-            await self._resolve_collision(deployment, replica_set)
+            # Either an earlier pass made it, unseen as yet, or another template has the same hash.
+            if not await self._replica_sets.is_ours(deployment, meta.name(replica_set)):
+                await self._write_status(deployment, status.collided(dict(deployment.get("status") or {})))
             raise
         except errors.KubeError as error:
             name = meta.name(replica_set)
@@ -93,36 +94,6 @@ class Reconciler:
             await self._write_status(deployment, failed)
             raise
 
-    async def _update(self, deployment: resources.Object, update: planning.Update) -> None:
-        replica_set = update.replica_set
-        write = self._client.patch(resources.REPLICA_SET, meta.key(replica_set), update.patch())
-        await self._expecting(deployment, replica_set, write)
-
-    async def _expecting(
-        self, deployment: resources.Object, replica_set: resources.Object, write: Awaitable[resources.Object]
-    ) -> None:
-        """Do ``write``, and do not plan again before it was seen."""
-        self._unseen.expect(meta.uid(deployment), replica_set, self._clock.monotonic())
-        try:
-            await write
-        except BaseException:
-            self._unseen.give_up(meta.uid(deployment), replica_set)
-            raise
-
-    async def _resolve_collision(self, deployment: resources.Object, replica_set: resources.Object) -> None:
-        """The name is taken: by what an earlier pass made, unseen as yet, or by another template with the same hash."""
-        live = await self._client.get(resources.REPLICA_SET, meta.name(replica_set), meta.namespace(replica_set))
-        same = revisions.newest(deployment, [live]) is not None
-        if not (same and owners.is_controlled_by(live, deployment)):
-            await self._write_status(deployment, status.collided(dict(deployment.get("status") or {})))
-
-    async def _delete(self, replica_set: resources.Object) -> None:
-        try:
-            options = contract.DeleteOptions(uid=meta.uid(replica_set))
-            await self._client.delete(resources.REPLICA_SET, meta.key(replica_set), options)
-        except errors.NotFound:
-            return
-
     async def _write_status(self, deployment: resources.Object, told: status.Status) -> None:
         """Write what differs. A conflict is raised: conditions were computed from the version that was read."""
         if told != (deployment.get("status") or {}):
@@ -130,8 +101,9 @@ class Reconciler:
 
     def _forget(self, old: resources.Object | None, new: resources.Object | None) -> None:
         if new is None and old is not None:
-            self._unseen.forget(meta.uid(old))
+            self._replica_sets.forget(old)
 
 
 def _revision_patch(deployment: resources.Object, revision: str) -> resources.Object:
-    return {"metadata": {"uid": meta.uid(deployment), "annotations": {revisions.REVISION: revision}}}
+    planned_on = {"uid": meta.uid(deployment), "resourceVersion": meta.resource_version(deployment)}
+    return {"metadata": {**planned_on, "annotations": {revisions.REVISION: revision}}}
