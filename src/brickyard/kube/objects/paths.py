@@ -5,6 +5,7 @@ The leading dot is optional; a backslash keeps a dot inside a key. Lists are not
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 _PART = re.compile(r"((?:[^.\\]|\\.)+)")
 
 
+@functools.lru_cache(maxsize=1024)
 def split(path: str) -> tuple[str, ...]:
     """The keys of ``path``."""
     return tuple(re.sub(r"\\(.)", r"\1", part) for part in _PART.findall(path))
