@@ -62,11 +62,6 @@ def test_delete_directive_in_an_object_empties_it() -> None:
     }
 
 
-def test_merge_directive_in_an_object_is_the_default() -> None:
-    change = {"metadata": {"labels": {"$patch": "merge", "b": "2"}}}
-    assert merge_pod({"metadata": {"labels": {"a": "1"}}}, change) == {"metadata": {"labels": {"a": "1", "b": "2"}}}
-
-
 def test_null_removes_a_field() -> None:
     assert merge_pod(containers({"name": "a", "image": "x"}), containers({"name": "a", "image": None})) == containers(
         {"name": "a"}
@@ -161,6 +156,18 @@ def test_directives_in_what_is_new_do_not_stay_in_the_object() -> None:
     assert merge_pod({}, change) == {"spec": {"volumes": [{"name": "v", "emptyDir": {}}], "containers": []}}
 
 
+@pytest.mark.parametrize("directive", ["replace", "delete", "merge"])
+def test_a_directive_about_an_object_that_is_not_there_leaves_it_out(directive: str) -> None:
+    change = {"metadata": {"labels": {"$patch": directive, "a": "1"}, "annotations": {"b": "2"}}}
+    assert merge_pod({}, change) == {"metadata": {"annotations": {"b": "2"}}}
+    assert merge_pod({"metadata": {"name": "p"}}, change) == {"metadata": {"name": "p", "annotations": {"b": "2"}}}
+
+
+def test_of_adding_and_removing_the_same_scalar_removing_wins() -> None:
+    change = {"metadata": {"finalizers": ["b"], "$deleteFromPrimitiveList/finalizers": ["b"]}}
+    assert merge_pod({"metadata": {"finalizers": ["a"]}}, change) == {"metadata": {"finalizers": ["a"]}}
+
+
 def test_conditions_of_a_status_are_merged_by_type() -> None:
     target = {"status": {"conditions": [{"type": "Ready", "status": "False"}, {"type": "A", "status": "True"}]}}
     change = {"status": {"conditions": [{"type": "Ready", "status": "True"}]}}
@@ -191,6 +198,11 @@ def test_custom_resources_are_not_supported() -> None:
     [
         ([], errors.MalformedPatchError),
         ({"$patch": "fly"}, errors.MalformedPatchError),
+        ({"$patch": "merge"}, errors.MalformedPatchError),
+        (
+            {"spec": {"$setElementOrder/containers": [{"name": "b"}], "containers": [{"name": "a"}]}},
+            errors.MalformedPatchError,
+        ),
         ({"metadata": {"$patch": 3}}, errors.MalformedPatchError),
         ({"metadata": {"$retainKeys": "labels"}}, errors.MalformedPatchError),
         ({"metadata": {"$retainKeys": [], "labels": {}}}, errors.MalformedPatchError),

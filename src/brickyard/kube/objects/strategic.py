@@ -2,7 +2,7 @@
 
 What ``kubectl apply``, ``edit``, ``set`` and ``scale`` send for built-in kinds. Beside plain values a patch may hold directives:
 
-    $patch: replace | merge | delete        in an object: take it whole, merge it (the default), empty it;
+    $patch: replace | delete                in an object: take it whole, empty it;
                                             in a list element: replace the list by the others, delete the element
     $deleteFromPrimitiveList/F: [v, …]      remove these scalars from list F
     $setElementOrder/F: [k, …]              the order that list F shall have; elements unknown to the patch keep their place
@@ -61,16 +61,15 @@ def _merge_map(original: dict[str, Any], patch: dict[str, Any], struct: mergekey
             return _plain_map(patch)
         if directive == "delete":
             return {}
-        if directive != "merge":
-            raise errors.MalformedPatchError(f"{_PATCH}: {directive!r} is not known: write replace, merge or delete")
+        raise errors.MalformedPatchError(f"{_PATCH}: {directive!r} is not known: write replace or delete")
     _retain(original, patch)
     for name in [key for key in patch if key.startswith(_ORDER_PREFIX)]:
         _merge_ordered(original, patch, name.removeprefix(_ORDER_PREFIX), struct)
-    for name in [key for key in patch if key.startswith(_DELETE_PREFIX)]:
-        field = name.removeprefix(_DELETE_PREFIX)
-        _delete_scalars(original, field, patch.pop(name))
+    removals = {key: patch.pop(key) for key in list(patch) if key.startswith(_DELETE_PREFIX)}
     for name, value in patch.items():
         _merge_value(original, name, value, struct.get(name, _PLAIN))
+    for name, values in removals.items():
+        _delete_scalars(original, name.removeprefix(_DELETE_PREFIX), values)
     return original
 
 
@@ -82,6 +81,10 @@ def _merge_value(original: dict[str, Any], name: str, value: Any, field: mergeke
         original[name] = _merge_map(before, value, _struct(field))
     elif field.merge and isinstance(before, list) and isinstance(value, list):
         original[name] = _merge_list(before, value, field)
+    elif _is_directed(value):
+        original.pop(
+            name, None
+        )  # a directive about an object that is not there: Kubernetes leaves it out, content and all
     else:
         original[name] = _without_directives(value)
 
@@ -122,6 +125,7 @@ def _merge_ordered(original: dict[str, Any], patch: dict[str, Any], name: str, s
     removed = patch.pop(_DELETE_PREFIX + name, None)
     before = original.get(name)
     live = list(before) if isinstance(before, list) else []
+    _check_order(patch.get(name), order, name, field.key)
     if name in patch:
         _merge_value(original, name, patch.pop(name), field)
     if removed is not None:
@@ -129,6 +133,16 @@ def _merge_ordered(original: dict[str, Any], patch: dict[str, Any], name: str, s
     merged = original.get(name)
     if isinstance(merged, list):
         original[name] = _ordered(merged, order, live, field.key)
+
+
+def _check_order(elements: Any, order: list[Any], name: str, key: str) -> None:
+    """What a patch adds or changes must stand in the order that it asks for: else the two contradict each other."""
+    if not isinstance(elements, list) or not elements or not order:
+        return
+    asked = iter([_key_of(each, key) for each in order])
+    for element in elements:
+        if not _is_directed(element) and _key_of(element, key) not in asked:  # consumes what it passes
+            raise errors.MalformedPatchError(f"the order of {name} in the patch does not match {_ORDER_PREFIX}{name}")
 
 
 def _merge_list(original: list[Any], patch: list[Any], field: mergekeys.Field) -> list[Any]:
@@ -198,9 +212,13 @@ def _ordered(merged: list[Any], order: Sequence[Any], live: Sequence[Any], key: 
     return result + named + others
 
 
+def _is_directed(value: Any) -> bool:
+    return isinstance(value, Mapping) and _PATCH in value
+
+
 def _plain_map(value: Mapping[str, Any]) -> dict[str, Any]:
     plain = {key: each for key, each in value.items() if not key.startswith("$") and each is not None}
-    return {key: _without_directives(each) for key, each in plain.items()}
+    return {key: _without_directives(each) for key, each in plain.items() if not _is_directed(each)}
 
 
 def _without_directives(value: Any) -> Any:
@@ -208,5 +226,5 @@ def _without_directives(value: Any) -> Any:
     if isinstance(value, Mapping):
         return _plain_map(value)
     if isinstance(value, list):
-        return [_without_directives(each) for each in value if not (isinstance(each, Mapping) and _PATCH in each)]
+        return [_without_directives(each) for each in value if not _is_directed(each)]
     return value
