@@ -386,11 +386,13 @@ class TestList:
             assert (await api.get(f"{CONFIG_MAPS}?{query}")).code == code, query
 
     async def test_all_namespaces_and_large_lists(self, api: testing.Api) -> None:
-        for number in range(300):
+        for number in range(600):
             await api.created(CONFIG_MAPS, config_map(f"c{number}"))
         await api.created("/api/v1/namespaces/kube-system/configmaps", config_map())
+        at_once = (await api.get("/api/v1/configmaps?limit=500")).body
+        assert "continue" not in at_once["metadata"]
         found = (await api.get("/api/v1/configmaps")).body
-        assert (found["kind"], found["apiVersion"], len(found["items"])) == ("ConfigMapList", "v1", 301)
+        assert (found["kind"], found["apiVersion"], len(found["items"])) == ("ConfigMapList", "v1", 601)
 
     async def test_tables_and_metadata(self, api: testing.Api) -> None:
         await api.created(PODS, pod())

@@ -13,6 +13,11 @@ from brickyard.embedded.apiserver.context import Context
 _PIECE = 250
 """Objects per piece: about a millisecond of work and half a megabyte."""
 
+_ORDINARY_LIMIT = 500
+_OUR_LIMIT = 10_000
+"""A limit of 500 or more is a client being kind to its server (kubectl's default is 500, five pages a second after the tenth). We need
+no kindness and may return more ("servers may choose not to support the limit argument"); smaller limits are meant, and are kept."""
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class ListQuery:
@@ -84,16 +89,17 @@ def page(context: Context, resource: str, wanted: selection.Selection, asked: Li
         FutureRevisionError: that revision has not happened yet.
         BadRequestError: the token belongs to another list.
     """
+    limit = asked.limit if asked.limit < _ORDINARY_LIMIT else max(asked.limit, _OUR_LIMIT)
     subject = f"{resource} {wanted.namespace} {wanted.labels} {wanted.fields}"
     if asked.continue_token:
-        return context.pages.next(subject, asked.continue_token, asked.limit, context.now())
+        return context.pages.next(subject, asked.continue_token, limit, context.now())
     at, current = revision_of(asked.resource_version), context.store.revision
     if at > current:
         raise errors.in_the_future(at, current)
     if asked.match == "Exact" and at != current:
         raise errors.ExpiredError(f"The resourceVersion for the provided list is too old: {at} ({current})")
     found = find(context, resource, wanted)
-    return context.pages.first(subject, found, current, asked.limit, context.now())
+    return context.pages.first(subject, found, current, limit, context.now())
 
 
 def collection(
