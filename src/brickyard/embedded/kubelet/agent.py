@@ -25,6 +25,7 @@ from brickyard.embedded.kubelet import (
     devices,
     errors,
     images,
+    leftovers,
     node,
     placement,
     podlogs,
@@ -107,6 +108,11 @@ class NodeAgent:
         self._scope: tasks.Scope | None = None
         self._stopping = False
 
+    @property
+    def pods(self) -> frozenset[str]:
+        """Uids of the pods that are looked after."""
+        return frozenset(self._workers)
+
     async def run(self, stop: asyncio.Event) -> None:
         """Work until ``stop`` is set, then end as ``stop_containers`` says.
 
@@ -114,7 +120,7 @@ class NodeAgent:
             AlreadyRunning: another agent works on the same folder.
         """
         await asyncio.to_thread(self._prepare_folder)
-        with _locked(self._folder / "kubelet.lock"):
+        with _locked(self._folder / leftovers.LOCK):
             async with probes.Prober() as prober:
                 await self._work(prober, stop)
 
@@ -181,7 +187,7 @@ class NodeAgent:
 
     async def _take_over(self, tools: worker.Tools) -> None:
         """A worker for every pod with a record; an end for every process of theirs that no record knows."""
-        found = await asyncio.to_thread(lambda: [(each, each.load()) for each in records.folders(self._pods)])
+        found = await asyncio.to_thread(lambda: [(each, each.load()) for each in records.folders(self._pod_folders)])
         for folder, record in found:
             if record is None:
                 continue
@@ -202,7 +208,7 @@ class NodeAgent:
             self._start(tools, uid)
 
     @property
-    def _pods(self) -> pathlib.Path:
+    def _pod_folders(self) -> pathlib.Path:
         return self._folder / "pods"
 
     # Following the API.
@@ -250,7 +256,7 @@ class NodeAgent:
         wanted = record.address if record else str((pod.get("status") or {}).get("podIP") or "")
         host = bool(pod["spec"].get("hostNetwork"))
         address = addresses.HOST if host else self._addresses.claim(uid, wanted)
-        place = starter.Place(pod, records.PodFolder(self._pods, uid), address)
+        place = starter.Place(pod, records.PodFolder(self._pod_folders, uid), address)
         self._workers[uid] = worker.PodWorker(tools, pod, place, record)
 
     def _start(self, tools: worker.Tools, uid: str) -> None:

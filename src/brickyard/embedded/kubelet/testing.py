@@ -143,6 +143,13 @@ class World:
         return next(each for each in self.status()["conditions"] if each["type"] == kind)
 
 
+def running(**fields: Any) -> World:
+    """A pod of one container that has just been started."""
+    world = World(pod(container(**fields)))
+    world.started()
+    return world
+
+
 class FakeModels:
     """Fills ``contract.Models``: ``m://x`` is ``/models/x``.
 

@@ -362,13 +362,13 @@ class Container:
         """Take up where the last agent left off; a ``container_id`` means that its process still runs."""
         self.runs, self.last, self.before = memory.runs, memory.last, memory.before
         self.crashes, self.retry_at, self.restart = memory.crashes, memory.retry_at, memory.restart
-        self.image = memory.image or self.plan.image
+        self.image, self.started_at = memory.image or self.plan.image, memory.started_at
         if not memory.container_id:
             if self.last is not None and self.wants_run and self.crashes > 1:
                 self.waiting = self._crash_loop(CRASH_BACKOFF.delay(self.crashes - 1))
             return
         self.phase = Phase.RUNNING
-        self.container_id, self.started_at = memory.container_id, memory.started_at
+        self.container_id = memory.container_id
         self.probers = {kind: probing.first(probe, memory.started_at) for kind, probe in self.plan.probes.items()}
         self.started = memory.started or spec.ProbeKind.STARTUP not in self.probers
         if spec.ProbeKind.READINESS in self.probers:

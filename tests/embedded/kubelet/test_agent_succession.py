@@ -1,0 +1,154 @@
+"""One agent after another: containers that run on, pods that vanished, processes nobody knows."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+
+import psutil
+import pytest
+
+from brickyard.api.kinds import resources
+from brickyard.embedded.kubelet import errors, procfs
+from brickyard.embedded.kubelet.testing import container, pod
+from brickyard.embedded.kubelet.testing_agent import House, eventually, phase, pid, python, ready, server, state
+
+
+async def test_containers_outlive_an_agent_and_are_taken_over(house: House) -> None:
+    async with house.running(stop_containers=False):
+        await house.create(pod(server()))
+        before = await house.until(ready)
+    assert psutil.pid_exists(pid(before))
+    async with house.running():
+        os.kill(pid(before), 0)
+        await asyncio.sleep(0)
+        await house.create(pod(python(""), name="b", restartPolicy="Never"))
+        await house.until(phase("Succeeded"), "b")
+        after = await house.pod()
+        assert state(after)["containerID"] == state(before)["containerID"]
+        assert state(after)["restartCount"] == 0
+        assert ready(after)
+        os.kill(pid(before), signal.SIGKILL)
+        await house.until(lambda obj: ready(obj) and state(obj)["restartCount"] == 1)
+
+
+async def test_containers_that_end_between_two_agents_are_started_again(house: House) -> None:
+    async with house.running(stop_containers=False):
+        await house.create(pod(server()))
+        before = await house.until(ready)
+    os.kill(pid(before), signal.SIGKILL)
+    await eventually(lambda: not house.processes())
+    async with house.running():
+        after = await house.until(lambda obj: ready(obj) and state(obj)["restartCount"] == 1)
+        assert state(after)["lastState"]["terminated"]["reason"] == "ContainerStatusUnknown"
+        assert after["status"]["podIP"] == before["status"]["podIP"]
+
+
+async def test_pods_that_vanished_between_two_agents_are_ended(house: House) -> None:
+    async with house.running(stop_containers=False):
+        await house.create(pod(server()))
+        await house.until(ready)
+    await house.delete(grace=0)
+    assert house.processes()
+    async with house.running():
+        await house.forgotten()
+        assert not house.processes()
+
+
+async def test_shut_down_ends_containers_and_the_next_agent_starts_them_again(house: House) -> None:
+    async with house.running():
+        await house.create(pod(server()))
+        before = await house.until(ready)
+    assert house.processes() == []
+    assert not ready(await house.pod())
+    async with house.running():
+        after = await house.until(ready)
+        assert after["status"]["podIP"] == before["status"]["podIP"]
+
+
+async def test_a_process_that_no_record_knows_is_killed(house: House) -> None:
+    async with house.running(stop_containers=False):
+        await house.create(pod(server()))
+        before = await house.until(ready)
+    uid = before["metadata"]["uid"]
+    stray = await asyncio.create_subprocess_exec("sleep", "60", env={procfs.COOKIE: f"{uid}/web/1"})
+    async with house.running():
+        assert await asyncio.wait_for(stray.wait(), 10) == -signal.SIGKILL
+        assert state(await house.until(ready))["containerID"] == state(before)["containerID"]
+
+
+async def test_two_agents_on_one_folder_are_refused(house: House) -> None:
+    async with house.running():
+        await house.create(pod(python(""), restartPolicy="Never"))
+        await house.until(phase("Succeeded"))
+        with pytest.raises(errors.AlreadyRunning, match="another node agent"):
+            await house.agent().run(asyncio.Event())
+
+
+AGENT = """
+import asyncio, pathlib, sys
+from brickyard.embedded.kubelet import agent as agents, settings
+from brickyard.embedded.kubelet.testing import FakeModels, container, pod
+from brickyard.kube.client import testing
+from brickyard.api.kinds import resources
+from brickyard.lib import clock
+
+async def main():
+    client = testing.MemoryClient()
+    where = settings.KubeletSettings(data_dir=pathlib.Path(sys.argv[1]), node_name="here")
+    obj = pod(container(command=["sh", "-c", "echo up; exec sleep 60"]), meta={"uid": "one-pod"})
+    client.seed(resources.POD, obj)
+    one = agents.NodeAgent(client, where, [], FakeModels(), clock.SystemClock())
+    task = asyncio.create_task(one.run(asyncio.Event()))
+    while True:
+        found = client.all(resources.POD)[0].get("status", {})
+        if (found.get("containerStatuses") or [{}])[0].get("ready"):
+            print(found["containerStatuses"][0]["containerID"], flush=True)
+            break
+        await asyncio.sleep(0.01)
+    await task
+asyncio.run(main())
+"""
+
+
+@pytest.mark.slow
+async def test_an_agent_that_was_killed_leaves_its_containers_to_the_next(house: House) -> None:
+    folder = str(house.settings.folder)
+    first = await asyncio.create_subprocess_exec(sys.executable, "-c", AGENT, folder, stdout=asyncio.subprocess.PIPE)
+    assert first.stdout is not None
+    container_id = (await asyncio.wait_for(first.stdout.readline(), 20)).decode().strip()
+    first.kill()
+    await first.wait()
+    obj = pod(container(command=["sh", "-c", "echo up; exec sleep 60"]), meta={"uid": "one-pod"}, nodeName="here")
+    house.client.seed(resources.POD, obj)
+    async with house.running():
+        found = await house.until(ready)
+        assert state(found)["containerID"] == container_id
+        assert state(found)["restartCount"] == 0
+        await house.delete(grace=1)
+        await house.gone()
+
+
+@pytest.mark.slow
+async def test_fifty_pods_come_and_go_and_leave_nothing(house: House) -> None:
+    async with house.running() as one:
+        for name in ("warm", "up"):
+            await house.create(pod(container(command=["sleep", "60"]), name=name))
+            await house.until(ready, name)
+            await house.delete(name, grace=1)
+            await house.gone(name)
+        await house.settled(one)
+        descriptors, tasks = len(os.listdir("/proc/self/fd")), len(asyncio.all_tasks())
+        for start in range(0, 50, 10):
+            names = [f"p{number}" for number in range(start, start + 10)]
+            for name in names:
+                await house.create(pod(container(command=["sleep", "60"]), name=name))
+            await asyncio.gather(*(house.until(ready, name) for name in names))
+            for name in names:
+                await house.delete(name, grace=5)
+            await asyncio.gather(*(house.gone(name) for name in names))
+        await house.settled(one)
+        assert not house.processes()
+        assert (len(os.listdir("/proc/self/fd")), len(asyncio.all_tasks())) == (descriptors, tasks)
