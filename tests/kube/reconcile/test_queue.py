@@ -167,3 +167,8 @@ class Machine(RuleBasedStateMachine):
 
 Machine.TestCase.settings = settings(max_examples=60, stateful_step_count=40)
 TestMachine = Machine.TestCase
+
+
+def test_a_rounding_error_ahead_is_now(work: queue.WorkQueue[str]) -> None:
+    work.add("a", 0.1, after=0.2)
+    assert work.take(0.3) == "a", "0.1 + 0.2 is a little more than 0.3"

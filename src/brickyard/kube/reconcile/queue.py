@@ -22,6 +22,9 @@ K = TypeVar("K", bound=Hashable)
 
 _SLACK = 64
 """Superseded entries that the heap may hold before it is swept."""
+_RESOLUTION = 1e-6
+"""Seconds: a moment less than that ahead is now. A loop's clock is coarser than the sums of floats that say when an item is due, and a
+worker that wakes a rounding error too early would wake again and again."""
 
 
 class WorkQueue(Generic[K]):
@@ -110,7 +113,7 @@ class WorkQueue(Generic[K]):
             heapq.heapify(self._heap)
 
     def _promote(self, now: float) -> None:
-        while (due := self.next_due()) is not None and due <= now:
+        while (due := self.next_due()) is not None and due <= now + _RESOLUTION:
             item = heapq.heappop(self._heap)[2]
             del self._due[item]
             self._ready[item] = None
