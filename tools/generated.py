@@ -1,7 +1,7 @@
 """Every file that is made from code, made or checked.
 
-    python tools/generated.py           write them
-    python tools/generated.py --check   fail when one is not what would be written
+python tools/generated.py           write them
+python tools/generated.py --check   fail when one is not what would be written
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from brickyard.sidecar.downloads import cache
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from tools import make_crds, make_openapi  # noqa: E402 - the project's root is not on the path of a script
+from tools import make_crds, make_openapi, make_protobuf  # noqa: E402 - the project's root is not on the path of a script
 
 SETTINGS = (
     up.UpSettings,
@@ -48,7 +48,8 @@ def settings_page(*, check: bool) -> int:
 
 def main(arguments: list[str]) -> int:
     """Exit code 0 when every file is what it should be."""
-    codes = [settings_page(check="--check" in arguments), make_crds.main(arguments), make_openapi.main(arguments)]
+    codes = [settings_page(check="--check" in arguments)]
+    codes += [make_crds.main(arguments), make_openapi.main(arguments), make_protobuf.main(arguments)]
     return max(codes)
 
 

@@ -5,7 +5,6 @@ Deciding code takes ``now`` as an argument and never imports this module (import
 
 from __future__ import annotations
 
-import datetime
 import time
 from typing import Protocol
 
@@ -53,22 +52,3 @@ class ManualClock:
         if seconds < 0:
             raise ValueError(f"a clock does not go back: {seconds}")
         self._now += seconds
-
-
-def rfc3339(wall: float) -> str:
-    """``wall`` (Unix seconds) as Kubernetes writes ``metav1.Time``: UTC, whole seconds, ``2026-01-02T03:04:05Z``."""
-    return datetime.datetime.fromtimestamp(wall, datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def rfc3339_micro(wall: float) -> str:
-    """``wall`` (Unix seconds) as Kubernetes writes ``metav1.MicroTime``: UTC with six decimals."""
-    return datetime.datetime.fromtimestamp(wall, datetime.UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-
-
-def parse_rfc3339(text: str) -> float:
-    """Unix seconds of an RFC 3339 time.
-
-    Raises:
-        ValueError: ``text`` is not such a time.
-    """
-    return datetime.datetime.fromisoformat(text).timestamp()

@@ -14,7 +14,7 @@ from brickyard.embedded.apiserver import (
     requests,
     strategies,
 )
-from brickyard.lib import clock
+from brickyard.lib import timestamps
 
 NOW = 1_700_000_000.0
 
@@ -187,7 +187,7 @@ def pod(**metadata: Any) -> dict[str, Any]:
 
 
 def at(seconds: float) -> str:
-    return clock.rfc3339(NOW + seconds)
+    return timestamps.rfc3339(NOW + seconds)
 
 
 class TestDeletion:

@@ -13,7 +13,7 @@ from brickyard.embedded.apiserver import builtin_kinds, contract, tables
 from brickyard.embedded.apiserver.admission import testing
 from brickyard.embedded.apiserver.admission.testing import bent
 from brickyard.embedded.apiserver.columns import cells, workloads
-from brickyard.lib import clock
+from brickyard.lib import timestamps
 
 NOW = 1_800_000_000.0
 MINUTE, HOUR, DAY = 60, 3600, 86400
@@ -21,7 +21,7 @@ YEAR = 365 * DAY
 
 
 def ago(seconds: float) -> str:
-    return clock.rfc3339(NOW - seconds)
+    return timestamps.rfc3339(NOW - seconds)
 
 
 def row(resource: contract.Resource, obj: resources.Object) -> dict[str, Any]:

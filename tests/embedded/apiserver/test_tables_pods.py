@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from brickyard.api.kinds import resources
 from brickyard.embedded.apiserver import builtin_kinds, tables
 from brickyard.embedded.apiserver.columns import pods
-from brickyard.lib import clock
+from brickyard.lib import timestamps
 
 NOW = 1_800_000_000.0
 
@@ -201,7 +201,7 @@ def cell(obj: resources.Object, name: str) -> object:
 
 def restarted(count: int, seconds_ago: float | None) -> dict[str, Any]:
     last = (
-        {} if seconds_ago is None else {"lastState": {"terminated": {"finishedAt": clock.rfc3339(NOW - seconds_ago)}}}
+        {} if seconds_ago is None else {"lastState": {"terminated": {"finishedAt": timestamps.rfc3339(NOW - seconds_ago)}}}
     )
     return {**up(), "restartCount": count, **last}
 

@@ -9,7 +9,7 @@ import pytest
 from lightkube.config import models
 
 from brickyard.kube.client import errors, plugins
-from brickyard.lib import clock
+from brickyard.lib import clock, timestamps
 
 NOW = 1_700_000_000.0
 URL = "https://cluster:6443/api"
@@ -67,7 +67,7 @@ async def test_a_refused_token_is_replaced_once() -> None:
 
 async def test_an_expired_token_is_replaced() -> None:
     time = clock.ManualClock(NOW)
-    auth = plugins.ExecAuth(plug_in(LOGIN, EXPIRES=clock.rfc3339(NOW + 100)), time)
+    auth = plugins.ExecAuth(plug_in(LOGIN, EXPIRES=timestamps.rfc3339(NOW + 100)), time)
     assert await authorize(auth, 200) == ["Bearer token-1-me-arg"]
     time.advance(80)
     assert await authorize(auth, 200) == ["Bearer token-1-me-arg"]

@@ -16,7 +16,7 @@ from brickyard.api.kinds import resources
 from brickyard.embedded.apiserver import chores, drafts, ownership, records, strategies, watch, writes
 from brickyard.embedded.apiserver.context import Context
 from brickyard.kube.objects import conditions
-from brickyard.lib import clock, logs
+from brickyard.lib import logs, timestamps
 
 log = logs.get(__name__)
 
@@ -141,7 +141,7 @@ def _refused(why: str, now: float) -> Any:
         found = status.get("conditions")
         for kind, reason in (("NamesAccepted", "NotServed"), ("Established", "NotServed")):
             condition = conditions.Condition(kind, "False", reason, why)
-            found = conditions.set_condition(found, condition, clock.rfc3339(now))
+            found = conditions.set_condition(found, condition, timestamps.rfc3339(now))
         status["conditions"] = found
 
     return mutate

@@ -16,7 +16,7 @@ from typing import Any, Final, Literal
 
 from brickyard.api.kinds import resources
 from brickyard.embedded.apiserver import strategies
-from brickyard.lib import clock
+from brickyard.lib import timestamps
 
 FOREGROUND: Final = "foregroundDeletion"
 ORPHAN: Final = "orphan"
@@ -94,14 +94,14 @@ def _begin(draft: resources.Object, strategy: strategies.Strategy, grace: int, n
         return False
     metadata["deletionGracePeriodSeconds"] = grace
     if before is None:
-        metadata["deletionTimestamp"] = clock.rfc3339(now + grace)
+        metadata["deletionTimestamp"] = timestamps.rfc3339(now + grace)
         if metadata.get("generation"):
             metadata["generation"] += 1
         strategy.doomed(draft, now)
     else:
         # What was promised for later comes earlier, never the other way round.
-        earlier = min(clock.parse_rfc3339(before), now + grace)
-        metadata["deletionTimestamp"] = clock.rfc3339(earlier)
+        earlier = min(timestamps.parse_rfc3339(before), now + grace)
+        metadata["deletionTimestamp"] = timestamps.rfc3339(earlier)
     return True
 
 

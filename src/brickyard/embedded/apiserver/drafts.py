@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from brickyard.api.kinds import resources
 from brickyard.embedded.apiserver import contract, errors, records, strategies
-from brickyard.lib import clock
+from brickyard.lib import timestamps
 
 Strictness = Literal["Strict", "Warn", "Ignore"]
 """What becomes of unknown fields: refused, named in a warning, dropped in silence."""
@@ -139,7 +139,7 @@ def created(place: Place, obj: resources.Object, birth: Birth) -> resources.Obje
         raise errors.BadRequestError("resourceVersion should not be set on objects to be created")
     metadata["name"] = metadata.get("name") or birth.name
     metadata["uid"] = birth.uid
-    metadata["creationTimestamp"] = clock.rfc3339(birth.now)
+    metadata["creationTimestamp"] = timestamps.rfc3339(birth.now)
     draft = {**obj, "metadata": metadata}
     if "status" in resource.subresources and not strategy.keeps_status:
         draft.pop("status", None)

@@ -8,7 +8,7 @@ from typing import Final
 from brickyard.api.kinds import resources
 from brickyard.embedded.apiserver import records, store
 from brickyard.embedded.apiserver.context import Context
-from brickyard.lib import clock, errors, logs
+from brickyard.lib import errors, logs, timestamps
 
 log = logs.get(__name__)
 
@@ -23,7 +23,7 @@ def last_seen(event: records.Record) -> float:
         text = event.field(path)
         if text:
             try:
-                return clock.parse_rfc3339(text)
+                return timestamps.parse_rfc3339(text)
             except ValueError:
                 continue
     return 0.0

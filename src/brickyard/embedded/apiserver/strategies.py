@@ -12,7 +12,7 @@ from typing import Any, Final
 from brickyard.api.kinds import resources
 from brickyard.embedded.apiserver import records
 from brickyard.kube.objects import conditions
-from brickyard.lib import clock
+from brickyard.lib import timestamps
 
 NAMESPACE_FINALIZER: Final = "kubernetes"
 """In ``spec.finalizers`` of a namespace until it is empty."""
@@ -129,7 +129,7 @@ def _definition_status(spec: Mapping[str, Any], before: Mapping[str, Any], now: 
     """What Kubernetes' controllers write a moment later: here at once, since nothing has to be asked."""
     found = before.get("conditions") or []
     for each in _ACCEPTED:
-        found = conditions.set_condition(found, each, clock.rfc3339(now))
+        found = conditions.set_condition(found, each, timestamps.rfc3339(now))
     stored = [each.get("name") for each in spec.get("versions") or () if each.get("storage")]
     kept = [each for each in before.get("storedVersions") or () if each not in stored]
     return {"conditions": found, "acceptedNames": spec.get("names") or {}, "storedVersions": [*kept, *stored]}
@@ -137,7 +137,7 @@ def _definition_status(spec: Mapping[str, Any], before: Mapping[str, Any], now: 
 
 def _definition_doomed(draft: Draft, now: float) -> None:
     status = draft.get("status") or {}
-    found = conditions.set_condition(status.get("conditions"), _TERMINATING, clock.rfc3339(now))
+    found = conditions.set_condition(status.get("conditions"), _TERMINATING, timestamps.rfc3339(now))
     draft["status"] = {**status, "conditions": found}
 
 

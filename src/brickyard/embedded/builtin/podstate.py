@@ -12,7 +12,7 @@ from typing import Any
 
 from brickyard.api.kinds import resources
 from brickyard.kube.objects import conditions, meta
-from brickyard.lib import clock
+from brickyard.lib import timestamps
 
 DELETION_COST = "controller.kubernetes.io/pod-deletion-cost"
 
@@ -43,7 +43,7 @@ def is_active(pod: resources.Object) -> bool:
 def timestamp(text: str | None) -> float | None:
     """An object's time; None when it is absent or unreadable."""
     try:
-        return clock.parse_rfc3339(text) if text else None
+        return timestamps.parse_rfc3339(text) if text else None
     except ValueError:
         return None
 

@@ -13,7 +13,7 @@ from brickyard.kube.client import contract, errors
 from brickyard.kube.client import testing as clients
 from brickyard.kube.informers import informer as informers
 from brickyard.kube.objects import meta, owners
-from brickyard.lib import clock, tasks
+from brickyard.lib import clock, tasks, timestamps
 
 NOW = 1_700_000_000.0
 
@@ -32,7 +32,7 @@ class LoopClock:
 
 def ago(seconds: float) -> str:
     """A timestamp that many seconds before ``NOW``."""
-    return clock.rfc3339(NOW - seconds)
+    return timestamps.rfc3339(NOW - seconds)
 
 
 def metadata(name: str, age: float = 0.0, **more: Any) -> dict[str, Any]:
@@ -199,7 +199,7 @@ class FakeKubelet:
 
     async def set_ready(self, key: tuple[str, str], ready: bool, ip: str = "") -> None:
         """Write a running pod's status."""
-        stamp = clock.rfc3339(self._clock.wall())
+        stamp = timestamps.rfc3339(self._clock.wall())
         said = {"type": "Ready", "status": "True" if ready else "False", "lastTransitionTime": stamp}
         status: dict[str, Any] = {"phase": "Running", "conditions": [said]}
         if ip:

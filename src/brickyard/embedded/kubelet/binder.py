@@ -14,7 +14,7 @@ from brickyard.kube.client import errors as kube_errors
 from brickyard.kube.informers import informer
 from brickyard.kube.objects import conditions, meta
 from brickyard.kube.reconcile import status
-from brickyard.lib import backoff, logs
+from brickyard.lib import backoff, logs, timestamps
 from brickyard.lib import clock as clocks
 
 RETRY = backoff.Backoff(0.2, 2.0, 15.0)
@@ -101,7 +101,7 @@ class Binder:
             return
         if answer.reason == placement.UNSCHEDULABLE:
             self._recorder.record(answer.pod, "Warning", "FailedScheduling", answer.message)
-        now = clocks.rfc3339(self._clock.wall())
+        now = timestamps.rfc3339(self._clock.wall())
         news = conditions.Condition("PodScheduled", "False", answer.reason, answer.message)
 
         def refused(pod: resources.Object) -> dict[str, Any]:

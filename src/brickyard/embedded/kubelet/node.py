@@ -20,7 +20,7 @@ from brickyard.kube.client import contract as kube
 from brickyard.kube.client import errors as kube_errors
 from brickyard.kube.objects import conditions
 from brickyard.lib import clock as clocks
-from brickyard.lib import logs
+from brickyard.lib import logs, timestamps
 
 LEASE_NAMESPACE = "kube-node-lease"
 LEASE_SECONDS = 40
@@ -103,7 +103,7 @@ class Node:
             held = await self._client.get(resources.NODE, name)
         except kube_errors.NotFound:
             held = await self._client.create(resources.NODE, _object(name))
-        now = clocks.rfc3339(self._clock.wall())
+        now = timestamps.rfc3339(self._clock.wall())
         found: Sequence[Mapping[str, Any]] = (held.get("status") or {}).get("conditions") or ()
         for each in says:
             found = conditions.set_condition(found, each, now)
@@ -124,7 +124,7 @@ class Node:
         spec = {
             "holderIdentity": name,
             "leaseDurationSeconds": LEASE_SECONDS,
-            "renewTime": clocks.rfc3339_micro(self._clock.wall()),
+            "renewTime": timestamps.rfc3339_micro(self._clock.wall()),
         }
         try:
             await self._client.patch(resources.LEASE, (LEASE_NAMESPACE, name), {"spec": spec})

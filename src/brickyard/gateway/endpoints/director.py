@@ -13,7 +13,7 @@ from brickyard.api.kinds import resources
 from brickyard.gateway import contract
 from brickyard.gateway.endpoints import pods, ring, settings, table
 from brickyard.kube.informers import informer
-from brickyard.lib import clock
+from brickyard.lib import clock, timestamps
 from brickyard.routing import contract as routing
 from brickyard.routing import errors, explain, pipeline, registry
 
@@ -105,7 +105,7 @@ class TableDirector:
                 "error": outcome.error,
             },
         )
-        return told | {"decided_at": clock.rfc3339_micro(decided)}
+        return told | {"decided_at": timestamps.rfc3339_micro(decided)}
 
     @staticmethod
     def _card(name: str, members: Sequence[pods.ModelPod]) -> contract.ModelCard:

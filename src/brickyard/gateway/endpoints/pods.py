@@ -19,7 +19,7 @@ from typing import Any, Final
 from brickyard.api import names
 from brickyard.api.kinds import resources
 from brickyard.kube.objects import conditions, meta
-from brickyard.lib import clock
+from brickyard.lib import timestamps
 from brickyard.routing import contract
 
 RANKS_VARIABLE: Final = "data-parallel-size"
@@ -80,7 +80,7 @@ def _labelled(pod: resources.Object, name: str) -> str:
 
 def _created(pod: resources.Object) -> float:
     try:
-        return clock.parse_rfc3339(meta.metadata(pod).get("creationTimestamp") or "")
+        return timestamps.parse_rfc3339(meta.metadata(pod).get("creationTimestamp") or "")
     except ValueError:
         return 0.0
 

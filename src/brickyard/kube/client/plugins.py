@@ -16,7 +16,7 @@ import orjson
 from lightkube.config import models
 
 from brickyard.kube.client import errors
-from brickyard.lib import clock
+from brickyard.lib import clock, timestamps
 
 VERSIONS = ("client.authentication.k8s.io/v1", "client.authentication.k8s.io/v1beta1")
 DEADLINE = 60.0
@@ -60,7 +60,7 @@ class ExecAuth(httpx2.Auth):
         status = _status(await self._output(), self._plugin.command)
         self._token = status["token"]
         expiry = status.get("expirationTimestamp")
-        self._expires = clock.parse_rfc3339(expiry) if expiry else float("inf")
+        self._expires = timestamps.parse_rfc3339(expiry) if expiry else float("inf")
 
     async def _output(self) -> bytes:
         command = self._plugin.command

@@ -24,7 +24,7 @@ from brickyard.api.kinds import resources
 from brickyard.kube.client import contract, errors
 from brickyard.kube.objects import errors as object_errors
 from brickyard.kube.objects import meta, names, patch, paths, selectors, strategic
-from brickyard.lib import clock
+from brickyard.lib import clock, timestamps
 
 HISTORY = 10_000
 """Events held for replay; a watch that falls behind by more is ``Gone``."""
@@ -189,7 +189,7 @@ class MemoryClient:
         dying = _copy(held)
         now = self._clock.wall()
         if not meta.is_deleting(dying) or grace < (dying["metadata"].get("deletionGracePeriodSeconds") or 0):
-            dying["metadata"]["deletionTimestamp"] = clock.rfc3339(now + grace)
+            dying["metadata"]["deletionTimestamp"] = timestamps.rfc3339(now + grace)
             dying["metadata"]["deletionGracePeriodSeconds"] = grace
         return dict(_copy(dying if dying == held else self._store(kind, dying)))
 
@@ -244,7 +244,7 @@ class MemoryClient:
         if not given.get("name") and given.get("generateName"):
             given["name"] = names.generate(given["generateName"], self._rng)
         given.setdefault("uid", str(uuid.UUID(int=self._rng.getrandbits(128), version=4)))
-        given.setdefault("creationTimestamp", clock.rfc3339(self._clock.wall()))
+        given.setdefault("creationTimestamp", timestamps.rfc3339(self._clock.wall()))
         if kind.kind not in _WITHOUT_GENERATION:
             given.setdefault("generation", 1)
         return {"apiVersion": kind.api_version, "kind": kind.kind, **obj}

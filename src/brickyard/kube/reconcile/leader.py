@@ -16,7 +16,7 @@ from brickyard.kube.client import contract
 from brickyard.kube.client import errors as kube_errors
 from brickyard.kube.objects import meta
 from brickyard.kube.reconcile import election, errors
-from brickyard.lib import clock, logs, tasks
+from brickyard.lib import clock, logs, tasks, timestamps
 
 log = logs.get(__name__)
 
@@ -98,7 +98,7 @@ class Leader:
         self._candidate.observe(lease, now)
         if not self._candidate.may_take(now):
             return False
-        spec = self._candidate.spec(clock.rfc3339_micro(self._clock.wall()))
+        spec = self._candidate.spec(timestamps.rfc3339_micro(self._clock.wall()))
         if lease is None:
             metadata = {"name": self._key.name, "namespace": self._key.namespace}
             written = await self._client.create(resources.LEASE, {"metadata": metadata, "spec": spec})
@@ -114,5 +114,5 @@ class Leader:
                 lease = await self._client.get(resources.LEASE, self._key.name, self._key.namespace)
                 self._candidate.observe(lease, asyncio.get_running_loop().time())
                 if self._candidate.holder == self._candidate.identity:
-                    spec = self._candidate.released(clock.rfc3339_micro(self._clock.wall()))
+                    spec = self._candidate.released(timestamps.rfc3339_micro(self._clock.wall()))
                     await self._client.update(resources.LEASE, {**lease, "spec": spec})

@@ -17,7 +17,7 @@ from brickyard.api.kinds import resources
 from brickyard.kube.client import contract, errors
 from brickyard.kube.objects import meta, names
 from brickyard.kube.reconcile import correlator
-from brickyard.lib import backoff, clock, logs
+from brickyard.lib import backoff, clock, logs, timestamps
 
 log = logs.get(__name__)
 
@@ -127,7 +127,7 @@ class EventRecorder:
     async def _write(self, what: _Occurrence, record: correlator.Record) -> None:
         namespace = what.involved.get("namespace") or _DEFAULT_NAMESPACE
         if record.name:
-            patch = {"count": record.count, "lastTimestamp": clock.rfc3339(record.last)}
+            patch = {"count": record.count, "lastTimestamp": timestamps.rfc3339(record.last)}
             try:
                 await self._client.patch(resources.EVENT, (namespace, record.name), patch)
             except errors.NotFound:
@@ -153,8 +153,8 @@ class EventRecorder:
             "source": source,
             "reportingComponent": self._component,
             "reportingInstance": self._host,
-            "firstTimestamp": clock.rfc3339(record.first),
-            "lastTimestamp": clock.rfc3339(record.last),
+            "firstTimestamp": timestamps.rfc3339(record.first),
+            "lastTimestamp": timestamps.rfc3339(record.last),
             "count": record.count,
         }
 

@@ -24,7 +24,7 @@ from typing import Any, Final
 import orjson
 
 from brickyard.lib import clock as clocks
-from brickyard.lib import logs
+from brickyard.lib import logs, timestamps
 from brickyard.sidecar.downloads import wheels
 
 log = logs.get(__name__)
@@ -117,7 +117,7 @@ class Store:
                 "size": file.size,
                 "sha256": file.sha256,
                 "mtime_ns": status.st_mtime_ns,
-                "fetched": clocks.rfc3339(self._clock.wall()),
+                "fetched": timestamps.rfc3339(self._clock.wall()),
             },
         )
         return path

@@ -10,7 +10,7 @@ import orjson
 from brickyard.api.kinds import resources
 from brickyard.embedded.apiserver import contract
 from brickyard.kube.objects import paths
-from brickyard.lib import clock
+from brickyard.lib import timestamps
 
 NONE = "<none>"
 UNKNOWN = "<unknown>"
@@ -58,7 +58,7 @@ def age_of(moment: str | None, now: float) -> str:
     if not moment:
         return UNKNOWN
     try:
-        return duration(now - clock.parse_rfc3339(moment))
+        return duration(now - timestamps.parse_rfc3339(moment))
     except ValueError:
         return "<invalid>"
 

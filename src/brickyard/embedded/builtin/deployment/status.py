@@ -25,7 +25,7 @@ from brickyard.api.kinds import resources
 from brickyard.embedded.builtin import podstate
 from brickyard.embedded.builtin.deployment import sizes
 from brickyard.kube.objects import conditions, meta
-from brickyard.lib import clock
+from brickyard.lib import timestamps
 
 PROGRESSING = "Progressing"
 AVAILABLE = "Available"
@@ -86,7 +86,7 @@ def _with(status: Status, new: conditions.Condition, now: float, *, touch: bool 
         new.message,
     ):
         return status
-    stamp = clock.rfc3339(now)
+    stamp = timestamps.rfc3339(now)
     told = conditions.set_condition(status.get("conditions"), new, stamp)
     return {**status, "conditions": [_stamped(each, stamp) if each["type"] == new.type else each for each in told]}
 

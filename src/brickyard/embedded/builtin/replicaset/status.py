@@ -9,7 +9,7 @@ from brickyard.api.kinds import resources
 from brickyard.embedded.builtin import podstate
 from brickyard.embedded.builtin.replicaset import plan as planning
 from brickyard.kube.objects import conditions, meta
-from brickyard.lib import clock
+from brickyard.lib import timestamps
 
 REPLICA_FAILURE = "ReplicaFailure"
 FAILED_CREATE = "FailedCreate"
@@ -55,4 +55,4 @@ def _conditions(
     if failure is None:
         return conditions.remove(before, REPLICA_FAILURE)
     failed = conditions.Condition(REPLICA_FAILURE, "True", *failure)
-    return conditions.set_condition(before, failed, clock.rfc3339(now))
+    return conditions.set_condition(before, failed, timestamps.rfc3339(now))
