@@ -49,10 +49,13 @@ def test_what_is_no_inventory_is_said(text: str) -> None:
 
 
 def test_nvidia_gpus_are_found(tmp_path: pathlib.Path) -> None:
-    assert devices.detect(tmp_path / "none") == {}
+    assert devices.detect({}, tmp_path / "none") == {}
+    assert devices.detect({"CUDA_VISIBLE_DEVICES": "0"}, tmp_path / "none") == {}
     for bus in ("0000:01:00.0", "0000:02:00.0"):
         (tmp_path / bus).mkdir()
-    assert devices.detect(tmp_path) == {"nvidia.com/gpu": ("0", "1")}
+    assert devices.detect({}, tmp_path) == {"nvidia.com/gpu": ("0", "1")}
+    assert devices.detect({"CUDA_VISIBLE_DEVICES": "1, GPU-7"}, tmp_path) == {"nvidia.com/gpu": ("1", "GPU-7")}
+    assert devices.detect({"CUDA_VISIBLE_DEVICES": ""}, tmp_path) == {}
 
 
 @pytest.mark.parametrize(

@@ -98,7 +98,7 @@ class NodeAgent:
         self._folder = settings.folder
         self._now = Timeline(clock).now
         self._addresses = addresses.Addresses()
-        self._devices = devices.Devices(devices.parse(settings.resources) or devices.detect())
+        self._devices = devices.Devices(devices.parse(settings.resources) or devices.detect(os.environ))
         self._images = images.Images(launchers, self._folder / images.FILE_NAME)
         self._models = models
         self._workers: dict[str, worker.PodWorker] = {}
@@ -126,6 +126,7 @@ class NodeAgent:
 
     def _prepare_folder(self) -> None:
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._pod_folders.mkdir(mode=0o700, exist_ok=True)
         # A table that cannot be used is said at once, not when the first container needs it; it is read again by then.
         try:
             images.load(self._folder / images.FILE_NAME)

@@ -14,6 +14,7 @@ from brickyard.embedded.kubelet import errors
 from brickyard.lib import settings
 
 NVIDIA_GPU = "nvidia.com/gpu"
+VISIBLE = "CUDA_VISIBLE_DEVICES"
 _NVIDIA_DRIVER = pathlib.Path("/proc/driver/nvidia/gpus")
 
 Inventory = Mapping[str, Sequence[str]]
@@ -26,10 +27,13 @@ def is_extended(resource: str) -> bool:
     return bool(slash) and domain != "kubernetes.io" and not domain.endswith(".kubernetes.io")
 
 
-def detect(driver: pathlib.Path = _NVIDIA_DRIVER) -> dict[str, tuple[str, ...]]:
-    """The devices that can be found: NVIDIA GPUs, numbered as CUDA numbers them."""
+def detect(environ: Mapping[str, str], driver: pathlib.Path = _NVIDIA_DRIVER) -> dict[str, tuple[str, ...]]:
+    """The devices that can be found: NVIDIA GPUs, numbered as CUDA numbers them, or those that ``CUDA_VISIBLE_DEVICES`` leaves us."""
     count = len(list(driver.iterdir())) if driver.is_dir() else 0
-    return {NVIDIA_GPU: tuple(map(str, range(count)))} if count else {}
+    ids = tuple(map(str, range(count)))
+    if count and VISIBLE in environ:
+        ids = tuple(filter(None, (each.strip() for each in environ[VISIBLE].split(","))))
+    return {NVIDIA_GPU: ids} if ids else {}
 
 
 def parse(text: str) -> dict[str, tuple[str, ...]]:
@@ -58,7 +62,7 @@ def requested(container: Mapping[str, Any]) -> dict[str, int]:
 def variables(held: Inventory) -> dict[str, str]:
     """What tells a process its devices."""
     gpus = [each for name, ids in held.items() if name.partition("/")[0] == "nvidia.com" for each in ids]
-    return {"CUDA_VISIBLE_DEVICES": ",".join(gpus), "NVIDIA_VISIBLE_DEVICES": ",".join(gpus)} if gpus else {}
+    return {VISIBLE: ",".join(gpus), "NVIDIA_VISIBLE_DEVICES": ",".join(gpus)} if gpus else {}
 
 
 class Devices:
