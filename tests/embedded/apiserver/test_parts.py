@@ -2,7 +2,9 @@
 
 from typing import Any
 
+import hypothesis
 import pytest
+from hypothesis import strategies as st
 
 from brickyard.embedded.apiserver import (
     deletion,
@@ -10,6 +12,7 @@ from brickyard.embedded.apiserver import (
     media,
     ownership,
     paging,
+    pieces,
     records,
     requests,
     strategies,
@@ -176,6 +179,18 @@ class TestPages:
     def test_tokens_that_are_none(self, token: str) -> None:
         with pytest.raises((errors.BadRequestError, errors.ExpiredError)):
             paging.Pages().next("s", token, 2, NOW)
+
+
+class TestPieces:
+    @hypothesis.given(st.lists(st.integers(0, 2 * pieces.LARGEST), max_size=40))
+    def test_nothing_is_lost_and_no_piece_is_empty_or_too_large(self, sizes: list[int]) -> None:
+        cut = list(pieces.cut(sizes, lambda size: size))
+        assert [size for piece in cut for size in piece] == sizes
+        assert all(cut)
+        assert all(sum(piece[:-1]) < pieces.LARGEST for piece in cut)
+
+    def test_so_many_and_no_more(self) -> None:
+        assert [len(piece) for piece in pieces.cut(range(600), lambda _: 1)] == [250, 250, 100]
 
 
 POD = strategies.of("/pods")

@@ -22,13 +22,12 @@ from typing import Final
 
 import orjson
 
-from brickyard.embedded.apiserver import errors, reads, records, requests, selection, shapes, watch
+from brickyard.embedded.apiserver import errors, pieces, reads, records, requests, selection, shapes, watch
 from brickyard.embedded.apiserver.context import Context
 
 INITIAL_EVENTS_END: Final = "k8s.io/initial-events-end"
 _BOOKMARK_EVERY = 60.0
 _SHORTEST_LIFE = 1800.0
-_PIECE = 250
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -104,8 +103,8 @@ class _Writer:
         self._header = True
 
     def state(self, found: Sequence[records.Record], revision: int) -> Iterator[bytes]:
-        for start in range(0, len(found), _PIECE):
-            yield b"".join(self._line("ADDED", record) for record in found[start : start + _PIECE])
+        for piece in pieces.cut(found, lambda record: len(record.raw)):
+            yield b"".join(self._line("ADDED", record) for record in piece)
         if self._asked.initial and self._asked.bookmarks:
             yield self._bookmark(revision, {INITIAL_EVENTS_END: "true"})
 
@@ -119,8 +118,8 @@ class _Writer:
             heard = await watcher.take(due - loop.time())
             # Everything up to here has been taken: the revision is safe to resume from once the lines are out.
             revision, now = self._context.store.revision, loop.time()
-            for start in range(0, len(heard), _PIECE):
-                yield b"".join(self._heard(each) for each in heard[start : start + _PIECE])
+            for piece in pieces.cut(heard, lambda each: len(each.change.record.raw)):
+                yield b"".join(self._heard(each) for each in piece)
             if watcher.closed is not None:
                 return
             if now >= due:
