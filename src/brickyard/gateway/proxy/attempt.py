@@ -141,7 +141,7 @@ class Attempt:
         self._connecting = None
         self._connection = connection
         self._stage = Stage.WAITING
-        self._deadline = self._plane.now() + self._plane.settings.first_byte_timeout
+        self._deadline = self._plane.tick + self._plane.settings.first_byte_timeout
         self._owner.send(self, connection)
 
     def connect_failed(self, error: errors.UpstreamError) -> None:
@@ -153,7 +153,7 @@ class Attempt:
 
     def responded(self, head: heads.ResponseHead) -> bytes:
         self._stage = Stage.STREAMING
-        self._deadline = self._plane.now() + self._plane.settings.idle_timeout
+        self._deadline = self._plane.tick + self._plane.settings.idle_timeout
         return self._owner.responded(self, head)
 
     def completed(self, connection: upstream.UpstreamConnection) -> None:
@@ -161,8 +161,7 @@ class Attempt:
         self._end()
         reader = connection.reader
         if reader.reusable:
-            connection.resume()
-            self.pool.give(connection, self._plane.now())
+            self.pool.give(connection, self._plane.tick)
         else:
             connection.abandon()
         self._owner.completed(self, reader.body_bytes)
@@ -179,7 +178,7 @@ class Attempt:
 
     def _connect(self) -> None:
         self._stage = Stage.CONNECTING
-        self._deadline = self._plane.now() + self._plane.settings.connect_timeout
+        self._deadline = self._plane.tick + self._plane.settings.connect_timeout
         self._connecting = self.pool.connect(self)
 
     # Ends.

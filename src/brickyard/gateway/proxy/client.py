@@ -77,7 +77,7 @@ class ClientConnection(asyncio.Protocol):
         self._transport = cast("asyncio.Transport", transport)
         self.write = self._transport.write
         shared.clients.add(self)
-        self._deadline = shared.now() + shared.settings.head_timeout
+        self._deadline = shared.tick + shared.settings.head_timeout
         if len(shared.clients) > shared.settings.max_connections:
             shared.metrics.refused_connections += 1
             error = openai.ApiError(503, "the gateway has as many connections as it may: try again shortly")
@@ -122,7 +122,7 @@ class ClientConnection(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         self.paused = True
-        self._deadline = self._plane.now() + self._plane.settings.client_stall_timeout
+        self._deadline = self._plane.tick + self._plane.settings.client_stall_timeout
         if self._exchange is not None:
             self._exchange.pause()
 
@@ -309,7 +309,7 @@ class ClientConnection(asyncio.Protocol):
     def _end(self, *, linger: bool) -> None:
         """Close once everything written is out. ``linger``: the peer may be sending still."""
         self._ending = True
-        self._deadline = self._plane.now() + (LINGER if linger else self._plane.settings.client_stall_timeout)
+        self._deadline = self._plane.tick + (LINGER if linger else self._plane.settings.client_stall_timeout)
         if linger and not self._half_closed:
             self._transport.write_eof()
             if self._read_paused:
@@ -322,11 +322,11 @@ class ClientConnection(asyncio.Protocol):
         if self.paused:
             return
         if self._stage is reader.Stage.HEAD:
-            self._deadline = self._plane.now() + options.head_timeout
+            self._deadline = self._plane.tick + options.head_timeout
         elif self._stage is reader.Stage.BODY:
-            self._deadline = self._plane.now() + options.body_timeout
+            self._deadline = self._plane.tick + options.body_timeout
         else:
-            self._deadline = _NEVER if self._current is not None else self._plane.now() + options.keepalive_timeout
+            self._deadline = _NEVER if self._current is not None else self._plane.tick + options.keepalive_timeout
 
     # A closed sending side: gone, or only done with sending?
 

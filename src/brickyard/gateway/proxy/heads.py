@@ -83,6 +83,7 @@ _RESPONSE: Final[dict[bytes, int]] = {
     b"content-type": _NOTE,
 }
 
+_COMMON_OPTIONS: Final = frozenset({b"keep-alive", b"Keep-Alive", b"close"})
 _KNOWN_TOKENS: Final = frozenset({b"close", b"keep-alive", b"upgrade", b"http2-settings", b"te", b""})
 
 BODILESS: Final = frozenset({204, 304})
@@ -116,10 +117,9 @@ def _sort(fields: Fields, actions: dict[bytes, int]) -> tuple[list[bytes], dict[
             notes[lower] = value if lower not in notes else notes[lower] + b", " + value
         if not action & _DROP:
             lines += (name, _COLON, value, CRLF)
-    if b"connection" in notes:
-        nominated = tokens(notes[b"connection"]) - _KNOWN_TOKENS
-        if nominated:
-            lines = _without(lines, nominated)
+    options = notes.get(b"connection")
+    if options is not None and options not in _COMMON_OPTIONS and (nominated := tokens(options) - _KNOWN_TOKENS):
+        lines = _without(lines, nominated)
     return lines, notes
 
 
@@ -230,7 +230,7 @@ def sort_response(status: int, fields: Fields) -> ResponseHead:
         lines,
         int(notes.get(b"content-length", -1)),
         coding is not None,
-        notes.get(b"content-type", b"")[:17].lower() == b"text/event-stream",
+        notes.get(b"content-type", b"").lower().startswith(b"text/event-stream"),
         status in BODILESS,
     )
 

@@ -38,6 +38,7 @@ class Pool:
         self.retired = False
         self.used_at = 0.0
         self._pools = pools
+        self._keep = pools.settings.pool_idle
         self._idle: list[upstream.UpstreamConnection] = []
         self._open: set[upstream.UpstreamConnection] = set()
         self._connecting: set[asyncio.Task[None]] = set()
@@ -89,9 +90,10 @@ class Pool:
 
     def give(self, connection: upstream.UpstreamConnection, now: float) -> None:
         """Keep a connection for the next request, or close it when enough are kept."""
-        if self.retired or not connection.alive or len(self._idle) >= self._pools.settings.pool_idle:
+        if self.retired or not connection.alive or len(self._idle) >= self._keep:
             connection.abandon()
             return
+        connection.resume()
         connection.idle_since = self.used_at = now
         self._idle.append(connection)
 

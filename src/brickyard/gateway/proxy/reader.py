@@ -86,19 +86,17 @@ class RequestReader:
             self._head_bytes += len(data)
         try:
             self._parser.feed_data(data)
+            if self.stage is not Stage.IDLE:
+                self._check_growth(len(data), grew=self._size != size)
         except httptools.HttpParserUpgrade as upgrade:
             self._resume(bytes(data)[upgrade.args[0] :])
         except httptools.HttpParserError as error:
             if not self.done:
                 self._refuse(openai.ApiError(400, f"the request is not valid HTTP/1.1: {error}"))
-        else:
-            self._check_growth(len(data), grew=self._size != size)
 
     def _check_growth(self, length: int, *, grew: bool) -> None:
         """Bound what the parser itself keeps: an unfinished head, an endless trailer or chunk extension."""
-        if self.stage is Stage.IDLE:
-            self._head_bytes = 0
-        elif self.stage is Stage.HEAD:
+        if self.stage is Stage.HEAD:
             if self._head_bytes > self._limits.max_head_bytes:
                 self._refuse(self._head_too_large())
         elif grew:
@@ -183,11 +181,11 @@ class RequestReader:
         parser = self._parser
         version = parser.get_http_version()
         lines, notes = heads.sort_request(self._fields, version)
-        target = heads.origin_form(self._target)
+        target = self._target if self._target.startswith(b"/") else heads.origin_form(self._target)
         request = incoming.Incoming(
             parser.get_method(),
             target,
-            target.partition(b"?")[0],
+            target if b"?" not in target else target.partition(b"?")[0],
             version == "1.0",
             version == "1.1" and parser.should_keep_alive(),
             lines,
@@ -202,7 +200,8 @@ class RequestReader:
         if self._declared > self._limits.max_body_bytes:
             raise self._body_too_large()
         try:
-            _check_encoding(request.notes)
+            if b"content-encoding" in request.notes:
+                _check_encoding(request.notes)
             request.route = self._find(request.method, request.path)
         except errors.RefusedError as refused:
             request.refusal = refused

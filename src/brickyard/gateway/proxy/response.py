@@ -150,7 +150,7 @@ class ResponseReader:
         for _ in range(self._interim + 1):
             if not buffer.startswith(b"HTTP/", start):
                 raise errors.MalformedResponseError("the endpoint's response does not begin with HTTP/")
-            start = buffer.index(_BLANK, start) + len(_BLANK)
+            start = buffer.index(_BLANK, start) + 4
         if start > MAX_HEAD:
             raise errors.MalformedResponseError(f"the endpoint's response head is larger than {MAX_HEAD} bytes")
         self._buffer = b""

@@ -70,6 +70,7 @@ class DataPlane:
             budget=budget.Budget(options.max_buffered_bytes),
             access=accesslog.AccessLog(options.access_log) if options.access_log else None,
             now=now,
+            tick=now(),
         )
         counters.client_connections = lambda: len(shared.clients)
         counters.upstream_connections = lambda: len(shared.pools)

@@ -34,7 +34,7 @@ def grain(options: settings.GatewaySettings) -> float:
 
 def sweep(shared: plane.Plane) -> None:
     """Look at every deadline once."""
-    now = shared.now()
+    shared.tick = now = shared.now()
     for client in tuple(shared.clients):
         client.sweep(now)
     shared.pools.reap(now)

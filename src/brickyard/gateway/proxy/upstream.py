@@ -95,7 +95,7 @@ class UpstreamConnection(asyncio.Protocol):
 
     def resume(self) -> None:
         """Read on."""
-        if self.alive and self._paused:
+        if self._paused and self.alive:
             self._paused = False
             self._transport.resume_reading()
 
