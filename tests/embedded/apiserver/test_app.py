@@ -181,3 +181,23 @@ class TestStarting:
             kept = {each["metadata"]["name"] for each in (await api.get(CONFIG_MAPS)).body["items"]}
         assert acknowledged
         assert acknowledged <= kept
+
+    @pytest.mark.slow
+    async def test_a_client_that_does_not_read_cannot_hold_the_server(self, tmp_path: pathlib.Path) -> None:
+        loop = asyncio.get_running_loop()
+        async with testing.running(tmp_path) as started, testing.connect(started) as api:
+            # With its buffer full the client's side stops reading by itself.
+            reader, writer = await asyncio.open_connection(
+                "127.0.0.1", started.port, ssl=started.ssl_context(), limit=1024
+            )
+            head = f"GET {CONFIG_MAPS}?watch=true HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {started.token}\r\n\r\n"
+            writer.write(head.encode())
+            await reader.readline()
+            for number in range(12):
+                body = {"metadata": {"name": f"c{number}"}, "data": {"fill": "x" * 900_000}}
+                await api.created(CONFIG_MAPS, body)
+            assert (await api.get("/healthz")).code == 200
+            began = loop.time()
+            started.stop()
+        assert loop.time() - began < 2.0
+        writer.transport.abort()
