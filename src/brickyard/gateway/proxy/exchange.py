@@ -147,8 +147,10 @@ class Exchange:
 
     def completed(self, current: attempt.Attempt, received: int) -> None:
         self._entry.received += received
-        self._settle(current.decision, "")
-        self._client.over(close=self._close)
+        try:
+            self._settle(current.decision, "")
+        finally:
+            self._client.over(close=self._close)
 
     def failed(self, current: attempt.Attempt, error: errors.UpstreamError, *, untouched: bool) -> None:
         if untouched and not error.final and self._entry.attempts < self._plane.settings.max_attempts:
@@ -165,15 +167,20 @@ class Exchange:
         ending = self._ending(error, reader)
         self._entry.received += reader.body_bytes
         self._plane.metrics.broken_streams += 1
-        self._settle(current.decision, str(error))
+        try:
+            self._settle(current.decision, str(error))
+        finally:
+            self._end_broken(reader, ending)
+
+    # Inside.
+
+    def _end_broken(self, reader: response.ResponseReader, ending: bytes) -> None:
         if ending:
             self._client.write(ending)
             self._client.over(close=True)
         else:
             # A length or a last chunk that is missing tells the client; the end of the connection alone would tell it the opposite.
             self._client.break_off(reset=self._until_close(reader))
-
-    # Inside.
 
     def _try(self, decision: routing.Decision) -> None:
         self._entry.attempts += 1
@@ -213,8 +220,10 @@ class Exchange:
         self, refused: errors.RefusedError, decision: routing.Decision | routing.NoDecision, who: bytes = b""
     ) -> None:
         self._entry.status = refused.error.status
-        self._settle(decision, refused.error.message)
-        self._client.answer(answers.refusal(refused), answers.id_lines(self._request.id) + who)
+        try:
+            self._settle(decision, refused.error.message)
+        finally:
+            self._client.answer(answers.refusal(refused), answers.id_lines(self._request.id) + who)
 
     def _settle(self, decision: routing.Decision | routing.NoDecision, error: str, *, cancelled: bool = False) -> None:
         self._attempt = None
