@@ -39,6 +39,7 @@ from brickyard.lib import logs, tasks
 
 log = logs.get(__name__)
 
+_LAST_TURNS = 20
 _KEEP_ALIVE = 600
 """Seconds an idle connection stays: long, since its clients are few and near."""
 
@@ -141,6 +142,16 @@ class _Server(uvicorn.Server):
     def end(self) -> None:
         self._ending.set()
 
+    async def abort(self) -> None:
+        """Drop what is left: connections whose clients do not answer our goodbye, which TLS would wait for half a minute."""
+        for connection in tuple(self.server_state.connections):
+            connection.transport.abort()
+        # They say goodbye within a few turns of the loop.
+        for _ in range(_LAST_TURNS):
+            if not self.server_state.connections:
+                return
+            await asyncio.sleep(0)
+
     async def main_loop(self) -> None:
         while not self._ending.is_set():
             await self.on_tick(0)  # the date header
@@ -166,6 +177,7 @@ async def _listening(config: uvicorn.Config, listener: socket.socket, watches: w
         watches.stop()
         server.end()
         await running
+        await server.abort()
 
 
 def bind(host: str, port: int) -> socket.socket:
