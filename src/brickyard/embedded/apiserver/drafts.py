@@ -7,7 +7,7 @@ to the server's fields is about the text the client sent; everything after about
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Literal
 
 from brickyard.api.kinds import resources
@@ -194,24 +194,32 @@ def _check_revision(place: Place, new: dict[str, Any], old: dict[str, Any]) -> N
 
 def _kept_metadata(place: Place, new: dict[str, Any], old: dict[str, Any]) -> dict[str, Any]:
     """``new`` with the server's fields as they were."""
-    born = new.get("creationTimestamp") or old["creationTimestamp"]
-    faults = []
-    if born != old["creationTimestamp"]:
-        text = f'Invalid value: "{born}": field is immutable'
-        faults.append(contract.FieldError("metadata.creationTimestamp", "FieldValueInvalid", text))
-    added = [each for each in new.get("finalizers") or () if each not in (old.get("finalizers") or ())]
-    if added and old.get("deletionTimestamp"):
-        listed = ", ".join(f'"{each}"' for each in added)
-        text = (
-            "Forbidden: no new finalizers can be added if the object is being deleted, "
-            f"found new finalizers []string{{{listed}}}"
-        )
-        faults.append(contract.FieldError("metadata.finalizers", "FieldValueForbidden", text))
+    faults = [*_birth_faults(new, old), *_finalizer_faults(new, old)]
     if faults:
         raise errors.invalid(place.kind, old["name"], faults)
     kept = {key: old[key] for key in _OWN_METADATA if key in old}
     rest = {key: each for key, each in new.items() if key not in _OWN_METADATA}
     return {**rest, **kept, "name": old["name"], "resourceVersion": old["resourceVersion"]}
+
+
+def _birth_faults(new: dict[str, Any], old: dict[str, Any]) -> Iterator[contract.FieldError]:
+    born = new.get("creationTimestamp") or old["creationTimestamp"]
+    if born != old["creationTimestamp"]:
+        text = f'Invalid value: "{born}": field is immutable'
+        yield contract.FieldError("metadata.creationTimestamp", "FieldValueInvalid", text)
+
+
+def _finalizer_faults(new: dict[str, Any], old: dict[str, Any]) -> Iterator[contract.FieldError]:
+    """Nobody may hold on to what is going already."""
+    if not old.get("deletionTimestamp"):
+        return
+    before = old.get("finalizers") or ()
+    added = ", ".join(f'"{each}"' for each in new.get("finalizers") or () if each not in before)
+    if added:
+        text = (
+            f"no new finalizers can be added if the object is being deleted, found new finalizers []string{{{added}}}"
+        )
+        yield contract.FieldError("metadata.finalizers", "FieldValueForbidden", f"Forbidden: {text}")
 
 
 def _judge(place: Place, obj: resources.Object, old: resources.Object | None) -> None:

@@ -128,21 +128,25 @@ def delete_options(query: Query, body: Any) -> deletion.Options:
     body = {} if body is None else body
     if not isinstance(body, dict):
         raise errors.BadRequestError("the body of a delete is a DeleteOptions object")
-    preconditions = body.get("preconditions") or {}
-    dry_run = body.get("dryRun") or []
-    grace = query.number("gracePeriodSeconds") if body.get("gracePeriodSeconds") is None else body["gracePeriodSeconds"]
+    preconditions, dry_run = body.get("preconditions") or {}, body.get("dryRun") or []
     if not isinstance(preconditions, dict) or not isinstance(dry_run, list):
         raise errors.BadRequestError("DeleteOptions: preconditions is an object, dryRun a list")
-    if grace is not None and (isinstance(grace, bool) or not isinstance(grace, int) or abs(grace) > 2**31):
-        raise errors.BadRequestError("DeleteOptions: gracePeriodSeconds is a whole number of seconds")
     asked_dry = [_dry_run(str(each)) for each in dry_run]
     return deletion.Options(
-        grace=grace,
+        grace=_grace(query, body.get("gracePeriodSeconds")),
         policy=_policy(query, body),
         uid=str(preconditions.get("uid") or ""),
         resource_version=str(preconditions.get("resourceVersion") or ""),
         dry_run=query.dry_run() or any(asked_dry),
     )
+
+
+def _grace(query: Query, asked: Any) -> int | None:
+    if asked is None:
+        return query.number("gracePeriodSeconds")
+    if isinstance(asked, bool) or not isinstance(asked, int) or abs(asked) > 2**31:
+        raise errors.BadRequestError("DeleteOptions: gracePeriodSeconds is a whole number of seconds")
+    return asked
 
 
 def _policy(query: Query, body: dict[str, Any]) -> deletion.Policy:
