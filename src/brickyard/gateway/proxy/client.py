@@ -1,21 +1,19 @@
 """One client connection.
 
 Requests are answered one at a time, in order; what is pipelined behind the current one waits, bounded, and then the reading stops.
-A client that closes its side still gets its answer, if it is there to take it: an interim response finds out (see ``liveness``).
+A client that closes its side still gets its answer, if it is there to take it: an interim response finds out (see ``_look_for_life``).
 """
 
 from __future__ import annotations
 
 import asyncio
 import collections
-import socket
-import struct
 from collections.abc import Callable
 from typing import Final, cast
 
 from brickyard.api.openai import errors as openai
 from brickyard.gateway import errors
-from brickyard.gateway.proxy import answers, exchange, incoming, ledger, plane, reader
+from brickyard.gateway.proxy import answers, exchange, incoming, ledger, plane, reader, sockets
 from brickyard.lib import logs
 
 log = logs.get(__name__)
@@ -28,7 +26,6 @@ PROBES: Final = (0.02, 0.1, 0.5, 2.0)
 """Seconds after which a half-closed connection is looked at, one after the other."""
 
 _NEVER: Final = float("inf")
-_RESET: Final = struct.pack("ii", 1, 0)
 
 
 class ClientConnection(asyncio.Protocol):
@@ -76,6 +73,7 @@ class ClientConnection(asyncio.Protocol):
         shared = self._plane
         self._transport = cast("asyncio.Transport", transport)
         self.write = self._transport.write
+        sockets.notice_vanished(transport)
         shared.clients.add(self)
         self._deadline = shared.tick + shared.settings.head_timeout
         if len(shared.clients) > shared.settings.max_connections:
@@ -208,10 +206,7 @@ class ClientConnection(asyncio.Protocol):
     def break_off(self, *, reset: bool) -> None:
         """The answer cannot be completed."""
         if reset:
-            peer = self._transport.get_extra_info("socket")
-            if peer is not None:
-                peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
-            self._transport.abort()
+            sockets.reset(self._transport)
         else:
             self._end(linger=False)
 
@@ -342,8 +337,7 @@ class ClientConnection(asyncio.Protocol):
 
     def _look_again(self, turn: int) -> None:
         self._probe = None
-        peer = self._transport.get_extra_info("socket")
-        if turn and peer is not None and peer.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+        if turn and sockets.has_failed(self._transport):
             self._transport.abort()
         elif turn < len(PROBES):
             self._probe = asyncio.get_running_loop().call_later(PROBES[turn], self._look_again, turn + 1)

@@ -177,7 +177,7 @@ class Exchange:
     def _end_broken(self, reader: response.ResponseReader, ending: bytes) -> None:
         if ending:
             self._client.write(ending)
-            self._client.over(close=True)
+            self._client.over(close=self._close)
         else:
             # A length or a last chunk that is missing tells the client; the end of the connection alone would tell it the opposite.
             self._client.break_off(reset=self._until_close(reader))

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Final, Protocol, cast
 
 from brickyard.gateway import errors
-from brickyard.gateway.proxy import heads, response
+from brickyard.gateway.proxy import heads, response, sockets
 
 _JOIN_BELOW: Final = 64 * 1024
 
@@ -104,6 +104,7 @@ class UpstreamConnection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
         self.alive = True
+        sockets.notice_vanished(transport)
 
     def data_received(self, data: bytes) -> None:
         taker = self._taker
