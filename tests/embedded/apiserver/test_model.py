@@ -7,6 +7,7 @@ from typing import Any
 
 import hypothesis
 import orjson
+import pytest
 from hypothesis import stateful
 from hypothesis import strategies as st
 
@@ -227,7 +228,7 @@ class ServerMachine(stateful.RuleBasedStateMachine):
             assert (record.decode() if record else None) == self.model.get(name)
 
 
-TestServer = ServerMachine.TestCase
+TestServer = pytest.mark.slow(ServerMachine.TestCase)
 TestServer.settings = hypothesis.settings(
     max_examples=100, stateful_step_count=40, deadline=None, suppress_health_check=list(hypothesis.HealthCheck)
 )

@@ -140,6 +140,7 @@ class TestOverHttp:
                 await api.created(CONFIG_MAPS, config_map("c"))
                 assert await take(events, 1) == [("ADDED", "c")]
 
+    @pytest.mark.slow
     async def test_tables_say_their_columns_once(self, api: testing.Api) -> None:
         for name in ("a", "b"):
             await api.created(CONFIG_MAPS, config_map(name))
@@ -150,6 +151,7 @@ class TestOverHttp:
         assert '"columnDefinitions":[{' in lines[0]
         assert '"columnDefinitions":null' in lines[1]
 
+    @pytest.mark.slow
     async def test_time_is_up(self, api: testing.Api) -> None:
         async with api.watch(f"{CONFIG_MAPS}?timeoutSeconds=1&allowWatchBookmarks=true&resourceVersion=1") as events:
             told = [event async for event in events]
