@@ -46,6 +46,8 @@ def install(names: list[str]) -> None:
     Raises:
         CalledProcessError: pip could not; its own words are on the terminal.
     """
+    if not names:
+        return
     if not (HOME / "bin" / "python").exists():
         subprocess.run([sys.executable, "-m", "venv", str(HOME)], check=True)
     wanted = [PEERS[name].requirement for name in names]
