@@ -10,6 +10,7 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Protocol
 
+from brickyard.lib import values
 from brickyard.routing import contract
 
 
@@ -29,7 +30,7 @@ class Lease(Protocol):
     def release(self) -> None: ...
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@values.value
 class Outcome:
     """How an attempt ended, for the decision record.
 

@@ -27,6 +27,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, Protocol, runtime_checkable
 
 from brickyard.api import serving
+from brickyard.lib import values
 
 NOTHING_REMOVED: Final[Mapping[int, str]] = types.MappingProxyType({})
 """What a filter answers when every row may stay."""
@@ -62,7 +63,7 @@ class Endpoint:
         return f"[{self.address}]:{self.port}" if ":" in self.address else f"{self.address}:{self.port}"
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@values.value
 class EndpointSnapshot:
     """The routable endpoints of one model at one moment.
 
@@ -83,7 +84,7 @@ class EndpointSnapshot:
     barred: Mapping[int, str] = dataclasses.field(default_factory=lambda: NOTHING_REMOVED)
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@values.value
 class Request:
     """What routing may know of a request.
 
@@ -160,7 +161,7 @@ class Profile:
     picker: Picker
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@values.value
 class Decision:
     """A chosen endpoint and everything the choice was made from.
 
@@ -181,7 +182,7 @@ class Decision:
     faults: tuple[str, ...] = ()
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@values.value
 class NoDecision:
     """Nobody can take the request; ``reason`` says why and what would help.
 
