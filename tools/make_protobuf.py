@@ -4,7 +4,8 @@
     python -m tools.make_protobuf --check   fail when that file is not what would be written
 
 Source: kubectl, a development dependency. It links Kubernetes' own types, and every field of theirs carries its number in a tag. With
-another release of kubectl than the file was made from, ``--check`` compares nothing and says so.
+another release of kubectl than the file was made from, ``--check`` compares nothing and says so. The types of custom resource
+definitions, which kubectl does without, are those of ``tools/definition_fields.py``.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from tools import gotypes
+from tools import definition_fields, gotypes
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 TARGET = ROOT / "src/brickyard/embedded/apiserver/data/protobuf.json.gz"
@@ -96,7 +97,7 @@ class Messages:
 
 
 def document(kubectl: pathlib.Path) -> dict[str, Any]:
-    """What is shipped: ``{"kubectl": version, "messages": {name: [field, …]}}``."""
+    """What is shipped: ``{"kubectl": version, "messages": {name: [field, …]}, "either": [name, …]}``."""
     program = gotypes.Program(kubectl)
     structs = dict(program.structs())
     messages = Messages(program)
@@ -104,7 +105,11 @@ def document(kubectl: pathlib.Path) -> dict[str, Any]:
         for kind in kinds:
             name = f"{package}.{kind}"
             messages.add(name, structs[name])
-    return {"kubectl": version(kubectl), "messages": dict(sorted(messages.found.items()))}
+    return {
+        "kubectl": version(kubectl),
+        "messages": dict(sorted({**messages.found, **definition_fields.messages()}.items())),
+        "either": [definition_fields.full_name(name) for name in definition_fields.EITHER],
+    }
 
 
 def version(kubectl: pathlib.Path) -> str:

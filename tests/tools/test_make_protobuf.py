@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from tools import gotypes, make_protobuf
+from tools import definition_fields, gotypes, make_protobuf
 
 KUBECTL = pathlib.Path(sys.executable).parent / "kubectl"
 needs_kubectl = pytest.mark.skipif(not KUBECTL.exists(), reason="kubectl is not installed beside this Python")
@@ -30,6 +30,24 @@ def test_well_known_numbers() -> None:
     volume = messages["k8s.io/api/core/v1.Volume"]
     assert volume == [[1, "name", "string", False], [2, "", "k8s.io/api/core/v1.VolumeSource", False]]
     assert [2, "data", "map bytes", False] in messages["k8s.io/api/core/v1.Secret"]
+
+
+def test_definitions_are_shipped_as_they_are_written_down() -> None:
+    written, shipped = definition_fields.messages(), make_protobuf.shipped()
+    assert {name: shipped["messages"][name] for name in written} == written
+    assert set(shipped["either"]) <= written.keys()
+    package = definition_fields.PACKAGE
+    assert written[f"{package}.CustomResourceValidation"] == [
+        [1, "openAPIV3Schema", f"{package}.JSONSchemaProps", False]
+    ]
+    assert [29, "properties", f"map {package}.JSONSchemaProps", False] in written[f"{package}.JSONSchemaProps"]
+    assert [5, "type", "string", True] in written[f"{package}.JSONSchemaProps"]
+
+
+def test_numbers_and_names_of_a_message_are_unique() -> None:
+    for name, rows in make_protobuf.shipped()["messages"].items():
+        assert len({number for number, *_ in rows}) == len(rows), name
+        assert len({key for _, key, *_ in rows if key}) == sum(bool(key) for _, key, *_ in rows), name
 
 
 def test_every_form_is_a_known_word_or_message() -> None:

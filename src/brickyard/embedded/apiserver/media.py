@@ -9,7 +9,8 @@ from typing import Any, Literal
 import orjson
 import yaml
 
-from brickyard.embedded.apiserver import contract, errors, protobuf
+from brickyard.embedded.apiserver import contract, errors
+from brickyard.embedded.apiserver.protobuf import bodies
 
 Shape = Literal["Object", "Table", "PartialObjectMetadata"]
 """How an object or list is shown."""
@@ -80,15 +81,15 @@ def decode(content_type: str, body: bytes) -> Any:
         return _json(body)
     if kind in ("application/yaml", "application/x-yaml", "text/yaml") or kind.endswith("+yaml"):
         return _yaml(body)
-    if kind == protobuf.MEDIA_TYPE:
+    if kind == bodies.MEDIA_TYPE:
         return _protobuf(body)
     raise errors.UnsupportedMediaError(_UNREAD)
 
 
 def _protobuf(body: bytes) -> Any:
     try:
-        return protobuf.decode(body)
-    except protobuf.UnknownKindError as error:
+        return bodies.decode(body)
+    except bodies.UnknownKindError as error:
         raise errors.UnsupportedMediaError(f"{_UNREAD} ({error})") from error
     except contract.UndecodableError as error:
         raise errors.BadRequestError(str(error)) from error
