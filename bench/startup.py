@@ -131,5 +131,10 @@ def table(figures: dict[str, list[float]]) -> str:
     return "\n".join(rows)
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Measure and print."""
     print(table(measure()))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,26 @@
+"""``python -m bench [part …]``: measure, print tables. Parts: gateway (beside peers), routing, startup; all without arguments."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+
+from bench import gateway, routing, startup
+
+PARTS: Mapping[str, Callable[[], None]] = {"gateway": gateway.main, "routing": routing.main, "startup": startup.main}
+
+
+def main(wanted: list[str]) -> int:
+    """Exit code 2 for a part that is none."""
+    unknown = set(wanted) - PARTS.keys()
+    if unknown:
+        print(f"no such part: {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}", file=sys.stderr)
+        return 2
+    for name in wanted or PARTS:
+        print(f"\n== {name}")
+        PARTS[name]()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
