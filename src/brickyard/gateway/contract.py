@@ -74,6 +74,10 @@ class Director(Protocol):
         """The endpoint refused or broke a connection before its first response byte."""
         ...
 
+    def report_answer(self, decision: contract.Decision) -> None:
+        """The decision's endpoint sent the first byte of its response: it works, however long the rest takes."""
+        ...
+
     def record(self, decision: contract.Decision | contract.NoDecision, outcome: Outcome) -> None:
         """Keep the decision and how it ended in the bounded ring that ``brickyard why`` reads."""
         ...

@@ -65,6 +65,7 @@ class FakeDirector:
         self.open_leases: set[FakeLease] = set()
         self.leases: list[FakeLease] = []
         self.failures: list[str] = []
+        self.answered: list[str] = []
         self.records: list[tuple[routing.Decision | routing.NoDecision, contract.Outcome]] = []
         self._turn = 0
 
@@ -102,6 +103,9 @@ class FakeDirector:
 
     def report_failure(self, endpoint: routing.Endpoint) -> None:
         self.failures.append(endpoint.key)
+
+    def report_answer(self, decision: routing.Decision) -> None:
+        self.answered.append(decision.endpoint.key)
 
     def record(self, decision: routing.Decision | routing.NoDecision, outcome: contract.Outcome) -> None:
         self.records.append((decision, outcome))

@@ -32,6 +32,7 @@ async def test_a_refused_connection_goes_to_the_next_endpoint(start: Start) -> N
     answer = await house.ask()
     assert (answer.status, answer.headers["target-pod"]) == (200, "a")
     assert house.director.failures == [gone.key]
+    assert house.director.answered == [f"default/a:{house.engine.port}"]
     decision, outcome = house.director.records[0]
     assert outcome.attempts == 2
     assert decision.request.excluded == {gone.key}

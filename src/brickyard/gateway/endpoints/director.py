@@ -84,9 +84,10 @@ class TableDirector:
     def report_failure(self, endpoint: routing.Endpoint) -> None:
         self.table.failed(endpoint, self._now())
 
+    def report_answer(self, decision: routing.Decision) -> None:
+        self.table.answered(decision.endpoint, decision.decided_at)
+
     def record(self, decision: routing.Decision | routing.NoDecision, outcome: contract.Outcome) -> None:
-        if outcome.first_byte is not None and isinstance(decision, routing.Decision):
-            self.table.answered(decision.endpoint, decision.decided_at)
         self._ring.add(decision, outcome)
 
     def explain(self, request_id: str) -> dict[str, object] | None:

@@ -138,6 +138,7 @@ class Exchange:
         entry, given = self._entry, self._incoming
         entry.first_byte = self._plane.now() - entry.started
         entry.status = head.status
+        self._plane.director.report_answer(current.decision)
         self._close = head.until_close or self._client.closes_after(given)
         own = answers.id_lines(self._request.id) + current.pool.response_lines + self._extra(current.decision)
         if self._plane.cors.enabled and (lines := self._plane.cors.lines(given.notes)):
