@@ -43,6 +43,9 @@ def typed_objects(kubeconfig: pathlib.Path) -> None:
         assert web.spec.replicas == 1
         scale = apps.patch_namespaced_deployment_scale("web", "default", {"spec": {"replicas": 3}})
         assert (scale.spec.replicas, scale.status.selector) == (3, "a=b")
+        fresh = apps.read_namespaced_deployment("web", "default")
+        fresh.spec.paused = True
+        assert apps.replace_namespaced_deployment("web", "default", fresh).spec.paused is True
         web.spec.replicas = 5
         with pytest.raises(client.ApiException) as caught:
             apps.replace_namespaced_deployment("web", "default", web)

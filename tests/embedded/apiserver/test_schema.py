@@ -78,6 +78,7 @@ def test_a_quantity_a_time_and_bytes_are_read() -> None:
     assert complaint({"data": {"a": "%%%%"}}, SECRET, resources.SECRET) == "illegal base64 data at input byte 0"
     assert complaint({"data": {"a": "eHh"}}, SECRET, resources.SECRET) == "illegal base64 data at input byte 0"
     assert complaint({"firstTimestamp": "yesterday"}, EVENT, resources.EVENT).startswith('parsing time "\\"yesterday')
+    assert complaint({"firstTimestamp": "2020-02-30T00:00:00Z"}, EVENT, resources.EVENT).startswith("parsing time ")
 
 
 @pytest.mark.parametrize(

@@ -204,7 +204,8 @@ def _kept_metadata(place: Place, new: dict[str, Any], old: dict[str, Any]) -> di
 
 def _birth_faults(new: dict[str, Any], old: dict[str, Any]) -> Iterator[contract.FieldError]:
     born = new.get("creationTimestamp") or old["creationTimestamp"]
-    if born != old["creationTimestamp"]:
+    # Moments, not texts: the official Python client writes +00:00 where it read Z.
+    if timestamps.parse_rfc3339(born) != timestamps.parse_rfc3339(old["creationTimestamp"]):
         text = f'Invalid value: "{born}": field is immutable'
         yield contract.FieldError("metadata.creationTimestamp", "FieldValueInvalid", text)
 

@@ -17,9 +17,10 @@ import orjson
 
 from brickyard.api.kinds import resources
 from brickyard.embedded.apiserver import contract, definitions
+from brickyard.lib import timestamps
 
 _QUANTITY = re.compile(r"^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$")
-_TIME = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$")
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)", re.ASCII)
 _INTEGERS = {"int32": 2**31, "int64": 2**63}
 
 
@@ -220,8 +221,18 @@ def _first_foreign(text: str) -> int:
     return found.start() if found else len(text) // 4 * 4
 
 
+def _is_time(value: str) -> bool:
+    if _TIME.fullmatch(value) is None:
+        return False
+    try:
+        timestamps.parse_rfc3339(value)
+    except ValueError:
+        return False  # the right form, but no such day or hour
+    return True
+
+
 def _bad_time(value: str) -> str:
-    if not _TIME.match(value):
+    if not _is_time(value):
         return f'parsing time "\\"{value}\\"" as "\\"2006-01-02T15:04:05Z07:00\\"": cannot parse "{value}" as RFC 3339'
     return ""
 
