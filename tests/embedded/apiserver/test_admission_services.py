@@ -34,6 +34,10 @@ def test_a_bare_service_is_filled_in_and_gets_no_address() -> None:
     }
 
 
+def test_there_is_always_a_status() -> None:
+    assert testing.admitted(builtin_kinds.SERVICE, SERVICE)["status"] == {"loadBalancer": {}}
+
+
 def test_headless_stays_headless() -> None:
     spec = filled(clusterIP="None")
     assert (spec["clusterIP"], spec["clusterIPs"]) == ("None", ["None"])

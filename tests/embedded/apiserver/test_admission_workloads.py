@@ -39,6 +39,20 @@ def test_a_bare_deployment_is_filled_in_as_kubernetes_fills_it() -> None:
     assert "enableServiceLinks" not in template["spec"]
 
 
+@pytest.mark.parametrize(
+    ("resource", "written", "status"),
+    [
+        (builtin_kinds.DEPLOYMENT, ABSENT, {}),
+        (builtin_kinds.DEPLOYMENT, {"replicas": 2}, {"replicas": 2}),
+        (builtin_kinds.REPLICA_SET, ABSENT, {"replicas": 0}),
+        (builtin_kinds.REPLICA_SET, {"replicas": 2}, {"replicas": 2}),
+    ],
+)
+def test_there_is_always_a_status(resource: contract.Resource, written: Any, status: Any) -> None:
+    obj = {**DEPLOYMENT, "kind": resource.type.kind, **({} if written is ABSENT else {"status": written})}
+    assert testing.admitted(resource, obj)["status"] == status
+
+
 def test_what_was_written_stays() -> None:
     obj = testing.deployment(replicas=0, strategy={"type": "Recreate"}, revisionHistoryLimit=0)
     spec = testing.admitted(builtin_kinds.DEPLOYMENT, obj)["spec"]

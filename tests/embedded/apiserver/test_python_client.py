@@ -40,7 +40,7 @@ def typed_objects(kubeconfig: pathlib.Path) -> None:
         template = {"metadata": {"labels": {"a": "b"}}, "spec": {"containers": [{"name": "c", "image": "i"}]}}
         spec = {"selector": {"matchLabels": {"a": "b"}}, "template": template}
         web = apps.create_namespaced_deployment("default", {"metadata": {"name": "web"}, "spec": spec})
-        assert web.spec.replicas == 1
+        assert (web.spec.replicas, web.status.ready_replicas) == (1, None)
         scale = apps.patch_namespaced_deployment_scale("web", "default", {"spec": {"replicas": 3}})
         assert (scale.spec.replicas, scale.status.selector) == (3, "a=b")
         fresh = apps.read_namespaced_deployment("web", "default")

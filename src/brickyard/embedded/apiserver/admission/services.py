@@ -19,6 +19,7 @@ _HEADLESS = "None"
 
 def fill(draft: resources.Object) -> None:
     """Fill in a Service."""
+    draft.setdefault("status", {}).setdefault("loadBalancer", {})
     spec = draft.setdefault("spec", {})
     spec["type"] = spec.get("type") or "ClusterIP"
     spec["sessionAffinity"] = spec.get("sessionAffinity") or "None"

@@ -31,6 +31,8 @@ def fill_deployment(draft: resources.Object) -> None:
     spec.setdefault("revisionHistoryLimit", 10)
     spec.setdefault("progressDeadlineSeconds", 600)
     _fill_template(spec)
+    # Clients read ``status.readyReplicas`` before any controller has written: the struct is always there.
+    draft.setdefault("status", {})
 
 
 def fill_replica_set(draft: resources.Object) -> None:
@@ -38,6 +40,7 @@ def fill_replica_set(draft: resources.Object) -> None:
     spec = draft.setdefault("spec", {})
     spec.setdefault("replicas", 1)
     _fill_template(spec)
+    draft.setdefault("status", {}).setdefault("replicas", 0)
 
 
 def _fill_template(spec: dict[str, Any]) -> None:
