@@ -55,8 +55,10 @@ ROWS: list[tuple[Any, str]] = [
     ),
     (
         container(livenessProbe={"httpGet": {"port": True}}),
-        ("bool into Go struct field HTTPGetAction.spec.template.spec.containers.livenessProbe.httpGet.port "
-        "of type intstr.IntOrString"),
+        (
+            "bool into Go struct field HTTPGetAction.spec.template.spec.containers.livenessProbe.httpGet.port "
+            "of type intstr.IntOrString"
+        ),
     ),
 ]
 

@@ -201,7 +201,9 @@ def cell(obj: resources.Object, name: str) -> object:
 
 def restarted(count: int, seconds_ago: float | None) -> dict[str, Any]:
     last = (
-        {} if seconds_ago is None else {"lastState": {"terminated": {"finishedAt": timestamps.rfc3339(NOW - seconds_ago)}}}
+        {}
+        if seconds_ago is None
+        else {"lastState": {"terminated": {"finishedAt": timestamps.rfc3339(NOW - seconds_ago)}}}
     )
     return {**up(), "restartCount": count, **last}
 
