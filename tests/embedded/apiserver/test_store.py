@@ -1,9 +1,10 @@
 """The store against a plain dict: what was acknowledged is there, in order, and nothing else is."""
 
 import asyncio
+import contextlib
 import pathlib
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import hypothesis
@@ -164,6 +165,33 @@ def test_a_damaged_or_newer_store_is_refused_and_let_go(tmp_path: pathlib.Path) 
     connection.close()
     with pytest.raises(errors.DirectoryUnreadableError, match="layout is 99"):
         journal.Journal.open(tmp_path)
+
+
+def overwrite_pages(path: pathlib.Path) -> None:
+    data = path.read_bytes()
+    path.write_bytes(data[:8192] + b"\xff" * (len(data) - 8192))
+
+
+def overwrite_objects(path: pathlib.Path) -> None:
+    path.write_bytes(path.read_bytes().replace(b'"metadata"', b'"metadatum'))
+
+
+def lose_revision(path: pathlib.Path) -> None:
+    with contextlib.closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("DELETE FROM state")
+
+
+@pytest.mark.parametrize("damage", [overwrite_pages, overwrite_objects, lose_revision])
+async def test_damage_behind_a_whole_head_is_told_and_the_directory_let_go(
+    tmp_path: pathlib.Path, damage: Callable[[pathlib.Path], None]
+) -> None:
+    async with store.Store.open(tmp_path) as opened:
+        await asyncio.gather(*(opened.put(_key(f"p{n}"), _object(_key(f"p{n}")), None) for n in range(200)))
+    damage(tmp_path / "store.db")
+    for _ in range(2):
+        with pytest.raises(errors.DirectoryUnreadableError, match="cannot be read") as caught:
+            store.Store.open(tmp_path)
+        assert "move this one away" in caught.value.hint
 
 
 async def test_subscribers_hear_every_change_in_order(tmp_path: pathlib.Path) -> None:

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import fcntl
 import os
@@ -45,7 +46,8 @@ class Write:
 class Journal:
     """The file ``store.db`` under a directory, with a lock that keeps a second process away."""
 
-    def __init__(self, connection: sqlite3.Connection, lock: int) -> None:
+    def __init__(self, directory: pathlib.Path, connection: sqlite3.Connection, lock: int) -> None:
+        self._directory = directory
         self._connection = connection
         self._lock = lock
 
@@ -60,25 +62,28 @@ class Journal:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         lock = _lock(directory / "store.lock")
         try:
-            return cls(_connect(directory / "store.db"), lock)
-        except sqlite3.DatabaseError as error:
-            os.close(lock)
-            raise _unreadable(directory, str(error)) from error
+            with _reading(directory):
+                return cls(directory, _connect(directory / "store.db"), lock)
         except BaseException:
             os.close(lock)
             raise
 
     @property
     def revision(self) -> int:
-        """The last revision that was committed; 0 before the first."""
-        (value,) = self._connection.execute("SELECT value FROM state WHERE name = 'revision'").fetchone()
-        return int(value)
+        """The last revision that was committed; 0 before the first. Raises as ``load``."""
+        with _reading(self._directory):
+            (value,) = self._connection.execute("SELECT value FROM state WHERE name = 'revision'").fetchone()
+            return int(value)
 
-    def load(self) -> Iterator[records.Record]:
-        """Everything that is kept."""
-        rows = self._connection.execute("SELECT resource, namespace, name, revision, body FROM objects")
-        for resource, namespace, name, revision, body in rows:
-            yield records.load(records.Key(resource, namespace, name), revision, body)
+    def load(self) -> Sequence[records.Record]:
+        """Everything that is kept.
+
+        Raises:
+            DirectoryUnreadableError: the file is damaged, or holds what is no object.
+        """
+        with _reading(self._directory):
+            rows = self._connection.execute("SELECT resource, namespace, name, revision, body FROM objects")
+            return [records.load(records.Key(*place), revision, body) for *place, revision, body in rows]
 
     def commit(self, writes: Sequence[Write]) -> None:
         """All of ``writes`` in order, or none of them.
@@ -146,6 +151,15 @@ def _lay_out(connection: sqlite3.Connection, directory: pathlib.Path) -> None:
         connection.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version = {_LAYOUT}; COMMIT;")
     elif layout != _LAYOUT:
         raise _unreadable(directory, f"its layout is {layout}, this version reads {_LAYOUT}")
+
+
+@contextlib.contextmanager
+def _reading(directory: pathlib.Path) -> Iterator[None]:
+    """What a damaged file makes of its readers, said as what it is."""
+    try:
+        yield
+    except (sqlite3.DatabaseError, ValueError, LookupError, TypeError, AttributeError) as error:
+        raise _unreadable(directory, str(error)) from error
 
 
 def _unreadable(directory: pathlib.Path, why: str) -> errors.DirectoryUnreadableError:
