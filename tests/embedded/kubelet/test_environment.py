@@ -120,6 +120,12 @@ def test_a_missing_source_is_an_error_unless_optional(kind: str) -> None:
     assert built(given=given_facts, envFrom=[{kind: {"name": "x", "optional": True}}]) == {}
 
 
+def test_a_value_that_no_variable_can_hold_is_named() -> None:
+    given_facts = facts(secrets={"s": secret(good="eA==", raw="AAE=")})
+    with pytest.raises(errors.NotStarted, match="the value of variable raw holds a NUL"):
+        built(given=given_facts, envFrom=[{"secretRef": {"name": "s"}}])
+
+
 def test_a_secret_that_is_no_base64_is_named() -> None:
     given_facts = facts(secrets={"s": secret(k="%")})
     with pytest.raises(errors.NotStarted, match="s: the value of key k is no base64"):

@@ -212,6 +212,25 @@ async def test_sleep_is_bounded_by_the_timeout(prober: probes.Prober, tmp_path: 
     assert (await prober.run({"sleep": {"seconds": 60}}, target(tmp_path), 0.01)).success
 
 
+IMPOSSIBLE = [
+    {"tcpSocket": {"host": "a..b", "port": 1}},
+    {"tcpSocket": {"port": "70000"}},
+    {"httpGet": {"port": 1, "httpHeaders": [{"name": "X-Name", "value": "Zoë"}]}},
+    {"httpGet": {"port": 1, "host": "a..b"}},
+    {"httpGet": {"port": "70000"}},
+    {"exec": {"command": ["echo", "a\0b"]}},
+]
+
+
+@pytest.mark.parametrize("action", IMPOSSIBLE)
+async def test_what_cannot_be_sent_is_an_answer(
+    prober: probes.Prober, tmp_path: pathlib.Path, action: dict[str, object]
+) -> None:
+    answer = await prober.run(action, target(tmp_path), 1.0)
+    assert not answer.success
+    assert answer.message
+
+
 @pytest.mark.parametrize("action", [{"grpc": {"port": 1}}, {}])
 async def test_what_is_not_supported_is_said(
     prober: probes.Prober, tmp_path: pathlib.Path, action: dict[str, object]

@@ -179,6 +179,11 @@ async def test_a_file_that_is_no_program(box: Box) -> None:
         await processes.start(box.command("./data"))
 
 
+async def test_a_word_that_no_process_can_be_given(box: Box) -> None:
+    with pytest.raises(errors.NotStarted, match="'echo' cannot be run: embedded null byte"):
+        await processes.start(box.command("echo", "a\0b"))
+
+
 async def test_a_program_is_looked_for_on_the_containers_own_path(box: Box) -> None:
     (box.folder / "bin").mkdir()
     (box.folder / "bin/tool").write_text("#!/bin/sh\nexit 7\n")

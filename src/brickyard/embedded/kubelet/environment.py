@@ -94,6 +94,10 @@ def build(container: Mapping[str, Any], facts: Facts) -> dict[str, str]:
         value = _value(each, container, facts, env)
         if value is not None:
             env[each["name"]] = value
+    for name, value in env.items():
+        if "\0" in value:
+            text = f"the value of variable {name} holds a NUL, which no variable can: mount its source as a volume"
+            raise errors.NotStarted(CONFIG_ERROR, text)
     return env
 
 

@@ -67,6 +67,13 @@ class Prober:
 
     async def run(self, action: Mapping[str, Any], target: Target, timeout: float) -> Answer:
         """Carry out ``action``, which holds one of httpGet, tcpSocket, exec, sleep, within ``timeout`` seconds. Never raises."""
+        try:
+            return await self._act(action, target, timeout)
+        except ValueError as error:
+            # A host that is no name, a header that is no ASCII, a command that holds a NUL: told by whatever first tries.
+            return Answer(False, f"it cannot be carried out as it is written: {error}")
+
+    async def _act(self, action: Mapping[str, Any], target: Target, timeout: float) -> Answer:
         if handler := action.get("httpGet"):
             return await self._http_get(handler, target, timeout)
         if handler := action.get("tcpSocket"):
@@ -168,7 +175,9 @@ async def _finish(process: asyncio.subprocess.Process) -> None:
 def _port(value: Any, target: Target) -> int | None:
     """A number, a number as text, or the name of one of the container's ports."""
     text = str(value)
-    return int(text) if text.isdecimal() else target.ports.get(text)
+    if text.isdecimal():
+        return int(text) if 0 < int(text) < 65536 else None
+    return target.ports.get(text)
 
 
 def _no_port(handler: Mapping[str, Any]) -> Answer:

@@ -211,8 +211,8 @@ def _spawn(command: Command) -> Process:
         raise errors.NoProgram(f"exec: {command.argv[0]!r}: {error.strerror}: {error.filename}") from error
     except PermissionError as error:
         raise errors.NoProgram(f"exec: {command.argv[0]!r}: permission denied") from error
-    except OSError as error:
-        raise errors.NotStarted("CreateContainerError", f"{command.argv[0]} cannot be run: {error}") from error
+    except (OSError, ValueError) as error:  # ValueError: a word holds a NUL
+        raise errors.NotStarted("CreateContainerError", f"{command.argv[0]!r} cannot be run: {error}") from error
     finally:
         os.close(output)
     # It is reaped through its pidfd: Popen must not do it a second time, nor complain that nobody did.
