@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import pathlib
+import threading
+from concurrent import futures
 from typing import Any
 
 import pytest
@@ -87,6 +89,34 @@ def test_items_choose_and_rename(tmp_path: pathlib.Path) -> None:
     assert (place / "deep/er").read_text() == "1"
     assert (place / "deep/er").stat().st_mode & 0o777 == 0o755
     assert [each.name for each in place.iterdir()] == ["deep"]
+
+
+# mode of the item, defaultMode, the file's
+MODES = [(None, None, 0o644), (None, 0o600, 0o600), (0o755, None, 0o755), (0o400, 0o755, 0o400), (0o777, None, 0o755)]
+
+
+@pytest.mark.parametrize(("own", "default", "found"), MODES)
+def test_an_items_own_mode_wins(tmp_path: pathlib.Path, own: int | None, default: int | None, found: int) -> None:
+    source = {"name": "c", "items": [{"key": "a", "path": "x", "mode": own}], "defaultMode": default}
+    place = prepared(tmp_path, {"name": "v", "configMap": source}, config_maps={"c": CONFIG})["v"]
+    assert (place / "x").stat().st_mode & 0o777 == found
+
+
+def test_containers_that_start_together_do_not_disturb_each_other(tmp_path: pathlib.Path) -> None:
+    volume = {"name": "v", "configMap": {"name": "c"}}
+    together = threading.Barrier(4)
+
+    def start(_: int) -> None:
+        for turn in range(10):
+            held = {**CONFIG, "data": {f"{turn}.{each}": "x" for each in range(20)}}
+            together.wait(10)
+            prepared(tmp_path, volume, config_maps={"c": held})
+
+    with futures.ThreadPoolExecutor(4) as pool:
+        list(pool.map(start, range(4)))
+    left = {each.name for each in (tmp_path / "v").iterdir()}
+    assert left == {"bin", *(f"9.{each}" for each in range(20))}
+    assert [each.name for each in tmp_path.iterdir()] == ["v"]
 
 
 def test_a_secret_is_for_nobody_else(tmp_path: pathlib.Path) -> None:

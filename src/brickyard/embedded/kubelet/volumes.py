@@ -74,7 +74,7 @@ def mounts(
             raise _refused(f"volumeMount {where}: sub-path {inner!r} leaves the volume")
         target = volumes[name] / inner
         if inner and not target.exists():
-            target.mkdir(parents=True)
+            target.mkdir(parents=True, exist_ok=True)
         found[where] = target
     return found
 
@@ -141,22 +141,29 @@ def _content(
 def _files(place: pathlib.Path, content: Mapping[str, bytes], source: Mapping[str, Any]) -> pathlib.Path:
     """Make ``place`` hold exactly ``content``, each file whole at any moment, for nobody but this user."""
     place.mkdir(mode=0o700, parents=True, exist_ok=True)
-    mode = int(source.get("defaultMode") or 0o644) & 0o755 & ~0o022
+    modes = {each["path"]: each.get("mode") for each in source.get("items") or ()}
     for relative, payload in content.items():
         target = place / relative
         if ".." in target.relative_to(place).parts:
             raise _refused(f"path {relative!r} leaves the volume")
         target.parent.mkdir(parents=True, exist_ok=True)
         if not target.is_file() or target.read_bytes() != payload:
-            _replace(target, payload)
-        target.chmod(mode)
+            _replace(target, payload, place.parent)
+        mode = modes.get(relative)
+        target.chmod(_mode(source.get("defaultMode") if mode is None else mode))
     for old in [each for each in place.rglob("*") if each.is_file() and str(each.relative_to(place)) not in content]:
-        old.unlink()
+        old.unlink(missing_ok=True)
     return place
 
 
-def _replace(target: pathlib.Path, payload: bytes) -> None:
-    descriptor, temporary = tempfile.mkstemp(dir=target.parent, prefix=".new-")
+def _mode(wanted: int | None) -> int:
+    """Never writable for others, whatever the manifest says."""
+    return (0o644 if wanted is None else int(wanted)) & 0o755
+
+
+def _replace(target: pathlib.Path, payload: bytes, drafts: pathlib.Path) -> None:
+    """Drafts lie outside the volume: containers of a pod start together, and each clears it of what does not belong there."""
+    descriptor, temporary = tempfile.mkstemp(dir=drafts, prefix=".new-")
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(payload)
