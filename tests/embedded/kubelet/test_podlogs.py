@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from brickyard.api.kinds import podlogs as contract
 from brickyard.embedded.kubelet import podlogs
+from brickyard.embedded.kubelet.plan import messages
 from brickyard.embedded.kubelet.testing import World, container, pod
 
 
@@ -106,6 +107,15 @@ async def test_no_previous_run(desk: Desk) -> None:
 async def test_a_log_that_was_cleared_away(desk: Desk) -> None:
     desk.log("web", 0).unlink()
     assert "is not kept any more" in await refused(desk)
+
+
+async def test_a_program_that_could_not_be_run_has_no_log_but_a_reason(tmp_path: pathlib.Path) -> None:
+    desk = Desk(tmp_path)
+    for attempt in range(2):
+        desk.world.give(messages.Exited("web", attempt, 128, "exec: 'x': not found", "StartError"))
+        desk.world.wait(30.0)
+    told = 'container "web" in pod "a" never ran: exec: \'x\': not found'
+    assert await refused(desk) == await refused(desk, previous=True) == told
 
 
 async def test_a_container_that_waits(tmp_path: pathlib.Path) -> None:

@@ -145,9 +145,11 @@ def choose_run(pod: Pod, container: containers.Container, previous: bool) -> Run
         raise podlogs.LogsUnavailable(f"{text}: {waiting.message}" if waiting.message else text)
     path = pod.log(container.name, attempt)
     if not path.exists():
-        raise podlogs.LogsUnavailable(
-            f'the log of container "{container.name}" in pod "{pod.name}" is not kept any more'
-        )
+        text = f'the log of container "{container.name}" in pod "{pod.name}" is not kept any more'
+        end = container.before if previous and not container.running else container.last
+        if end is not None and not end.container_id:
+            text = f'container "{container.name}" in pod "{pod.name}" never ran: {end.message}'
+        raise podlogs.LogsUnavailable(text)
     return Run(path, lambda: not (container.running and container.runs - 1 == attempt))
 
 
