@@ -12,6 +12,15 @@ def test_nothing_expected_is_satisfied() -> None:
     assert expectations.Expectations().satisfied(KEY, 0.0)
 
 
+def test_how_long_to_wait() -> None:
+    found = expectations.Expectations(ttl=10.0)
+    assert found.wait(KEY, 0.0) is None
+    found.expect_creations(KEY, 1, 5.0)
+    assert [found.wait(KEY, now) for now in (5.0, 14.0, 15.0, 99.0)] == [10.0, 1.0, None, None]
+    found.creation_observed(KEY)
+    assert found.wait(KEY, 6.0) is None
+
+
 def test_creations_are_ticked_off() -> None:
     found = expectations.Expectations()
     found.expect_creations(KEY, 2, 0.0)

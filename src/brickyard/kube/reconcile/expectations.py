@@ -52,10 +52,18 @@ class Expectations:
 
     def satisfied(self, key: Hashable, now: float) -> bool:
         """Whether nothing is outstanding for ``key``, or what is has expired."""
+        return self.wait(key, now) is None
+
+    def wait(self, key: Hashable, now: float) -> float | None:
+        """Seconds until what is outstanding for ``key`` expires; None when nothing is or it has.
+
+        A pass that waits has to ask to be called again then: nothing else may ever call it.
+        """
         entry = self._by_key.get(key)
         if entry is None or (not entry.creations and not entry.deletions):
-            return True
-        return now - entry.since >= self._ttl
+            return None
+        left = entry.since + self._ttl - now
+        return left if left > 0 else None
 
     def forget(self, key: Hashable) -> None:
         """``key`` is gone."""

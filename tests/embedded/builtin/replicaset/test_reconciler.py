@@ -18,7 +18,7 @@ from brickyard.kube.client import testing as clients
 from brickyard.kube.informers import informer as informers
 from brickyard.kube.objects import meta, owners
 from brickyard.kube.reconcile import contract as reconcile
-from brickyard.kube.reconcile import recorder
+from brickyard.kube.reconcile import expectations, recorder
 from brickyard.lib import tasks
 
 pytestmark = pytest.mark.looptime
@@ -110,6 +110,22 @@ async def test_not_even_when_the_controller_starts_anew() -> None:
         await forgetful.reconcile(REQUEST)
     assert len(it.pods()) == 3
     assert "conditions" not in it.status()
+
+
+async def test_what_is_never_seen_is_given_up_without_a_nudge_from_outside() -> None:
+    it = await room(1)
+    made = await it.run()
+    (pod,) = it.pods()
+    await it.client.delete(resources.POD, meta.key(pod))
+    it.client.expire()
+    await it.catch_up()  # by a list that shows nothing: the pod came and went unseen
+    waiting = await it.run()
+    assert it.pods() == []
+    assert made.requeue_after == pytest.approx(expectations.TTL)
+    assert waiting.requeue_after == pytest.approx(expectations.TTL, abs=10.0)
+    await asyncio.sleep(waiting.requeue_after or 0.0)
+    await it.run()
+    assert len(it.pods()) == 1
 
 
 async def test_a_stale_cache_never_deletes_twice() -> None:

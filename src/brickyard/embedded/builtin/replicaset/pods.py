@@ -26,9 +26,9 @@ class Pods:
         self._expected = expectations.Expectations()
         cache.subscribe(self._changed)
 
-    def caught_up(self, replica_set: resources.Object) -> bool:
-        """Whether everything asked for on behalf of ``replica_set`` was seen in the cache, or given up on."""
-        return self._expected.satisfied(meta.uid(replica_set), self._clock.monotonic())
+    def wait(self, replica_set: resources.Object) -> float | None:
+        """Seconds until what was asked for on behalf of ``replica_set`` is given up on; None when all was seen in the cache."""
+        return self._expected.wait(meta.uid(replica_set), self._clock.monotonic())
 
     def forget(self, replica_set: resources.Object) -> None:
         """``replica_set`` is gone."""

@@ -59,7 +59,7 @@ class Reconciler:
             replica_set=replica_set,
             pods=ownership.candidates(self._caches.pods, replica_set),
             taken=_Names(self._caches.pods, request.namespace),
-            caught_up=self._pods.caught_up(replica_set),
+            caught_up=self._pods.wait(replica_set) is None,
         )
         plan = planning.plan(snapshot, self._clock.wall())
         await ownership.apply(self._client, _KINDS, replica_set, plan.claims)
@@ -69,7 +69,8 @@ class Reconciler:
         await statuses.write(self._client, resources.REPLICA_SET, replica_set, told)
         if error is not None:
             raise error
-        return reconcile.Result(requeue_after=plan.requeue_after)
+        again = [after for after in (plan.requeue_after, self._pods.wait(replica_set)) if after is not None]
+        return reconcile.Result(requeue_after=min(again, default=None))
 
     async def _carry_out(
         self, replica_set: resources.Object, plan: planning.Plan
