@@ -64,6 +64,20 @@ async def test_a_part_that_is_never_ready_is_given_up(tmp_path: pathlib.Path) ->
         assert process.identity(pid) is None
 
 
+async def test_words_from_before_it_was_started_are_not_its_own(tmp_path: pathlib.Path) -> None:
+    (tmp_path / "part.log").write_text("an older run\n")
+    with pytest.raises(supervisor.PartFailed, match="part cannot start: no output"):
+        async with supervisor.Supervisor([part(tmp_path, "raise SystemExit(2)")]):
+            pytest.fail("the body ran")
+
+
+async def test_a_part_that_fails_again_and_again_is_given_up_with_its_last_words(tmp_path: pathlib.Path) -> None:
+    code = "import sys; sys.stdout.write('x\\n' * 50_000); sys.exit('no more room')"
+    with pytest.raises(supervisor.PartFailed, match="not ready within 1 s: x x no more room"):
+        async with supervisor.Supervisor([part(tmp_path, code, ready_within=0.9)]):
+            pytest.fail("the body ran")
+
+
 async def test_a_part_that_will_not_end_is_killed(tmp_path: pathlib.Path) -> None:
     note = tmp_path / "pids"
     deaf = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); "

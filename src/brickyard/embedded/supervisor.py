@@ -23,6 +23,8 @@ log = logs.get(__name__)
 RESTART = backoff.Backoff(0.1, 2, 10)
 STEADY_AFTER = 30.0
 """Seconds of running after which a part's earlier failures are forgiven."""
+LAST_WORDS = 4096
+"""Bytes at the end of a part's log among which the lines are that say why it did not start."""
 USAGE_ERROR = errors.UsageError.exit_code
 
 
@@ -85,7 +87,7 @@ class _Keeper:
         self._process: asyncio.subprocess.Process | None = None
         self._ready: asyncio.Future[None] | None = None
         self._stopping = asyncio.Event()
-        self._log_mark = 0
+        self._log_mark = -1
 
     async def ready(self) -> None:
         """Wait until the part first says that it is ready.
@@ -97,10 +99,8 @@ class _Keeper:
         try:
             await asyncio.wait_for(asyncio.shield(future), self.part.ready_within)
         except TimeoutError:
-            raise PartFailed(
-                f"{self.part.name} was not ready within {self.part.ready_within:.0f} s",
-                hint=f"its log: {self.part.log}",
-            ) from None
+            text = f"{self.part.name} was not ready within {self.part.ready_within:.0f} s: {self._last_words()}"
+            raise PartFailed(text, hint=f"its log: {self.part.log}") from None
 
     def _first_ready(self) -> asyncio.Future[None]:
         if self._ready is None:
@@ -117,7 +117,7 @@ class _Keeper:
             if self._stopping.is_set():
                 return
             if code == USAGE_ERROR and not self._first_ready().done():
-                self._first_ready().set_exception(PartFailed(self._last_words(), hint=f"its log: {self.part.log}"))
+                self._first_ready().set_exception(self._cannot_start())
                 return
             failures = 1 if loop.time() - started > STEADY_AFTER else failures + 1
             delay = RESTART.delay(failures)
@@ -130,7 +130,8 @@ class _Keeper:
         self.part.log.parent.mkdir(parents=True, exist_ok=True)
         try:
             with self.part.log.open("ab") as output:
-                self._log_mark = output.tell()
+                if self._log_mark < 0:
+                    self._log_mark = output.tell()
                 self._process = await asyncio.create_subprocess_exec(
                     *self.part.argv, stdin=asyncio.subprocess.DEVNULL, stdout=output, stderr=output,
                     pass_fds=(write_end,), env=_environ(write_end), start_new_session=True,
@@ -160,12 +161,16 @@ class _Keeper:
         if line and not self._first_ready().done():
             self._first_ready().set_result(None)
 
+    def _cannot_start(self) -> PartFailed:
+        return PartFailed(f"{self.part.name} cannot start: {self._last_words()}", hint=f"its log: {self.part.log}")
+
     def _last_words(self) -> str:
         with self.part.log.open("rb") as output:
-            output.seek(self._log_mark)
-            lines = output.read(64 * 1024).decode(errors="replace").strip().splitlines()
+            size = output.seek(0, os.SEEK_END)
+            output.seek(max(self._log_mark, size - LAST_WORDS))
+            lines = output.read(LAST_WORDS).decode(errors="replace").strip().splitlines()
         words = " ".join(line.strip() for line in lines[-3:]) or "no output"
-        return f"{self.part.name} cannot start: {words.removeprefix('error: ')}"
+        return words.removeprefix("error: ")
 
     async def stop(self) -> None:
         """End the part: SIGTERM, its patience, SIGKILL."""

@@ -38,7 +38,7 @@ class UpSettings:
 
 
 class PortTaken(errors.UsageError):
-    """Somebody else listens where we want to."""
+    """We cannot listen where we want to: somebody else does, or it is no port."""
 
 
 class StartFailed(errors.BrickyardError):
@@ -55,6 +55,8 @@ def check_port(port: int, flag: str) -> None:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((LOOPBACK, port))
+        except OverflowError as error:
+            raise PortTaken(f"{port} is no TCP port", hint=f"choose one of 1 to 65535 with {flag} PORT") from error
         except OSError as error:
             hint = f"choose another one with {flag} PORT, or find who uses it with `ss -ltnp 'sport = :{port}'`"
             raise PortTaken(f"cannot listen on {LOOPBACK}:{port}: {error.strerror}", hint=hint) from error
@@ -72,6 +74,9 @@ async def run(
     """
     place.prepare()
     with place.locked():
+        if wanted.api_port == wanted.gateway_port:
+            text = f"the Kubernetes API and the OpenAI API cannot both listen on port {wanted.api_port}"
+            raise PortTaken(text, hint="choose another one for either with --api-port or --gateway-port")
         check_port(wanted.api_port, "--api-port")
         check_port(wanted.gateway_port, "--gateway-port")
         running = home.Running(
@@ -122,8 +127,14 @@ def detach(place: home.Home, wanted: UpSettings, deadline: float = 60.0) -> home
                 child.returncode = 0
                 return running
     child.wait(deadline)
-    words = log.read_text(errors="replace").strip() or f"no answer within {deadline:.0f} s"
-    raise StartFailed(words.removeprefix("error: "), hint=f"its log: {log}")
+    words = _last_error(log.read_text(errors="replace")) or f"no answer within {deadline:.0f} s"
+    raise StartFailed(words, hint=f"its log: {log}")
+
+
+def _last_error(text: str) -> str:
+    """The last error of a command's output with its hint, what was logged before it left out; all of it when there is none."""
+    _, _, words = f"\n{text}".rpartition("\nerror: ")
+    return words.strip()
 
 
 def stop(place: home.Home, deadline: float = GATEWAY_PATIENCE + MACHINE_PATIENCE + 10) -> bool:
