@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pathlib
+import socket
 import subprocess
 import sys
 
@@ -67,7 +68,12 @@ def test_help_loads_nothing_heavy() -> None:
         (["apply", "-f", "/nowhere.yaml"], "cannot read /nowhere.yaml: No such file or directory"),
         (["apply", "-f", "-"], "holds no object"),
         (["logs", "machine"], "no log at"),
+        (["logs", "machine", "--follow"], "are of pods"),
+        (["get", "pods", "one", "-A"], "one object cannot be in all namespaces"),
+        (["get", "pods/one", "-A"], "one object cannot be in all namespaces"),
         (["up", "--api-port", "many"], "Invalid value"),
+        (["up", "--gateway-port", "65536"], "Invalid value"),
+        (["up", "--api-port", "9999", "--gateway-port", "9999"], "cannot both listen on port 9999"),
     ],
 )
 def test_a_usage_error_is_one_clear_message(tmp_path: pathlib.Path, words: list[str], said: str) -> None:
@@ -89,6 +95,32 @@ def test_a_setting_that_does_not_parse_is_named(tmp_path: pathlib.Path) -> None:
     assert "BRICKYARD_API_PORT='often' is not valid" in done.stderr
 
 
+def test_a_port_that_is_none_is_no_crash(tmp_path: pathlib.Path) -> None:
+    done = run("up", BRICKYARD_DATA_DIR=str(tmp_path), BRICKYARD_API_PORT="70000")
+    assert done.returncode == 2
+    assert "70000 is no TCP port" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("tail", "lines"), [("0", ""), ("2", "b\nc\n"), ("3", "a\nb\nc\n"), ("4", "a\nb\nc\n"), ("9", "a\nb\nc\n")]
+)
+def test_the_tail_of_a_parts_log(tmp_path: pathlib.Path, tail: str, lines: str) -> None:
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "logs" / "machine.log").write_text("a\nb\nc\n")
+    assert run("logs", "machine", "--tail", tail, BRICKYARD_DATA_DIR=str(tmp_path)).stdout == lines
+
+
+def test_a_start_in_the_background_that_fails_says_why(tmp_path: pathlib.Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        done = run("up", "--detach", "--api-port", port, BRICKYARD_DATA_DIR=str(tmp_path))
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"error: cannot listen on 127.0.0.1:{port}")
+
+
 def test_a_gateway_that_is_not_there_is_said_so() -> None:
     done = run("why", "--last", "--gateway", "http://127.0.0.1:1")
     assert done.returncode == 1
@@ -104,3 +136,9 @@ def test_down_where_nothing_runs_is_no_error(tmp_path: pathlib.Path) -> None:
 def test_completion_is_offered() -> None:
     done = run(_BRICKYARD_COMPLETE="source_bash")
     assert "complete" in done.stdout + run("--show-completion", SHELL="/bin/bash").stdout
+
+
+def test_a_next_step_finds_the_same_place(tmp_path: pathlib.Path) -> None:
+    elsewhere = tmp_path / "a b"
+    done = run("status", "--data-dir", str(elsewhere), BRICKYARD_DATA_DIR=str(tmp_path))
+    assert done.stderr.splitlines()[-1] == f"  → start it with `brickyard up --detach --data-dir '{elsewhere}'`"

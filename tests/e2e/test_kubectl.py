@@ -62,6 +62,8 @@ def test_scale_label_wait_logs_and_watch(shared: yards.Yard) -> None:
         assert watch.stdout.readline() == "pod/talker\n"
         shared.kubectl("wait", "--for=condition=Ready", "pod/talker", "--timeout=30s")
         assert yards.until(lambda: shared.kubectl("logs", "talker").stdout) == "hello from inside\n"
+        assert shared.brickyard("logs", "pod/talker", "--tail", "0").stdout == ""
+        assert shared.brickyard("get", "pods/talker", "-o", "name").stdout == "pods/talker\n"
         shared.kubectl("label", "pod", "talker", "seen=yes")
         assert shared.kubectl("get", "pods", "-l", "seen=yes", "-o", "name").stdout == "pod/talker\n"
     finally:

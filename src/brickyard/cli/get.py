@@ -15,7 +15,7 @@ TABLE = "application/json;as=Table;v=v1;g=meta.k8s.io,application/json"
 
 
 def get(
-    kind: Annotated[str, typer.Argument(help="What to list: pods, deployments, podautoscalers…")],
+    kind: Annotated[str, typer.Argument(help="What to list: pods, deployments, podautoscalers… or one: pods/NAME.")],
     name: Annotated[str, typer.Argument(help="One object.")] = "",
     output: Annotated[str, typer.Option("--output", "-o", help="table, wide, name, yaml or json")] = "table",
     namespace: options.Namespace = "default",
@@ -29,6 +29,10 @@ def get(
 
     if output not in {"table", "wide", "name", "yaml", "json"}:
         raise errors.UsageError(f"unknown output {output!r}", hint="table, wide, name, yaml or json")
+    if not name:
+        kind, _, name = kind.partition("/")
+    if name and all_namespaces:
+        raise errors.UsageError("one object cannot be in all namespaces", hint="name its own with --namespace")
 
     async def work(client: rest.RestClient) -> tuple[str, dict[str, Any]]:
         found = await mapping.Mapper(client).of_word(kind)

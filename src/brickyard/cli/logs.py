@@ -31,17 +31,25 @@ def logs(
     from brickyard.lib import errors
 
     if name in PARTS:
+        if follow or previous or container:
+            raise errors.UsageError(
+                f"the log of {name} is a file: --follow, --previous and --container are of pods",
+                hint=f"follow it with `tail -f {place.at(data_dir).logs / name}.log`",
+            )
         log = place.at(data_dir).logs / f"{name}.log"
         if not log.exists():
             raise errors.UsageError(f"no log at {log}", hint="start Brickyard with `brickyard up --detach`")
         lines = log.read_text(errors="replace").splitlines(keepends=True)
-        print("".join(lines if tail is None else lines[len(lines) - tail :]), end="")
+        print("".join(lines if tail is None else lines[max(0, len(lines) - tail) :]), end="")
         return
-    asked = {"follow": follow, "previous": previous, "tailLines": tail, "container": container}
-    params = {key: str(value).lower() for key, value in asked.items() if value not in (None, False, "")}
+    asked = {"follow": follow, "previous": previous, "container": container}
+    params = {key: str(value).lower() for key, value in asked.items() if value}
+    if tail is not None:
+        params["tailLines"] = str(tail)
+    pod = name.partition("/")[2] if name.startswith(("pod/", "pods/", "po/")) else name
 
     async def work(client: rest.RestClient) -> None:
-        async for chunk in await client.stream(resources.POD.path(namespace, name, "log"), params):
+        async for chunk in await client.stream(resources.POD.path(namespace, pod, "log"), params):
             sys.stdout.buffer.write(chunk)
             sys.stdout.buffer.flush()
 

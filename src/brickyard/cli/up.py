@@ -14,8 +14,12 @@ if TYPE_CHECKING:
 
 def up(
     detach: Annotated[bool, typer.Option("--detach", "-d", help="Run in the background.")] = False,
-    api_port: Annotated[int | None, typer.Option(help="Port of the Kubernetes API.  [default: 6443]")] = None,
-    gateway_port: Annotated[int | None, typer.Option(help="Port of the OpenAI API.  [default: 8888]")] = None,
+    api_port: Annotated[
+        int | None, typer.Option(min=1, max=65535, help="Port of the Kubernetes API.  [default: 6443]")
+    ] = None,
+    gateway_port: Annotated[
+        int | None, typer.Option(min=1, max=65535, help="Port of the OpenAI API.  [default: 8888]")
+    ] = None,
     data_dir: options.DataDir = None,
 ) -> None:
     """Start the Kubernetes API, the node agent and the gateway on this machine."""
@@ -29,7 +33,7 @@ def up(
     at = place.at(data_dir)
     wanted = settings.load(life.UpSettings, os.environ, api_port=api_port, gateway_port=gateway_port)
     if detach:
-        _screen(at, life.detach(at, wanted), "stop it with: brickyard down")
+        _screen(at, life.detach(at, wanted), f"stop it with: brickyard down{place.option(at)}")
         return
     logs.setup("WARNING")
 
@@ -45,6 +49,9 @@ def up(
 
 
 def _screen(at: home.Home, running: home.Running, end: str) -> None:
+    from brickyard.cli import place
+
+    where = place.option(at)
     rows = {
         "OpenAI API": f"{running.gateway_url}/v1",
         "Kubernetes API": running.api_url,
@@ -54,6 +61,13 @@ def _screen(at: home.Home, running: home.Running, end: str) -> None:
     print("Brickyard is up.")
     for name, value in rows.items():
         print(f"  {name:<15} {value}")
-    print('\nNext:\n  eval "$(brickyard env)"           point kubectl and OpenAI clients here')
-    print("  brickyard apply -f MANIFEST.yaml  serve a model\n  brickyard status                  what runs")
+    steps = {
+        f'eval "$(brickyard env{where})"': "point kubectl and OpenAI clients here",
+        f"brickyard apply{where} -f MANIFEST.yaml": "serve a model",
+        f"brickyard status{where}": "what runs",
+    }
+    width = max(map(len, steps))
+    print("\nNext:")
+    for command, meaning in steps.items():
+        print(f"  {command:<{width}}  {meaning}")
     print(f"  ({end})", flush=True)
