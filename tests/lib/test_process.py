@@ -33,6 +33,29 @@ def test_a_number_used_again_is_somebody_else() -> None:
     assert not before.signal(signal.SIGKILL), "the wrong process would have been killed"
 
 
+def test_the_end_is_waited_for() -> None:
+    with sleeper() as child:
+        seen = process.identity(child.pid)
+        assert seen is not None
+        assert not seen.wait(0.01)
+        assert not seen.wait(-1.0)
+        child.kill()
+        assert seen.wait(5.0)
+        child.wait(5)
+        assert seen.wait(0.0), "long gone"
+    assert process.Identity(os.getpid(), 1).wait(0.0), "this number is somebody else's"
+
+
+def test_nothing_stays_open() -> None:
+    mine = process.me()
+    before = len(os.listdir("/proc/self/fd"))
+    for _ in range(5):
+        mine.wait(0.0)
+        mine.signal(signal.SIGCONT)
+        process.Identity(mine.pid, 1).signal(signal.SIGKILL)
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
 def test_a_zombie_is_gone() -> None:
     with sleeper() as child:
         seen = process.identity(child.pid)

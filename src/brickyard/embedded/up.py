@@ -7,7 +7,6 @@ flight end on engines that still run; the machine then ends the containers withi
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import dataclasses
 import os
 import select
@@ -15,7 +14,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 
 from brickyard.embedded import home, supervisor
 from brickyard.embedded.kubelet import leftovers
@@ -152,18 +151,7 @@ def stop(place: home.Home, deadline: float = GATEWAY_PATIENCE + MACHINE_PATIENCE
 
 
 def _end(place: home.Home, supervisor_: process.Identity, deadline: float) -> None:
-    with contextlib.suppress(ProcessLookupError), _watching(supervisor_.pid) as descriptor:
-        supervisor_.signal(signal.SIGTERM)
-        ended, _, _ = select.select([descriptor], [], [], deadline)
-        if not ended:
-            hint = f"look at {place.logs}, or end it by force: kill -9 {supervisor_.pid}"
-            raise StopTooSlow(f"still stopping after {deadline:.0f} s", hint=hint)
-
-
-@contextlib.contextmanager
-def _watching(pid: int) -> Iterator[int]:
-    descriptor = os.pidfd_open(pid)
-    try:
-        yield descriptor
-    finally:
-        os.close(descriptor)
+    supervisor_.signal(signal.SIGTERM)
+    if not supervisor_.wait(deadline):
+        hint = f"look at {place.logs}, or end it by force: kill -9 {supervisor_.pid}"
+        raise StopTooSlow(f"still stopping after {deadline:.0f} s", hint=hint)

@@ -12,8 +12,9 @@ import ctypes
 import dataclasses
 import os
 import pathlib
+import select
 import signal
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 READY_FD = "BRICKYARD_READY_FD"
 SUPERVISOR_PID = "BRICKYARD_SUPERVISOR_PID"
@@ -33,25 +34,53 @@ class Identity:
         return identity(self.pid) == self
 
     def signal(self, number: signal.Signals) -> bool:
-        """Send ``number`` to this very process; False when it is gone."""
-        if not self.alive():
-            return False
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(self.pid, number)
-            return True
+        """Send ``number`` to this very process; False when it is gone.
+
+        Raises:
+            PermissionError: it is another user's.
+        """
+        with self._held() as descriptor:
+            if descriptor is None:
+                return False
+            with contextlib.suppress(ProcessLookupError):
+                signal.pidfd_send_signal(descriptor, number)
+                return True
         return False
+
+    def wait(self, seconds: float) -> bool:
+        """Block until this very process has ended, ``seconds`` at most; whether it has."""
+        with self._held() as descriptor:
+            return descriptor is None or bool(select.select([descriptor], [], [], max(0.0, seconds))[0])
+
+    @contextlib.contextmanager
+    def _held(self) -> Iterator[int | None]:
+        """A descriptor of this very process, None when it is gone. While it is held, nobody else can be meant."""
+        try:
+            descriptor = os.pidfd_open(self.pid)
+        except ProcessLookupError:
+            yield None
+            return
+        try:
+            # It was opened by number: only if the start time fits now is it the right one.
+            yield descriptor if self.alive() else None
+        finally:
+            os.close(descriptor)
 
 
 def identity(pid: int) -> Identity | None:
     """Who ``pid`` is now; None when there is no such process or it is only a zombie."""
+    fields = stat(pid)
+    return None if fields is None or fields[0] in "ZXx" else Identity(pid, int(fields[19]))
+
+
+def stat(pid: int) -> list[str] | None:
+    """The fields of ``/proc/<pid>/stat`` from the state on (the third, which is 0 here); None when there is no such process."""
     try:
-        stat = pathlib.Path(f"/proc/{pid}/stat").read_bytes()
-    except (FileNotFoundError, ProcessLookupError):
+        text = pathlib.Path(f"/proc/{pid}/stat").read_text(errors="replace")
+    except OSError:
         return None
     # The command name stands in brackets and may itself hold blanks and brackets: fields count from the last one.
-    fields = stat[stat.rindex(b")") + 2 :].split()
-    state, start_time = fields[0], fields[19]
-    return None if state in (b"Z", b"X") else Identity(pid, int(start_time))
+    return text[text.rindex(")") + 2 :].split()
 
 
 def me() -> Identity:

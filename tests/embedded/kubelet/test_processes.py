@@ -15,6 +15,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from brickyard.embedded.kubelet import errors, processes, procfs
+from brickyard.lib import process
 
 ENV = {"PATH": os.environ["PATH"]}
 FOREVER = "import time\nprint('up', flush=True)\ntime.sleep(60)"
@@ -54,10 +55,10 @@ class Box:
 async def box(tmp_path: pathlib.Path) -> AsyncIterator[Box]:
     box = Box(tmp_path)
     yield box
-    for process in box.started:
-        await process.kill()
-        if process._descriptor >= 0:
-            await process.wait()
+    for each in box.started:
+        await each.kill()
+        if each._descriptor >= 0:
+            await each.wait()
     assert box.left() == []
 
 
@@ -209,7 +210,7 @@ async def test_a_released_process_is_adopted_and_watched(box: Box) -> None:
 def test_a_reused_pid_is_not_adopted() -> None:
     own = procfs.entry(os.getpid())
     assert own is not None
-    assert processes.adopt(procfs.Identity(os.getpid(), own.identity.start - 1), "x") is None
+    assert processes.adopt(process.Identity(os.getpid(), own.identity.start_time - 1), "x") is None
 
 
 def test_a_dead_process_is_not_adopted() -> None:
@@ -257,7 +258,7 @@ def test_signals_never_reach_a_process_with_another_start_time() -> None:
     try:
         found = procfs.entry(child.pid)
         assert found is not None
-        impostor = procfs.Identity(child.pid, found.identity.start + 1)
+        impostor = process.Identity(child.pid, found.identity.start_time + 1)
         assert not procfs.send(impostor, signal.SIGKILL)
         assert not procfs.send_group(impostor, signal.SIGKILL)
         assert procfs.family(impostor, "") == []
@@ -281,7 +282,7 @@ def test_names_with_parentheses_do_not_confuse(tmp_path: pathlib.Path) -> None:
 
 
 def test_a_process_that_is_gone_is_no_error() -> None:
-    nobody = procfs.Identity(2**22 + 1, 1)
+    nobody = process.Identity(2**22 + 1, 1)
     assert procfs.entry(nobody.pid) is None
     assert not procfs.send(nobody, signal.SIGKILL)
     assert not procfs.send_group(nobody, signal.SIGKILL)

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from brickyard.embedded.kubelet import procfs, records
+from brickyard.embedded.kubelet import records
 from brickyard.embedded.kubelet.plan import messages
 from brickyard.embedded.kubelet.testing import pod
+from brickyard.lib import process
 
 numbers = st.integers(0, 2**31)
 times = st.floats(0, 4e9)
@@ -32,7 +33,7 @@ memories = st.builds(
 containers = st.builds(
     records.ContainerRecord,
     memories,
-    st.none() | st.builds(procfs.Identity, numbers, numbers),
+    st.none() | st.builds(process.Identity, numbers, numbers),
     st.dictionaries(st.text(), st.lists(st.text()).map(tuple), max_size=2),
 )
 

@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import os
 import pathlib
-import select
 import signal
 import time
 from collections.abc import Iterable, Iterator
 
 from brickyard.embedded.kubelet import errors, procfs, records
+from brickyard.lib import process
 
 LOCK = "lock"
 PATIENCE = 10.0
@@ -38,22 +37,11 @@ def end(folder: pathlib.Path, patience: float = PATIENCE) -> int:
         return len(found)
 
 
-def _wait(processes: Iterable[procfs.Identity], patience: float) -> None:
+def _wait(processes: Iterable[process.Identity], patience: float) -> None:
     """Until all have ended, at most ``patience`` seconds."""
     deadline = time.monotonic() + patience
     for each in processes:
-        with contextlib.suppress(ProcessLookupError), _watching(each.pid) as descriptor:
-            if procfs.is_alive(each):
-                select.select([descriptor], [], [], max(0.0, deadline - time.monotonic()))
-
-
-@contextlib.contextmanager
-def _watching(pid: int) -> Iterator[int]:
-    descriptor = os.pidfd_open(pid)
-    try:
-        yield descriptor
-    finally:
-        os.close(descriptor)
+        each.wait(deadline - time.monotonic())
 
 
 @contextlib.contextmanager

@@ -17,7 +17,7 @@ import subprocess
 from collections.abc import Mapping, Sequence
 
 from brickyard.embedded.kubelet import errors, procfs
-from brickyard.lib import logs
+from brickyard.lib import logs, process
 
 INHERITED = (
     *("PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR"),
@@ -54,6 +54,11 @@ class End:
     known: bool = True
 
 
+def container_id(identity: process.Identity) -> str:
+    """How Kubernetes names a container: its runtime, and what the runtime knows it by."""
+    return f"process://{identity.pid}-{identity.start_time}"
+
+
 def inherited(environ: Mapping[str, str]) -> dict[str, str]:
     """The part of the agent's own environment that containers see."""
     return {name: environ[name] for name in INHERITED if name in environ}
@@ -82,14 +87,14 @@ def resolve(argv: Sequence[str], env: Mapping[str, str], cwd: pathlib.Path) -> l
 class Process:
     """A container's leader and what it started. Made by ``start`` and ``adopt``; closed by ``wait`` or ``release``."""
 
-    def __init__(self, identity: procfs.Identity, descriptor: int, mark: str) -> None:
+    def __init__(self, identity: process.Identity, descriptor: int, mark: str) -> None:
         self.identity = identity
         self._mark = mark
         self._descriptor = descriptor
 
     @property
     def container_id(self) -> str:
-        return str(self.identity)
+        return container_id(self.identity)
 
     async def wait(self) -> End:
         """Wait for the leader to end, kill what it left behind, and tell how it ended. To be called once."""
@@ -170,13 +175,13 @@ async def start(command: Command) -> Process:
         raise
 
 
-def adopt(identity: procfs.Identity, mark: str) -> Process | None:
+def adopt(identity: process.Identity, mark: str) -> Process | None:
     """Take over a running process; None when it is gone, or its pid is another's now."""
     try:
         descriptor = os.pidfd_open(identity.pid)
     except OSError:
         return None
-    if not procfs.is_alive(identity):
+    if not identity.alive():
         os.close(descriptor)
         return None
     return Process(identity, descriptor, mark)
@@ -223,5 +228,5 @@ def _spawn(command: Command) -> Process:
     return Process(found.identity, os.pidfd_open(child.pid), command.mark)
 
 
-def _kill_family(leader: procfs.Identity, mark: str) -> list[int]:
+def _kill_family(leader: process.Identity, mark: str) -> list[int]:
     return [each.identity.pid for each in procfs.family(leader, mark) if procfs.send(each.identity, signal.SIGKILL)]

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import errno
 import fcntl
 import os
 import pathlib
@@ -17,13 +16,12 @@ import signal
 import struct
 from collections.abc import Collection, Iterator
 
-from brickyard.lib import logs
+from brickyard.lib import logs, process
 
 COOKIE = "BRICKYARD_CONTAINER_ID"
 """Environment variable ``<pod uid>/<container>/<attempt>`` of everything a container runs."""
 
 _PROC = pathlib.Path("/proc")
-_GONE = (errno.ESRCH, errno.ENOENT)
 # From linux/pidfd.h: PIDFD_GET_INFO with a struct of 64 bytes, and the bit that asks for the exit code (Linux 6.15 and later).
 _PIDFD_GET_INFO = 0xC040FF0B
 _PIDFD_INFO_EXIT = 1 << 3
@@ -33,21 +31,10 @@ log = logs.get(__name__)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Identity:
-    """One process of this boot, for ever: ``start`` is in clock ticks since boot."""
-
-    pid: int
-    start: int
-
-    def __str__(self) -> str:
-        return f"process://{self.pid}-{self.start}"
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
 class Entry:
     """A line of the process table. ``exit_status`` is only meaningful for a zombie."""
 
-    identity: Identity
+    identity: process.Identity
     state: str
     parent: int
     session: int
@@ -66,25 +53,16 @@ def boot_id() -> str:
 
 def entry(pid: int) -> Entry | None:
     """The process ``pid`` now, or None."""
-    try:
-        text = (_PROC / str(pid) / "stat").read_text(errors="replace")
-    except OSError:
+    fields = process.stat(pid)
+    if fields is None:
         return None
-    # The command's name stands in parentheses and may hold anything, parentheses included.
-    fields = text[text.rfind(")") + 2 :].split()
     return Entry(
-        Identity(pid, int(fields[19])),
+        process.Identity(pid, int(fields[19])),
         fields[0],
         int(fields[1]),
         int(fields[3]),
         int(fields[49] if len(fields) > 49 else 0),
     )
-
-
-def is_alive(identity: Identity) -> bool:
-    """The very process is there and no zombie."""
-    found = entry(identity.pid)
-    return found is not None and found.identity == identity and not found.dead
 
 
 def cookie(pid: int) -> str:
@@ -106,7 +84,7 @@ def table() -> Iterator[Entry]:
             yield found
 
 
-def family(leader: Identity, mark: str) -> list[Entry]:
+def family(leader: process.Identity, mark: str) -> list[Entry]:
     """What lives of a container: ``leader``, its session, its descendants, and whatever carries its ``mark``.
 
     The session counts only while it can be the leader's: not when the pid has gone to another process.
@@ -138,31 +116,16 @@ def strays(uids: Collection[str], known: Collection[str]) -> list[Entry]:
     return [each for each, mark in marked if mark.partition("/")[0] in uids and mark not in known]
 
 
-def send(identity: Identity, number: signal.Signals) -> bool:
-    """Signal the very process; False when it is gone."""
+def send(identity: process.Identity, number: signal.Signals) -> bool:
+    """Signal the very process; False when it is gone, or not ours to signal."""
     try:
-        descriptor = os.pidfd_open(identity.pid)
-    except OSError as error:
-        if error.errno in _GONE:
-            return False
-        raise
-    try:
-        # The descriptor holds the process: if the start time fits now, nobody else can be hit.
-        found = entry(identity.pid)
-        if found is None or found.identity != identity:
-            return False
-        signal.pidfd_send_signal(descriptor, number)
-    except ProcessLookupError:
-        return False
+        return identity.signal(number)
     except PermissionError:
         log.warning("process may not be signalled", pid=identity.pid)
         return False
-    finally:
-        os.close(descriptor)
-    return True
 
 
-def send_group(leader: Identity, number: signal.Signals) -> bool:
+def send_group(leader: process.Identity, number: signal.Signals) -> bool:
     """Signal the process group of ``leader``; False when it is not its leader any more."""
     found = entry(leader.pid)
     if found is None or found.identity != leader:
@@ -173,7 +136,7 @@ def send_group(leader: Identity, number: signal.Signals) -> bool:
     return False
 
 
-def exit_status(descriptor: int, identity: Identity) -> int | None:
+def exit_status(descriptor: int, identity: process.Identity) -> int | None:
     """Wait status of an ended process that is not our child, as far as the kernel tells: None when it does not (yet)."""
     found = entry(identity.pid)
     if found is not None and found.identity == identity and found.state == "Z":

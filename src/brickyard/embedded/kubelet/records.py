@@ -20,11 +20,11 @@ from typing import Any
 import orjson
 
 from brickyard.api.kinds import resources
-from brickyard.embedded.kubelet import procfs
 from brickyard.embedded.kubelet.plan import messages
 from brickyard.lib import logs
+from brickyard.lib import process as lib_process
 
-VERSION = 1
+VERSION = 2
 KEPT_RUNS = 2
 """Runs whose logs are kept: the current one and the one before."""
 
@@ -36,7 +36,7 @@ class ContainerRecord:
     """A container's past, its process (None when none runs), and the devices it holds: resource → ids."""
 
     memory: messages.Memory
-    process: procfs.Identity | None = None
+    process: lib_process.Identity | None = None
     devices: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
 
 
@@ -131,6 +131,6 @@ def _container(fields: Mapping[str, Any]) -> ContainerRecord:
     memory = dict(fields["memory"])
     for end in ("last", "before"):
         memory[end] = messages.Terminated(**memory[end]) if memory[end] else None
-    process = procfs.Identity(**fields["process"]) if fields["process"] else None
+    running = lib_process.Identity(**fields["process"]) if fields["process"] else None
     devices = {name: tuple(ids) for name, ids in fields["devices"].items()}
-    return ContainerRecord(messages.Memory(**memory), process, devices)
+    return ContainerRecord(messages.Memory(**memory), running, devices)

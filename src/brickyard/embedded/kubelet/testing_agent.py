@@ -24,7 +24,7 @@ from brickyard.engines import contract as engines
 from brickyard.kube.client import contract as kube
 from brickyard.kube.client import errors as kube_errors
 from brickyard.kube.client import testing as kube_testing
-from brickyard.lib import clock
+from brickyard.lib import clock, process
 
 SERVER = """
 import http.server, os, signal, sys
@@ -146,7 +146,7 @@ class House:
     def reasons(self) -> list[str]:
         return [reason for reason, _ in self.events()]
 
-    def processes(self) -> list[procfs.Identity]:
+    def processes(self) -> list[process.Identity]:
         """Everything that runs for a pod of this house."""
         return [each.identity for each in procfs.strays(self.uids, ())]
 

@@ -14,13 +14,14 @@ from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
 from brickyard.api.kinds import resources
-from brickyard.embedded.kubelet import contract, errors, podlogs, probes, processes, procfs, records, starter
+from brickyard.embedded.kubelet import contract, errors, podlogs, probes, processes, records, starter
 from brickyard.embedded.kubelet.plan import machine, messages, status
 from brickyard.kube.client import contract as kube
 from brickyard.kube.client import errors as kube_errors
 from brickyard.kube.objects import meta
 from brickyard.kube.reconcile import status as writing
 from brickyard.lib import backoff, logs, tasks
+from brickyard.lib import process as lib_process
 
 API_BACKOFF = backoff.Backoff(0.2, 2.0, 15.0)
 FINAL_WRITES = 3.0
@@ -80,7 +81,7 @@ class PodWorker:
             if (
                 each.process is not None
                 and record.boot == self._tools.boot
-                and str(each.process) == memory.container_id
+                and processes.container_id(each.process) == memory.container_id
             ):
                 process = processes.adopt(each.process, starter.mark(self.place, name, max(0, memory.runs - 1)))
             if process is not None:
@@ -299,7 +300,7 @@ class PodWorker:
         except OSError as error:
             log.warning("pod record cannot be written", pod=str(self.key), error=error)
 
-    def _identity(self, name: str) -> procfs.Identity | None:
+    def _identity(self, name: str) -> lib_process.Identity | None:
         process = self._processes.get(name)
         return None if process is None else process.identity
 
