@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import pathlib
 import signal
 import sys
 
@@ -66,6 +67,26 @@ async def test_shut_down_ends_containers_and_the_next_agent_starts_them_again(ho
     async with house.running():
         after = await house.until(ready)
         assert after["status"]["podIP"] == before["status"]["podIP"]
+
+
+def written(path: pathlib.Path) -> str:
+    return path.read_text() if path.exists() else ""
+
+
+async def test_a_pod_whose_record_is_lost_keeps_its_volumes(house: House) -> None:
+    mount = [{"name": "v", "mountPath": "/work"}]
+    grows = python("open('/work/n', 'a').write('x'); import time; time.sleep(60)", volumeMounts=mount)
+    async with house.running(stop_containers=False):
+        made = await house.create(pod(grows, volumes=[{"name": "v", "emptyDir": {}}]))
+        home = house.settings.folder / "pods" / made["metadata"]["uid"]
+        await eventually(lambda: written(home / "volumes/v/n") == "x")
+    (home / "record.json").write_text("{")
+    (stranger := home.with_name("stranger")).mkdir()
+    async with house.running():
+        await eventually(lambda: written(home / "volumes/v/n") == "xx")
+        await eventually(lambda: not stranger.exists())
+        await house.delete()
+        await house.forgotten()
 
 
 async def test_a_process_that_no_record_knows_is_killed(house: House) -> None:

@@ -104,6 +104,7 @@ class NodeAgent:
         self._workers: dict[str, worker.PodWorker] = {}
         self._running: dict[str, asyncio.Task[None]] = {}
         self._over: set[str] = set()
+        self._unclaimed: list[records.PodFolder] = []
         self._informer: informer.Informer | None = None
         self._scope: tasks.Scope | None = None
         self._stopping = False
@@ -202,9 +203,7 @@ class NodeAgent:
         for each in await asyncio.to_thread(procfs.strays, uids, known):
             log.warning("killing a process that no record knows", pid=each.identity.pid)
             await asyncio.to_thread(procfs.send, each.identity, signal.SIGKILL)
-        for folder, _ in found:
-            if folder.uid not in self._workers:
-                await asyncio.to_thread(folder.remove)
+        self._unclaimed = [folder for folder, _ in found if folder.uid not in self._workers]
         for uid in self._workers:
             self._start(tools, uid)
 
@@ -234,6 +233,10 @@ class NodeAgent:
             there = {meta.uid(each) for each in pods.list()}
             for uid in set(self._workers) - there:
                 self._vanished(uid)
+            for folder in self._unclaimed:
+                # Its record is lost, not its volumes: a pod that the API still knows goes on with them.
+                if folder.uid not in there:
+                    await asyncio.to_thread(folder.remove)
             await asyncio.Event().wait()
         finally:
             unsubscribe()
