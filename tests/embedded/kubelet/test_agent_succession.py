@@ -74,8 +74,8 @@ def written(path: pathlib.Path) -> str:
 
 
 async def test_a_pod_whose_record_is_lost_keeps_its_volumes(house: House) -> None:
-    mount = [{"name": "v", "mountPath": "/work"}]
-    grows = python("open('/work/n', 'a').write('x'); import time; time.sleep(60)", volumeMounts=mount)
+    mount = [{"name": "v", "mountPath": "/pod-data"}]
+    grows = python("open('/pod-data/n', 'a').write('x'); import time; time.sleep(60)", volumeMounts=mount)
     async with house.running(stop_containers=False):
         made = await house.create(pod(grows, volumes=[{"name": "v", "emptyDir": {}}]))
         home = house.settings.folder / "pods" / made["metadata"]["uid"]
