@@ -162,6 +162,12 @@ def test_load_leaks_no_descriptor(served: yards.Yard) -> None:
     )
 
 
+def test_a_decision_is_asked_for_before_there_is_one(yard: yards.Yard) -> None:
+    early = yard.brickyard("why", "--last", check=False)
+    assert early.returncode == 1
+    assert "no request has been routed yet" in early.stderr
+
+
 def test_a_second_up_says_that_it_already_runs(yard: yards.Yard) -> None:
     second = yard.brickyard("up", check=False)
     assert second.returncode == 2

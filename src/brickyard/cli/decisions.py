@@ -12,6 +12,8 @@ import orjson
 from brickyard.lib import errors
 
 DEADLINE = 10.0
+LAST = "last"
+"""Stands for the id of the latest request."""
 
 
 class NoSuchDecision(errors.BrickyardError):
@@ -38,7 +40,9 @@ def fetch(gateway_url: str, request_id: str) -> dict[str, Any]:
             return told
     except urllib.error.HTTPError as error:
         with error:
-            hint = "the gateway remembers the latest few thousand requests; ask one and try `brickyard why --last`"
+            if request_id == LAST:
+                raise NoSuchDecision("no request has been routed yet", hint="send one, and ask again") from error
+            hint = "the gateway remembers the latest few thousand requests; the last one: `brickyard why --last`"
             raise NoSuchDecision(f"no decision for {request_id!r} is held", hint=hint) from error
     except OSError as error:
         raise GatewayUnreachable(

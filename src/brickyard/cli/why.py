@@ -33,7 +33,7 @@ def why(
     if output not in {"table", "json"}:
         raise errors.UsageError(f"unknown output {output!r}", hint="table or json")
     url = gateway or place.running(data_dir)[1].gateway_url
-    told = decisions.fetch(url, "last" if last else request_id)
+    told = decisions.fetch(url, decisions.LAST if last else request_id)
     if output == "json":
         print(orjson.dumps(told, option=orjson.OPT_INDENT_2).decode())
         return
