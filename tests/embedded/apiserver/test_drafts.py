@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from brickyard.api.kinds import resources
+from brickyard.api.kinds import faults, resources
 from brickyard.embedded.apiserver import contract, drafts, errors, strategies
 
 NOW = 1_700_000_000.0
@@ -18,7 +18,7 @@ class Rules:
     """Admission with plain knobs."""
 
     unknown: Sequence[str] = ()
-    faults: Sequence[contract.FieldError] = ()
+    found: Sequence[faults.FieldError] = ()
     mistyped: str = ""
 
     def check_types(self, obj: resources.Object) -> None:
@@ -28,8 +28,8 @@ class Rules:
     def default(self, obj: resources.Object) -> resources.Object:
         return {**obj, "spec": {"size": 1, **(obj.get("spec") or {})}}
 
-    def validate(self, obj: resources.Object, old: resources.Object | None) -> Sequence[contract.FieldError]:
-        return self.faults
+    def validate(self, obj: resources.Object, old: resources.Object | None) -> Sequence[faults.FieldError]:
+        return self.found
 
     def unknown_fields(self, obj: resources.Object) -> Sequence[str]:
         return self.unknown
@@ -188,7 +188,7 @@ class TestCreated:
         assert self.make({"status": {"x": 1}}, kind).get("status") == status
 
     def test_a_broken_rule(self) -> None:
-        where = place(Rules(faults=[contract.FieldError("spec.size", "FieldValueRequired", "Required value")]))
+        where = place(Rules(found=[faults.FieldError("spec.size", "FieldValueRequired", "Required value")]))
         with pytest.raises(errors.InvalidError) as caught:
             drafts.created(where, drafts.identified(where, {"metadata": {"name": "w"}}), BIRTH)
         assert str(caught.value) == 'Widget.example.com "w" is invalid: spec.size: Required value'

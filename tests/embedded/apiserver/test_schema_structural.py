@@ -76,7 +76,7 @@ FAULTS: list[tuple[Any, list[str]]] = [
 
 @pytest.mark.parametrize(("spec", "expected"), FAULTS, ids=range(len(FAULTS)))
 def test_what_keeps_a_schema_from_being_structural(spec: Any, expected: list[str]) -> None:
-    found = [f"{each.path}: {each.message}" for each in definition.faults(spec, "S", root=True)]
+    found = [f"{each.path}: {each.message}" for each in definition.violations(spec, "S", root=True)]
     assert len(found) == len(expected), found
     for each, row in zip(found, expected, strict=True):
         assert each.startswith(row.removesuffix("…"))
@@ -334,7 +334,7 @@ JSON = st.recursive(
 
 @given(_schemas(), JSON)
 def test_any_object_is_shaped_once_and_judged_without_fail(spec: Any, value: Any) -> None:
-    assert list(definition.faults(spec, "S")) == []
+    assert list(definition.violations(spec, "S")) == []
     kept = shape.pruned(spec, value)
     assert shape.unknown_fields(spec, kept) == []
     assert shape.pruned(spec, kept) == kept

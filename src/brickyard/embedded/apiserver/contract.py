@@ -14,20 +14,7 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Protocol
 
-from brickyard.api.kinds import resources
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class FieldError:
-    """One thing wrong with an object, worded as Kubernetes words it.
-
-    ``path`` like ``spec.template.spec.containers[0].image``; ``reason`` one of FieldValueRequired, FieldValueInvalid,
-    FieldValueNotSupported, FieldValueDuplicate, FieldValueForbidden, FieldValueTypeInvalid; ``message`` like ``Required value``.
-    """
-
-    path: str
-    reason: str
-    message: str
+from brickyard.api.kinds import faults, resources
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -82,7 +69,7 @@ class Admission(Protocol):
         """A copy with absent fields filled in as Kubernetes fills them."""
         ...
 
-    def validate(self, obj: resources.Object, old: resources.Object | None) -> Sequence[FieldError]:
+    def validate(self, obj: resources.Object, old: resources.Object | None) -> Sequence[faults.FieldError]:
         """Everything wrong with ``obj``, all at once; ``old`` is None on create (immutable fields are checked against it)."""
         ...
 

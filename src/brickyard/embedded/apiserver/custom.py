@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from brickyard.api.kinds import resources
+from brickyard.api.kinds import faults, resources
 from brickyard.embedded.apiserver import contract, definitions, jsonpath, schema
 from brickyard.embedded.apiserver.admission import metadata
 from brickyard.embedded.apiserver.columns import cells
@@ -42,7 +42,7 @@ class CustomAdmission:
         filled: resources.Object = shape.defaulted(self.spec, obj)
         return filled
 
-    def validate(self, obj: resources.Object, old: resources.Object | None) -> Sequence[contract.FieldError]:
+    def validate(self, obj: resources.Object, old: resources.Object | None) -> Sequence[faults.FieldError]:
         del old  # what may not change is said by CEL rules alone
         found = metadata.validate(obj, self.type.namespaced, metadata.dns_subdomain)
         return [*found, *judge.violations(self.spec, obj)]
@@ -72,7 +72,7 @@ def _resource(spec: Mapping[str, Any], names: Mapping[str, Any], version: Mappin
     namespaced = spec.get("scope") == "Namespaced"
     kind = resources.ResourceType(spec["group"], version["name"], names["plural"], names["kind"], namespaced)
     structure = (version.get("schema") or {}).get("openAPIV3Schema") or _ANY_OBJECT
-    fault = next(structural.faults(structure, "openAPIV3Schema", root=True), None)
+    fault = next(structural.violations(structure, "openAPIV3Schema", root=True), None)
     if fault is not None:
         raise ValueError(f"{kind.kind} {kind.version}: {fault.path}: {fault.message}")
     if structural.has_rules(structure):

@@ -10,7 +10,7 @@ import dataclasses
 from collections.abc import Iterator, Sequence
 from typing import Any, Literal
 
-from brickyard.api.kinds import resources
+from brickyard.api.kinds import faults, resources
 from brickyard.embedded.apiserver import contract, errors, records, strategies
 from brickyard.lib import timestamps
 
@@ -202,15 +202,15 @@ def _kept_metadata(place: Place, new: dict[str, Any], old: dict[str, Any]) -> di
     return {**rest, **kept, "name": old["name"], "resourceVersion": old["resourceVersion"]}
 
 
-def _birth_faults(new: dict[str, Any], old: dict[str, Any]) -> Iterator[contract.FieldError]:
+def _birth_faults(new: dict[str, Any], old: dict[str, Any]) -> Iterator[faults.FieldError]:
     born = new.get("creationTimestamp") or old["creationTimestamp"]
     # Moments, not texts: the official Python client writes +00:00 where it read Z.
     if timestamps.parse_rfc3339(born) != timestamps.parse_rfc3339(old["creationTimestamp"]):
         text = f'Invalid value: "{born}": field is immutable'
-        yield contract.FieldError("metadata.creationTimestamp", "FieldValueInvalid", text)
+        yield faults.FieldError("metadata.creationTimestamp", "FieldValueInvalid", text)
 
 
-def _finalizer_faults(new: dict[str, Any], old: dict[str, Any]) -> Iterator[contract.FieldError]:
+def _finalizer_faults(new: dict[str, Any], old: dict[str, Any]) -> Iterator[faults.FieldError]:
     """Nobody may hold on to what is going already."""
     if not old.get("deletionTimestamp"):
         return
@@ -220,7 +220,7 @@ def _finalizer_faults(new: dict[str, Any], old: dict[str, Any]) -> Iterator[cont
         text = (
             f"no new finalizers can be added if the object is being deleted, found new finalizers []string{{{added}}}"
         )
-        yield contract.FieldError("metadata.finalizers", "FieldValueForbidden", f"Forbidden: {text}")
+        yield faults.FieldError("metadata.finalizers", "FieldValueForbidden", f"Forbidden: {text}")
 
 
 def _judge(place: Place, obj: resources.Object, old: resources.Object | None) -> None:

@@ -32,8 +32,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from brickyard.api.kinds import resources
-from brickyard.embedded.apiserver import contract
+from brickyard.api.kinds import faults, resources
 from brickyard.lib import errors
 
 Details = Mapping[str, Any]
@@ -215,7 +214,7 @@ def forbidden(kind: resources.ResourceType, name: str, why: str, causes: Sequenc
     return ForbiddenError(f'{qualified(kind)} "{name}" is forbidden: {why}', about)
 
 
-def invalid(kind: resources.ResourceType, name: str, found: Sequence[contract.FieldError]) -> InvalidError:
+def invalid(kind: resources.ResourceType, name: str, found: Sequence[faults.FieldError]) -> InvalidError:
     """``Deployment.apps "x" is invalid: spec.foo: Required value``, with one cause per field error."""
     who = f"{kind.kind}.{kind.group}" if kind.group else kind.kind
     texts = list(dict.fromkeys(f"{each.path}: {each.message}" for each in found))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from brickyard.api.kinds import resources
+from brickyard.api.kinds import faults, resources
 from brickyard.embedded.apiserver import contract, errors
 from brickyard.kube.objects import errors as object_errors
 from brickyard.kube.objects import paths, selectors
@@ -55,7 +55,7 @@ def applied(obj: resources.Object, scale: Any, where: contract.ScalePaths) -> re
         )
     if replicas < 0:
         text = f"Invalid value: {replicas}: must be greater than or equal to 0"
-        raise errors.invalid(SCALE, name, [contract.FieldError("spec.replicas", "FieldValueInvalid", text)])
+        raise errors.invalid(SCALE, name, [faults.FieldError("spec.replicas", "FieldValueInvalid", text)])
     scaled = paths.put(obj, where.spec, replicas)
     asked = {key: metadata[key] for key in ("resourceVersion", "uid") if metadata.get(key)}
     return {**scaled, "metadata": {**obj["metadata"], **asked}}

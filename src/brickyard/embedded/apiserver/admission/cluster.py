@@ -6,8 +6,8 @@ import ipaddress
 from collections.abc import Mapping
 from typing import Any
 
-from brickyard.api.kinds import resources
-from brickyard.embedded.apiserver.admission import fields, metadata, ports
+from brickyard.api.kinds import faults, resources
+from brickyard.embedded.apiserver.admission import metadata, ports
 
 _ADDRESS_TYPES = ("FQDN", "IPv4", "IPv6")
 _ENDPOINTS_LIMIT = 1000
@@ -18,23 +18,23 @@ _FAMILIES: Mapping[str, type[ipaddress.IPv4Address | ipaddress.IPv6Address]] = {
 }
 
 
-def judge_event(obj: resources.Object, old: resources.Object | None) -> fields.Errors:
+def judge_event(obj: resources.Object, old: resources.Object | None) -> faults.Errors:
     """An event lies in the namespace of what it is about; one about a cluster-wide object in ``default`` or ``kube-system``."""
     del old
     about = (obj.get("involvedObject") or {}).get("namespace") or ""
     namespace = (obj.get("metadata") or {}).get("namespace") or ""
     if (about and about != namespace) or (not about and namespace not in ("default", "kube-system")):
-        yield fields.invalid("involvedObject.namespace", about, "does not match event.namespace")
+        yield faults.invalid("involvedObject.namespace", about, "does not match event.namespace")
 
 
-def judge_lease(obj: resources.Object, old: resources.Object | None) -> fields.Errors:
+def judge_lease(obj: resources.Object, old: resources.Object | None) -> faults.Errors:
     """Durations are positive, the count of holders never shrinks below zero."""
     del old
     spec: Mapping[str, Any] = obj.get("spec") or {}
     duration = spec.get("leaseDurationSeconds")
     if duration is not None and duration <= 0:
-        yield fields.invalid("spec.leaseDurationSeconds", duration, "must be greater than 0")
-    yield from fields.not_negative("spec", spec, "leaseTransitions")
+        yield faults.invalid("spec.leaseDurationSeconds", duration, "must be greater than 0")
+    yield from faults.not_negative("spec", spec, "leaseTransitions")
 
 
 def fill_endpoint_slice(draft: resources.Object) -> None:
@@ -44,38 +44,38 @@ def fill_endpoint_slice(draft: resources.Object) -> None:
         port.setdefault("protocol", "TCP")
 
 
-def judge_endpoint_slice(obj: resources.Object, old: resources.Object | None) -> fields.Errors:
+def judge_endpoint_slice(obj: resources.Object, old: resources.Object | None) -> faults.Errors:
     """Everything wrong with an EndpointSlice."""
     kind, endpoints = obj.get("addressType"), obj.get("endpoints") or ()
-    yield from fields.one_of("addressType", kind, _ADDRESS_TYPES)
+    yield from faults.one_of("addressType", kind, _ADDRESS_TYPES)
     if len(endpoints) > _ENDPOINTS_LIMIT:
-        yield fields.too_many("endpoints", len(endpoints), _ENDPOINTS_LIMIT)
+        yield faults.too_many("endpoints", len(endpoints), _ENDPOINTS_LIMIT)
     for index, endpoint in enumerate(endpoints):
         path = f"endpoints[{index}].addresses"
         if not endpoint.get("addresses"):
-            yield fields.required(path, "must contain at least 1 address")
+            yield faults.required(path, "must contain at least 1 address")
         for position, address in enumerate(endpoint.get("addresses") or ()):
             yield from _address(f"{path}[{position}]", address, kind or "")
     for index, port in enumerate(obj.get("ports") or ()):
-        yield from fields.one_of(f"ports[{index}].protocol", port.get("protocol"), ports.PROTOCOLS)
+        yield from faults.one_of(f"ports[{index}].protocol", port.get("protocol"), ports.PROTOCOLS)
         if port.get("port") is not None:
             yield from ports.number(f"ports[{index}].port", port["port"])
     named = [(f"[{index}].name", each.get("name")) for index, each in enumerate(obj.get("ports") or ())]
-    yield from fields.unique("ports", named)
+    yield from faults.unique("ports", named)
     if old is not None:
         yield from metadata.immutable("addressType", kind, old.get("addressType"))
 
 
-def _address(path: str, address: str, kind: str) -> fields.Errors:
+def _address(path: str, address: str, kind: str) -> faults.Errors:
     family = _FAMILIES.get(kind)
     if family is None:
         if kind == "FQDN" and (problem := metadata.dns_subdomain(address)):
-            yield fields.invalid(path, address, problem)
+            yield faults.invalid(path, address, problem)
         return
     try:
         family(address)
     except ValueError:
-        yield fields.invalid(path, address, f"must be an {kind} address")
+        yield faults.invalid(path, address, f"must be an {kind} address")
 
 
 def fill_claim(draft: resources.Object) -> None:
@@ -84,13 +84,13 @@ def fill_claim(draft: resources.Object) -> None:
     draft.setdefault("status", {}).setdefault("phase", "Pending")
 
 
-def judge_claim(obj: resources.Object, old: resources.Object | None) -> fields.Errors:
+def judge_claim(obj: resources.Object, old: resources.Object | None) -> faults.Errors:
     """Everything wrong with a PersistentVolumeClaim."""
     del old
     spec: Mapping[str, Any] = obj.get("spec") or {}
     if not spec.get("accessModes"):
-        yield fields.required("spec.accessModes", "at least 1 access mode is required")
+        yield faults.required("spec.accessModes", "at least 1 access mode is required")
     for index, mode in enumerate(spec.get("accessModes") or ()):
-        yield from fields.one_of(f"spec.accessModes[{index}]", mode, _ACCESS_MODES)
+        yield from faults.one_of(f"spec.accessModes[{index}]", mode, _ACCESS_MODES)
     if "storage" not in ((spec.get("resources") or {}).get("requests") or {}):
-        yield fields.required("spec.resources[storage]")
+        yield faults.required("spec.resources[storage]")

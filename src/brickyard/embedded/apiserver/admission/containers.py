@@ -6,7 +6,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from brickyard.embedded.apiserver.admission import fields, metadata, ports, probes, resource_lists, volumes
+from brickyard.api.kinds import faults
+from brickyard.embedded.apiserver.admission import metadata, ports, probes, resource_lists, volumes
 
 Container = Mapping[str, Any]
 
@@ -55,13 +56,13 @@ def pull_policy(image: str) -> str:
     return "Always" if tag == "latest" else "IfNotPresent"
 
 
-def judge(path: str, found: Sequence[Container], mounts: Sequence[Any]) -> fields.Errors:
+def judge(path: str, found: Sequence[Container], mounts: Sequence[Any]) -> faults.Errors:
     """Everything wrong with the containers at ``path``; ``mounts`` are the names of the pod's volumes."""
     for index, container in enumerate(found):
         yield from _container(f"{path}[{index}]", container, mounts)
 
 
-def judge_init(path: str, found: Sequence[Container]) -> fields.Errors:
+def judge_init(path: str, found: Sequence[Container]) -> faults.Errors:
     """What init containers may not have: only one that stays (``restartPolicy: Always``) can be probed and told."""
     for index, container in enumerate(found):
         if container.get("restartPolicy") == "Always":
@@ -69,25 +70,25 @@ def judge_init(path: str, found: Sequence[Container]) -> fields.Errors:
         for name in ("lifecycle", *probes.PROBES):
             if container.get(name) is not None:
                 text = "may not be set for init containers without restartPolicy=Always"
-                yield fields.forbidden(f"{path}[{index}].{name}", text)
+                yield faults.forbidden(f"{path}[{index}].{name}", text)
 
 
-def _container(path: str, container: Container, mounts: Sequence[Any]) -> fields.Errors:
+def _container(path: str, container: Container, mounts: Sequence[Any]) -> faults.Errors:
     name, image = container.get("name"), container.get("image")
     if not name:
-        yield fields.required(f"{path}.name")
+        yield faults.required(f"{path}.name")
     elif problem := metadata.dns_label(name):
-        yield fields.invalid(f"{path}.name", name, problem)
+        yield faults.invalid(f"{path}.name", name, problem)
     if not image:
-        yield fields.required(f"{path}.image")
+        yield faults.required(f"{path}.image")
     elif image != image.strip():
-        yield fields.invalid(f"{path}.image", image, "must not have leading or trailing whitespace")
-    yield from fields.one_of(f"{path}.imagePullPolicy", container.get("imagePullPolicy"), _PULL_POLICIES)
-    yield from fields.one_of(
+        yield faults.invalid(f"{path}.image", image, "must not have leading or trailing whitespace")
+    yield from faults.one_of(f"{path}.imagePullPolicy", container.get("imagePullPolicy"), _PULL_POLICIES)
+    yield from faults.one_of(
         f"{path}.terminationMessagePolicy", container.get("terminationMessagePolicy"), _MESSAGE_POLICIES
     )
     if container.get("restartPolicy"):
-        yield from fields.one_of(f"{path}.restartPolicy", container["restartPolicy"], _RESTART_POLICIES)
+        yield from faults.one_of(f"{path}.restartPolicy", container["restartPolicy"], _RESTART_POLICIES)
     yield from _ports(f"{path}.ports", container.get("ports") or ())
     yield from _environment(path, container)
     yield from resource_lists.judge(f"{path}.resources", container.get("resources") or {})
@@ -95,29 +96,29 @@ def _container(path: str, container: Container, mounts: Sequence[Any]) -> fields
     yield from probes.judge(path, container)
 
 
-def _ports(path: str, found: Sequence[Container]) -> fields.Errors:
+def _ports(path: str, found: Sequence[Container]) -> faults.Errors:
     for index, port in enumerate(found):
         inner = f"{path}[{index}]"
         yield from ports.number(f"{inner}.containerPort", port.get("containerPort"))
         if port.get("hostPort"):
             yield from ports.number(f"{inner}.hostPort", port["hostPort"])
-        yield from fields.one_of(f"{inner}.protocol", port.get("protocol"), ports.PROTOCOLS)
+        yield from faults.one_of(f"{inner}.protocol", port.get("protocol"), ports.PROTOCOLS)
         if port.get("name"):
             yield from ports.name(f"{inner}.name", port["name"])
-    yield from fields.unique(path, [(f"[{index}].name", port.get("name")) for index, port in enumerate(found)])
+    yield from faults.unique(path, [(f"[{index}].name", port.get("name")) for index, port in enumerate(found)])
 
 
-def _mounts(path: str, found: Sequence[Container], names: Sequence[Any]) -> fields.Errors:
+def _mounts(path: str, found: Sequence[Container], names: Sequence[Any]) -> faults.Errors:
     for index, each in enumerate(found):
         yield from volumes.mount(f"{path}[{index}]", each, names)
     seen: set[Any] = set()
     for index, each in enumerate(found):
         if each.get("mountPath") in seen:
-            yield fields.invalid(f"{path}[{index}].mountPath", each["mountPath"], "must be unique")
+            yield faults.invalid(f"{path}[{index}].mountPath", each["mountPath"], "must be unique")
         seen.add(each.get("mountPath") or index)
 
 
-def _environment(path: str, container: Container) -> fields.Errors:
+def _environment(path: str, container: Container) -> faults.Errors:
     for index, variable in enumerate(container.get("env") or ()):
         yield from _variable(f"{path}.env[{index}]", variable)
     for index, source in enumerate(container.get("envFrom") or ()):
@@ -129,52 +130,52 @@ def _environment(path: str, container: Container) -> fields.Errors:
                 if given
                 else "must specify one of: `configMapRef` or `secretRef`"
             )
-            yield fields.invalid(inner, "", text)
+            yield faults.invalid(inner, "", text)
         for name in given:
             if not source[name].get("name"):
-                yield fields.required(f"{inner}.{name}.name")
+                yield faults.required(f"{inner}.{name}.name")
 
 
-def _variable(path: str, variable: Container) -> fields.Errors:
+def _variable(path: str, variable: Container) -> faults.Errors:
     name = variable.get("name")
     if not name:
-        yield fields.required(f"{path}.name")
+        yield faults.required(f"{path}.name")
     elif not _ENV_NAME.fullmatch(name):
-        yield fields.invalid(f"{path}.name", name, _ENV_NAME_TEXT)
+        yield faults.invalid(f"{path}.name", name, _ENV_NAME_TEXT)
     source = variable.get("valueFrom")
     if source is None:
         return
     given = [kind for kind in _SOURCES if source.get(kind) is not None]
     if variable.get("value"):
-        yield fields.invalid(f"{path}.valueFrom", "", "may not be specified when `value` is not empty")
+        yield faults.invalid(f"{path}.valueFrom", "", "may not be specified when `value` is not empty")
     elif not given:
         text = "must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef`, `secretKeyRef` or `fileKeyRef`"
-        yield fields.invalid(f"{path}.valueFrom", "", text)
+        yield faults.invalid(f"{path}.valueFrom", "", text)
     elif len(given) > 1:
-        yield fields.invalid(f"{path}.valueFrom", "", "may not have more than one field specified at a time")
+        yield faults.invalid(f"{path}.valueFrom", "", "may not have more than one field specified at a time")
     for kind in given:
         yield from _reference(f"{path}.valueFrom.{kind}", kind, source[kind])
 
 
-def _reference(path: str, kind: str, reference: Container) -> fields.Errors:
+def _reference(path: str, kind: str, reference: Container) -> faults.Errors:
     if kind == "fieldRef":
         yield from _field(f"{path}.fieldPath", reference.get("fieldPath"))
     elif kind == "resourceFieldRef":
         if not reference.get("resource"):
-            yield fields.required(f"{path}.resource")
+            yield faults.required(f"{path}.resource")
     elif kind in ("configMapKeyRef", "secretKeyRef"):
         for name in ("name", "key"):
             if not reference.get(name):
-                yield fields.required(f"{path}.{name}")
+                yield faults.required(f"{path}.{name}")
 
 
-def _field(path: str, wanted: str | None) -> fields.Errors:
+def _field(path: str, wanted: str | None) -> faults.Errors:
     if not wanted:
-        yield fields.required(path)
+        yield faults.required(path)
         return
     match = _FIELD_OF_MAP.fullmatch(wanted)
     if match is not None:
         if problem := metadata.qualified_name(match[2].lower() if match[1] == "annotations" else match[2]):
-            yield fields.invalid(path, match[2], problem)
+            yield faults.invalid(path, match[2], problem)
     elif wanted not in _FIELDS:
-        yield fields.not_supported(path, wanted, _FIELDS)
+        yield faults.not_supported(path, wanted, _FIELDS)

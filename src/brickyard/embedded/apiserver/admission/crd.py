@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from brickyard.api.kinds import resources
+from brickyard.api.kinds import faults, resources
 from brickyard.embedded.apiserver import jsonpath
-from brickyard.embedded.apiserver.admission import fields, metadata
+from brickyard.embedded.apiserver.admission import metadata
 from brickyard.embedded.apiserver.structural import definition
 
 Part = Mapping[str, Any]
@@ -29,16 +29,16 @@ def fill(draft: resources.Object) -> None:
     spec.setdefault("conversion", {"strategy": "None"})
 
 
-def judge(obj: resources.Object, old: resources.Object | None) -> fields.Errors:
+def judge(obj: resources.Object, old: resources.Object | None) -> faults.Errors:
     """Everything wrong with a definition."""
     spec: Part = obj.get("spec") or {}
     names: Part = spec.get("names") or {}
     yield from _group(obj, spec.get("group") or "")
     yield from _names(obj, spec.get("group") or "", names)
-    yield from fields.one_of("spec.scope", spec.get("scope"), _SCOPES)
+    yield from faults.one_of("spec.scope", spec.get("scope"), _SCOPES)
     if (strategy := (spec.get("conversion") or {}).get("strategy")) != "None":
         # A webhook would have to be asked for every object of another version.
-        yield fields.not_supported("spec.conversion.strategy", strategy, ("None",))
+        yield faults.not_supported("spec.conversion.strategy", strategy, ("None",))
     yield from _versions(spec.get("versions") or ())
     if old is not None:
         before: Part = old.get("spec") or {}
@@ -49,90 +49,90 @@ def judge(obj: resources.Object, old: resources.Object | None) -> fields.Errors:
             yield from metadata.immutable(f"spec.names.{name}", names.get(name), previous)
 
 
-def _group(obj: resources.Object, group: str) -> fields.Errors:
+def _group(obj: resources.Object, group: str) -> faults.Errors:
     annotations: Part = (obj.get("metadata") or {}).get("annotations") or {}
     if not group:
-        yield fields.required("spec.group")
+        yield faults.required("spec.group")
     elif problem := metadata.dns_subdomain(group):
-        yield fields.invalid("spec.group", group, problem)
+        yield faults.invalid("spec.group", group, problem)
     elif "." not in group:
-        yield fields.invalid("spec.group", group, "should be a domain with at least one dot")
+        yield faults.invalid("spec.group", group, "should be a domain with at least one dot")
     if group.endswith((".k8s.io", ".kubernetes.io")) and not annotations.get(_APPROVAL):
         text = (
             "protected groups must have approval annotation: see https://github.com/kubernetes/enhancements/pull/1111"
         )
-        yield fields.required(f"metadata.annotations[{_APPROVAL}]", text)
+        yield faults.required(f"metadata.annotations[{_APPROVAL}]", text)
 
 
-def _names(obj: resources.Object, group: str, names: Part) -> fields.Errors:
+def _names(obj: resources.Object, group: str, names: Part) -> faults.Errors:
     for name in ("plural", "singular", "kind", "listKind"):
         value = names.get(name) or ""
         if not value:
-            yield fields.required(f"spec.names.{name}")
+            yield faults.required(f"spec.names.{name}")
         elif problem := metadata.dns1035_label(value.lower()):
-            yield fields.invalid(f"spec.names.{name}", value, problem)
+            yield faults.invalid(f"spec.names.{name}", value, problem)
     for name in ("shortNames", "categories"):
         for index, value in enumerate(names.get(name) or ()):
             if problem := metadata.dns1035_label(value):
-                yield fields.invalid(f"spec.names.{name}[{index}]", value, problem)
+                yield faults.invalid(f"spec.names.{name}[{index}]", value, problem)
     own, plural = (obj.get("metadata") or {}).get("name") or "", names.get("plural") or ""
     if group and plural and own != f"{plural}.{group}":
-        yield fields.invalid("metadata.name", own, 'must be spec.names.plural+"."+spec.group')
+        yield faults.invalid("metadata.name", own, 'must be spec.names.plural+"."+spec.group')
 
 
-def _versions(versions: Sequence[Part]) -> fields.Errors:
+def _versions(versions: Sequence[Part]) -> faults.Errors:
     stored = [each for each in versions if each.get("storage")]
     if len(stored) != 1:
-        yield fields.invalid(
+        yield faults.invalid(
             "spec.versions",
             [each.get("name") for each in versions],
             "must have exactly one version marked as storage version",
         )
     if versions and not any(each.get("served") for each in versions):
-        yield fields.invalid(
+        yield faults.invalid(
             "spec.versions", [each.get("name") for each in versions], "must have at least one served version"
         )
     for index, version in enumerate(versions):
         path = f"spec.versions[{index}]"
         if problem := metadata.dns1035_label(version.get("name") or ""):
-            yield fields.invalid(f"{path}.name", version.get("name") or "", problem)
+            yield faults.invalid(f"{path}.name", version.get("name") or "", problem)
         structure = (version.get("schema") or {}).get("openAPIV3Schema")
         if structure is None:
-            yield fields.required(f"{path}.schema.openAPIV3Schema", "schemas are required")
+            yield faults.required(f"{path}.schema.openAPIV3Schema", "schemas are required")
         else:
-            yield from definition.faults(structure, f"{path}.schema.openAPIV3Schema", root=True)
+            yield from definition.violations(structure, f"{path}.schema.openAPIV3Schema", root=True)
         yield from _columns(f"{path}.additionalPrinterColumns", version.get("additionalPrinterColumns") or ())
         yield from _scale(f"{path}.subresources.scale", (version.get("subresources") or {}).get("scale"))
     names = [(f"[{index}].name", each.get("name")) for index, each in enumerate(versions)]
-    yield from fields.unique("spec.versions", names)
+    yield from faults.unique("spec.versions", names)
 
 
-def _columns(path: str, columns: Sequence[Part]) -> fields.Errors:
+def _columns(path: str, columns: Sequence[Part]) -> faults.Errors:
     for index, column in enumerate(columns):
         inner = f"{path}[{index}]"
         if not column.get("name"):
-            yield fields.required(f"{inner}.name")
-        yield from fields.one_of(f"{inner}.type", column.get("type"), _COLUMN_TYPES)
+            yield faults.required(f"{inner}.name")
+        yield from faults.one_of(f"{inner}.type", column.get("type"), _COLUMN_TYPES)
         if column.get("format"):
-            yield from fields.one_of(f"{inner}.format", column["format"], _COLUMN_FORMATS)
+            yield from faults.one_of(f"{inner}.format", column["format"], _COLUMN_FORMATS)
         try:
             jsonpath.parse(column.get("jsonPath") or "")
         except ValueError as error:
-            yield fields.invalid(f"{inner}.jsonPath", column.get("jsonPath") or "", str(error))
+            yield faults.invalid(f"{inner}.jsonPath", column.get("jsonPath") or "", str(error))
 
 
-def _scale(path: str, scale: Part | None) -> fields.Errors:
+def _scale(path: str, scale: Part | None) -> faults.Errors:
     """The three paths of a scale subresource: plain keys below spec and status."""
     if scale is None:
         return
     for name, root in (("specReplicasPath", ".spec."), ("statusReplicasPath", ".status.")):
         value = scale.get(name) or ""
         if not value:
-            yield fields.required(f"{path}.{name}")
+            yield faults.required(f"{path}.{name}")
         elif not value.startswith(root) or "[" in value:
-            yield fields.invalid(f"{path}.{name}", value, f"should be a json path under {root[:-1]}")
+            yield faults.invalid(f"{path}.{name}", value, f"should be a json path under {root[:-1]}")
     selector = scale.get("labelSelectorPath")
     if selector and (not selector.startswith((".spec.", ".status.")) or "[" in selector):
-        yield fields.invalid(
+        yield faults.invalid(
             f"{path}.labelSelectorPath", selector, "should be a json path under either .spec or .status"
         )

@@ -7,13 +7,13 @@ from collections.abc import Callable, Sequence
 
 import orjson
 
-from brickyard.api.kinds import resources
-from brickyard.embedded.apiserver import contract, definitions, schema
-from brickyard.embedded.apiserver.admission import fields, metadata
+from brickyard.api.kinds import faults, resources
+from brickyard.embedded.apiserver import definitions, schema
+from brickyard.embedded.apiserver.admission import metadata
 
 Fill = Callable[[resources.Object], None]
 """Fills absent fields of a draft, which it may change freely."""
-Judge = Callable[[resources.Object, resources.Object | None], fields.Errors]
+Judge = Callable[[resources.Object, resources.Object | None], faults.Errors]
 """Everything wrong with an object beyond its metadata; ``old`` is what it replaces."""
 
 
@@ -21,7 +21,7 @@ def nothing(draft: resources.Object) -> None:
     """Fills in nothing."""
 
 
-def anything(obj: resources.Object, old: resources.Object | None) -> fields.Errors:
+def anything(obj: resources.Object, old: resources.Object | None) -> faults.Errors:
     """Complains of nothing."""
     del obj, old
     yield from ()
@@ -59,7 +59,7 @@ class KindAdmission:
         self.fill(draft)
         return draft
 
-    def validate(self, obj: resources.Object, old: resources.Object | None) -> Sequence[contract.FieldError]:
+    def validate(self, obj: resources.Object, old: resources.Object | None) -> Sequence[faults.FieldError]:
         return [
             *metadata.validate(obj, self.type.namespaced, self.name_rule),
             *self.judge(obj, old),

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from brickyard.api.kinds import resources
-from brickyard.embedded.apiserver.admission import fields
+from brickyard.api.kinds import faults, resources
 from brickyard.kube.objects import names
 
 NameRule = Callable[[str], str]
@@ -89,88 +88,88 @@ def _too_long(limit: int) -> str:
     return f"must be no more than {limit} bytes"
 
 
-def label_map(path: str, found: Mapping[str, str] | None) -> fields.Errors:
+def label_map(path: str, found: Mapping[str, str] | None) -> faults.Errors:
     """Every key and value of a label map that stands at ``path``."""
     for key, value in (found or {}).items():
         if problem := qualified_name(key):
-            yield fields.invalid(path, key, problem)
+            yield faults.invalid(path, key, problem)
         if problem := label_value(value):
-            yield fields.invalid(path, value, problem)
+            yield faults.invalid(path, value, problem)
 
 
-def annotation_map(path: str, found: Mapping[str, str] | None) -> fields.Errors:
+def annotation_map(path: str, found: Mapping[str, str] | None) -> faults.Errors:
     """Keys are judged in lower case, values only by their sum."""
     total = 0
     for key, value in (found or {}).items():
         total += len(key) + len(value)
         if problem := qualified_name(key.lower()):
-            yield fields.invalid(path, key, problem)
+            yield faults.invalid(path, key, problem)
     if total > _ANNOTATIONS_LIMIT:
-        yield fields.too_long(path, _ANNOTATIONS_LIMIT)
+        yield faults.too_long(path, _ANNOTATIONS_LIMIT)
 
 
-def template(path: str, found: Mapping[str, Any]) -> fields.Errors:
+def template(path: str, found: Mapping[str, Any]) -> faults.Errors:
     """The metadata of an object yet to be made, such as a pod template's."""
     yield from label_map(f"{path}.labels", found.get("labels"))
     yield from annotation_map(f"{path}.annotations", found.get("annotations"))
 
 
-def validate(obj: resources.Object, namespaced: bool, name_rule: NameRule) -> fields.Errors:
+def validate(obj: resources.Object, namespaced: bool, name_rule: NameRule) -> faults.Errors:
     """The whole ``metadata`` of an object about to be stored; its name is already generated."""
     found: Mapping[str, Any] = obj.get("metadata") or {}
     yield from _name(found, name_rule)
     namespace = found.get("namespace") or ""
     if namespaced and not namespace:
-        yield fields.required("metadata.namespace")
+        yield faults.required("metadata.namespace")
     elif not namespaced and namespace:
-        yield fields.forbidden("metadata.namespace", "not allowed on this type")
+        yield faults.forbidden("metadata.namespace", "not allowed on this type")
     elif namespace and (problem := dns_label(namespace)):
-        yield fields.invalid("metadata.namespace", namespace, problem)
+        yield faults.invalid("metadata.namespace", namespace, problem)
     yield from template("metadata", found)
     for index, finalizer in enumerate(found.get("finalizers") or ()):
         yield from _finalizer(f"metadata.finalizers[{index}]", finalizer)
     yield from _owners(found.get("ownerReferences") or ())
 
 
-def _name(found: Mapping[str, Any], name_rule: NameRule) -> fields.Errors:
+def _name(found: Mapping[str, Any], name_rule: NameRule) -> faults.Errors:
     name, prefix = found.get("name") or "", found.get("generateName") or ""
     # A generated prefix may end in a dash: the suffix follows.
     if prefix and (problem := name_rule(prefix.rstrip("-") if len(prefix) > 1 else prefix)):
-        yield fields.invalid("metadata.generateName", prefix, problem)
+        yield faults.invalid("metadata.generateName", prefix, problem)
     if not name:
-        yield fields.required("metadata.name", "name or generateName is required")
+        yield faults.required("metadata.name", "name or generateName is required")
     elif problem := name_rule(name):
-        yield fields.invalid("metadata.name", name, problem)
+        yield faults.invalid("metadata.name", name, problem)
 
 
 _PLAIN_FINALIZERS = {"orphan", "foregroundDeletion", "kubernetes", "customresourcecleanup.apiextensions.k8s.io"}
 
 
-def _finalizer(path: str, finalizer: str) -> fields.Errors:
+def _finalizer(path: str, finalizer: str) -> faults.Errors:
     if problem := qualified_name(finalizer):
-        yield fields.invalid(path, finalizer, problem)
+        yield faults.invalid(path, finalizer, problem)
     elif "/" not in finalizer and finalizer not in _PLAIN_FINALIZERS:
-        yield fields.invalid(path, finalizer, "name is neither a standard finalizer name nor is it fully qualified")
+        yield faults.invalid(path, finalizer, "name is neither a standard finalizer name nor is it fully qualified")
 
 
-def _owners(references: Any) -> fields.Errors:
+def _owners(references: Any) -> faults.Errors:
     controllers = [each for each in references if each.get("controller")]
     for index, reference in enumerate(references):
         path = f"metadata.ownerReferences[{index}]"
         for field, detail in (("apiVersion", "version"), ("kind", ""), ("name", ""), ("uid", "")):
             if not reference.get(field):
                 text = f"{detail or field} must not be empty"
-                yield fields.invalid(f"{path}.{field}", reference.get(field) or "", text)
+                yield faults.invalid(f"{path}.{field}", reference.get(field) or "", text)
     if len(controllers) > 1:
         first, second = controllers[:2]
         text = (
             "Only one reference can have Controller set to true. Found "
             f'"true" in references for {first.get("kind")}/{first.get("name")} and {second.get("kind")}/{second.get("name")}'
         )
-        yield fields.invalid("metadata.ownerReferences", references, text)
+        yield faults.invalid("metadata.ownerReferences", references, text)
 
 
-def immutable(path: str, value: Any, old: Any, text: str = "field is immutable") -> fields.Errors:
+def immutable(path: str, value: Any, old: Any, text: str = "field is immutable") -> faults.Errors:
     """``value`` at ``path`` must still be what it was."""
     if value != old:
-        yield fields.invalid(path, value, text)
+        yield faults.invalid(path, value, text)

@@ -8,8 +8,8 @@ from typing import Any
 
 import orjson
 
-from brickyard.api.kinds import resources
-from brickyard.embedded.apiserver.admission import fields, podspec
+from brickyard.api.kinds import faults, resources
+from brickyard.embedded.apiserver.admission import podspec
 
 _FIXED = (
     "pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,"
@@ -26,7 +26,7 @@ def fill(draft: resources.Object) -> None:
     spec.setdefault("enableServiceLinks", True)
 
 
-def judge(obj: resources.Object, old: resources.Object | None) -> fields.Errors:
+def judge(obj: resources.Object, old: resources.Object | None) -> faults.Errors:
     """Everything wrong with a pod, and with what it was changed from ``old``."""
     spec: Mapping[str, Any] = obj.get("spec") or {}
     yield from podspec.judge("spec", spec)
@@ -34,25 +34,25 @@ def judge(obj: resources.Object, old: resources.Object | None) -> fields.Errors:
         yield from _changes(spec, old.get("spec") or {})
 
 
-def _changes(new: Mapping[str, Any], old: Mapping[str, Any]) -> fields.Errors:
+def _changes(new: Mapping[str, Any], old: Mapping[str, Any]) -> faults.Errors:
     for field in ("containers", "initContainers"):
         if len(new.get(field) or ()) != len(old.get(field) or ()):
-            yield fields.forbidden(f"spec.{field}", "pod updates may not add or remove containers")
+            yield faults.forbidden(f"spec.{field}", "pod updates may not add or remove containers")
             return
     yield from _deadline(new.get("activeDeadlineSeconds"), old.get("activeDeadlineSeconds"))
     allowed = _with_allowed(new, old)
     if allowed != new:
         differing = sorted(key for key in allowed.keys() | new.keys() if allowed.get(key) != new.get(key))
         shown = orjson.dumps({f"spec.{key}": new.get(key) for key in differing}).decode()
-        yield fields.forbidden("spec", f"{_FIXED}\n{shown}")
+        yield faults.forbidden("spec", f"{_FIXED}\n{shown}")
 
 
-def _deadline(new: int | None, old: int | None) -> fields.Errors:
+def _deadline(new: int | None, old: int | None) -> faults.Errors:
     path = "spec.activeDeadlineSeconds"
     if old is not None and new is None:
-        yield fields.invalid(path, new, "must not update from a positive integer to nil value")
+        yield faults.invalid(path, new, "must not update from a positive integer to nil value")
     elif old is not None and new is not None and new > old:
-        yield fields.invalid(path, new, f"must be less than or equal to previous value {old}")
+        yield faults.invalid(path, new, f"must be less than or equal to previous value {old}")
 
 
 def _with_allowed(new: Mapping[str, Any], old: Mapping[str, Any]) -> dict[str, Any]:

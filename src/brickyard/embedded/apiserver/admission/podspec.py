@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from brickyard.embedded.apiserver.admission import containers, fields, metadata, volumes
+from brickyard.api.kinds import faults
+from brickyard.embedded.apiserver.admission import containers, metadata, volumes
 
 Spec = Mapping[str, Any]
 
@@ -53,17 +54,17 @@ def fill_requests(spec: dict[str, Any]) -> None:
                 requests.setdefault(name, quantity)
 
 
-def judge(path: str, spec: Spec) -> fields.Errors:
+def judge(path: str, spec: Spec) -> faults.Errors:
     """Everything wrong with the filled-in pod spec at ``path``."""
     mounts = [each.get("name") for each in spec.get("volumes") or ()]
     yield from volumes.judge(f"{path}.volumes", spec.get("volumes") or ())
     if not spec.get("containers"):
-        yield fields.required(f"{path}.containers")
+        yield faults.required(f"{path}.containers")
     for field in ("containers", "initContainers"):
         yield from containers.judge(f"{path}.{field}", spec.get(field) or (), mounts)
     yield from containers.judge_init(f"{path}.initContainers", spec.get("initContainers") or ())
     names = [(f"{below}.name", container.get("name")) for below, container in _containers_first(spec)]
-    yield from fields.unique(path, names)
+    yield from faults.unique(path, names)
     yield from _host_ports(path, spec)
     yield from _scalars(path, spec)
     yield from metadata.label_map(f"{path}.nodeSelector", spec.get("nodeSelector"))
@@ -71,7 +72,7 @@ def judge(path: str, spec: Spec) -> fields.Errors:
         yield from _toleration(f"{path}.tolerations[{index}]", toleration)
     for index, gate in enumerate(spec.get("readinessGates") or ()):
         if problem := metadata.qualified_name(gate.get("conditionType") or ""):
-            yield fields.invalid(
+            yield faults.invalid(
                 f"{path}.readinessGates[{index}].conditionType", gate.get("conditionType") or "", problem
             )
 
@@ -81,25 +82,25 @@ def _containers_first(spec: Spec) -> list[tuple[str, Any]]:
     return sorted(each_container(spec), key=lambda each: each[0].startswith(".initContainers"))
 
 
-def _scalars(path: str, spec: Spec) -> fields.Errors:
-    yield from fields.one_of(f"{path}.restartPolicy", spec.get("restartPolicy"), _RESTART_POLICIES)
-    yield from fields.one_of(f"{path}.dnsPolicy", spec.get("dnsPolicy"), _DNS_POLICIES)
-    yield from fields.not_negative(path, spec, "terminationGracePeriodSeconds")
+def _scalars(path: str, spec: Spec) -> faults.Errors:
+    yield from faults.one_of(f"{path}.restartPolicy", spec.get("restartPolicy"), _RESTART_POLICIES)
+    yield from faults.one_of(f"{path}.dnsPolicy", spec.get("dnsPolicy"), _DNS_POLICIES)
+    yield from faults.not_negative(path, spec, "terminationGracePeriodSeconds")
     deadline = spec.get("activeDeadlineSeconds")
     if deadline is not None and not 1 <= deadline <= _LARGEST:
-        yield fields.invalid(f"{path}.activeDeadlineSeconds", deadline, f"must be between 1 and {_LARGEST}, inclusive")
+        yield faults.invalid(f"{path}.activeDeadlineSeconds", deadline, f"must be between 1 and {_LARGEST}, inclusive")
     for field in ("hostname", "subdomain"):
         if spec.get(field) and (problem := metadata.dns_label(spec[field])):
-            yield fields.invalid(f"{path}.{field}", spec[field], problem)
+            yield faults.invalid(f"{path}.{field}", spec[field], problem)
     for field in ("serviceAccountName", "nodeName", "priorityClassName", "runtimeClassName"):
         if spec.get(field) and (problem := metadata.dns_subdomain(spec[field])):
-            yield fields.invalid(f"{path}.{field}", spec[field], problem)
+            yield faults.invalid(f"{path}.{field}", spec[field], problem)
     for index, reference in enumerate(spec.get("imagePullSecrets") or ()):
         if not reference.get("name"):
-            yield fields.required(f"{path}.imagePullSecrets[{index}].name")
+            yield faults.required(f"{path}.imagePullSecrets[{index}].name")
 
 
-def _host_ports(path: str, spec: Spec) -> fields.Errors:
+def _host_ports(path: str, spec: Spec) -> faults.Errors:
     """Two containers of a pod cannot have the same port of the node."""
     taken = []
     for below, container in each_container(spec):
@@ -107,24 +108,24 @@ def _host_ports(path: str, spec: Spec) -> fields.Errors:
             if port.get("hostPort"):
                 key = f"{port.get('protocol')}/{port.get('hostIP') or ''}/{port['hostPort']}"
                 taken.append((f"{below}.ports[{index}].hostPort", key))
-    yield from fields.unique(path, taken)
+    yield from faults.unique(path, taken)
 
 
-def _toleration(path: str, toleration: Spec) -> fields.Errors:
+def _toleration(path: str, toleration: Spec) -> faults.Errors:
     operator, key = toleration.get("operator") or "Equal", toleration.get("key")
     if operator not in _TOLERATION_OPERATORS:
-        yield fields.not_supported(f"{path}.operator", operator, _TOLERATION_OPERATORS)
+        yield faults.not_supported(f"{path}.operator", operator, _TOLERATION_OPERATORS)
     if not key and operator != "Exists":
         text = 'operator must be Exists when `key` is empty, which means "match all values and all keys"'
-        yield fields.invalid(f"{path}.operator", operator, text)
+        yield faults.invalid(f"{path}.operator", operator, text)
     elif key and (problem := metadata.qualified_name(key)):
-        yield fields.invalid(f"{path}.key", key, problem)
+        yield faults.invalid(f"{path}.key", key, problem)
     if operator == "Exists" and toleration.get("value"):
-        yield fields.invalid(f"{path}.operator", toleration["value"], "value must be empty when `operator` is 'Exists'")
+        yield faults.invalid(f"{path}.operator", toleration["value"], "value must be empty when `operator` is 'Exists'")
     if toleration.get("effect") and toleration["effect"] not in _EFFECTS:
-        yield fields.not_supported(f"{path}.effect", toleration["effect"], _EFFECTS)
+        yield faults.not_supported(f"{path}.effect", toleration["effect"], _EFFECTS)
     if toleration.get("tolerationSeconds") is not None and toleration.get("effect") != "NoExecute":
-        yield fields.invalid(
+        yield faults.invalid(
             f"{path}.effect",
             toleration.get("effect") or "",
             "effect must be 'NoExecute' when `tolerationSeconds` is set",

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from brickyard.embedded.apiserver.admission import fields, metadata
+from brickyard.api.kinds import faults
+from brickyard.embedded.apiserver.admission import metadata
 from brickyard.kube.objects import errors, quantities
 
 _STANDARD = ("cpu", "memory", "ephemeral-storage")
 _HUGE_PAGES = "hugepages-"
 
 
-def judge(path: str, found: Mapping[str, Any]) -> fields.Errors:
+def judge(path: str, found: Mapping[str, Any]) -> faults.Errors:
     """Everything wrong with the ``resources`` at ``path``."""
     limits, requests = found.get("limits") or {}, found.get("requests") or {}
     for field, listed in (("limits", limits), ("requests", requests)):
@@ -26,26 +27,26 @@ def _is_standard(name: str) -> bool:
     return name in _STANDARD or name.startswith(_HUGE_PAGES)
 
 
-def _entry(path: str, name: str, quantity: Any) -> fields.Errors:
+def _entry(path: str, name: str, quantity: Any) -> faults.Errors:
     if problem := metadata.qualified_name(name):
-        yield fields.invalid(path, name, problem)
+        yield faults.invalid(path, name, problem)
     elif "/" not in name and not _is_standard(name):
-        yield fields.invalid(path, name, "must be a standard resource for containers")
+        yield faults.invalid(path, name, "must be a standard resource for containers")
     try:
         amount = quantities.parse(quantity)
     except errors.QuantityError:
-        yield fields.invalid(f"{path}[{name}]", quantity, "must be a quantity such as 500m, 2, 1Gi or 1e3")
+        yield faults.invalid(f"{path}[{name}]", quantity, "must be a quantity such as 500m, 2, 1Gi or 1e3")
         return
     if amount < 0:
-        yield fields.invalid(f"{path}[{name}]", str(quantity), "must be greater than or equal to 0")
+        yield faults.invalid(f"{path}[{name}]", str(quantity), "must be greater than or equal to 0")
     elif not _is_standard(name) and amount != amount.to_integral_value():
-        yield fields.invalid(f"{path}[{name}]", str(quantity), "must be an integer")
+        yield faults.invalid(f"{path}[{name}]", str(quantity), "must be an integer")
 
 
-def _within(path: str, name: str, request: Any, limit: Any) -> fields.Errors:
+def _within(path: str, name: str, request: Any, limit: Any) -> faults.Errors:
     if limit is None:
         if "/" in name:
-            yield fields.required(
+            yield faults.required(
                 path.replace(".requests", ".limits"), "Limit must be set for non overcommitable resources"
             )
         return
@@ -53,6 +54,6 @@ def _within(path: str, name: str, request: Any, limit: Any) -> fields.Errors:
         return
     wanted, allowed = quantities.parse(request), quantities.parse(limit)
     if not _is_standard(name) and wanted != allowed:
-        yield fields.invalid(path, str(request), f"must be equal to {name} limit of {limit}")
+        yield faults.invalid(path, str(request), f"must be equal to {name} limit of {limit}")
     elif wanted > allowed:
-        yield fields.invalid(path, str(request), f"must be less than or equal to {name} limit of {limit}")
+        yield faults.invalid(path, str(request), f"must be less than or equal to {name} limit of {limit}")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from brickyard.api.kinds import resources
-from brickyard.embedded.apiserver.admission import fields, metadata, ports
+from brickyard.api.kinds import faults, resources
+from brickyard.embedded.apiserver.admission import metadata, ports
 
 Spec = Mapping[str, Any]
 
@@ -41,14 +41,14 @@ def fill(draft: resources.Object) -> None:
         spec.setdefault("clusterIPs", [_HEADLESS])
 
 
-def judge(obj: resources.Object, old: resources.Object | None) -> fields.Errors:
+def judge(obj: resources.Object, old: resources.Object | None) -> faults.Errors:
     """Everything wrong with a Service."""
     spec: Spec = obj.get("spec") or {}
-    yield from fields.one_of("spec.type", spec.get("type"), _TYPES)
-    yield from fields.one_of("spec.sessionAffinity", spec.get("sessionAffinity"), _AFFINITIES)
+    yield from faults.one_of("spec.type", spec.get("type"), _TYPES)
+    yield from faults.one_of("spec.sessionAffinity", spec.get("sessionAffinity"), _AFFINITIES)
     for name in ("internalTrafficPolicy", "externalTrafficPolicy"):
         if spec.get(name):
-            yield from fields.one_of(f"spec.{name}", spec[name], _POLICIES)
+            yield from faults.one_of(f"spec.{name}", spec[name], _POLICIES)
     yield from _ports(spec)
     yield from metadata.label_map("spec.selector", spec.get("selector"))
     if spec.get("type") == "ExternalName":
@@ -57,39 +57,39 @@ def judge(obj: resources.Object, old: resources.Object | None) -> fields.Errors:
         yield from _changes(spec, old.get("spec") or {})
 
 
-def _external(spec: Spec) -> fields.Errors:
+def _external(spec: Spec) -> faults.Errors:
     name = (spec.get("externalName") or "").removesuffix(".")
     if not name:
-        yield fields.required("spec.externalName")
+        yield faults.required("spec.externalName")
     elif problem := metadata.dns_subdomain(name):
-        yield fields.invalid("spec.externalName", name, problem)
+        yield faults.invalid("spec.externalName", name, problem)
     if spec.get("clusterIP"):
-        yield fields.forbidden("spec.clusterIPs[0]", "may not be set for ExternalName services")
+        yield faults.forbidden("spec.clusterIPs[0]", "may not be set for ExternalName services")
 
 
-def _ports(spec: Spec) -> fields.Errors:
+def _ports(spec: Spec) -> faults.Errors:
     found: Sequence[Spec] = spec.get("ports") or ()
     if not found and spec.get("type") != "ExternalName" and spec.get("clusterIP") != _HEADLESS:
-        yield fields.required("spec.ports")
+        yield faults.required("spec.ports")
     for index, port in enumerate(found):
         path = f"spec.ports[{index}]"
         if len(found) > 1 and not port.get("name"):
-            yield fields.required(f"{path}.name")
+            yield faults.required(f"{path}.name")
         elif port.get("name") and (problem := metadata.dns_label(port["name"])):
-            yield fields.invalid(f"{path}.name", port["name"], problem)
+            yield faults.invalid(f"{path}.name", port["name"], problem)
         yield from ports.number(f"{path}.port", port.get("port"))
-        yield from fields.one_of(f"{path}.protocol", port.get("protocol"), ports.PROTOCOLS)
+        yield from faults.one_of(f"{path}.protocol", port.get("protocol"), ports.PROTOCOLS)
         yield from ports.number_or_name(f"{path}.targetPort", port.get("targetPort"))
         if port.get("nodePort") and spec.get("type") == "ClusterIP":
-            yield fields.forbidden(f"{path}.nodePort", "may not be used when `type` is 'ClusterIP'")
-    yield from fields.unique("spec.ports", [(f"[{index}].name", each.get("name")) for index, each in enumerate(found)])
+            yield faults.forbidden(f"{path}.nodePort", "may not be used when `type` is 'ClusterIP'")
+    yield from faults.unique("spec.ports", [(f"[{index}].name", each.get("name")) for index, each in enumerate(found)])
     pairs = [(f"[{index}]", f"{each.get('protocol')}/{each.get('port')}") for index, each in enumerate(found)]
-    yield from fields.unique("spec.ports", pairs)
+    yield from faults.unique("spec.ports", pairs)
 
 
-def _changes(new: Spec, old: Spec) -> fields.Errors:
+def _changes(new: Spec, old: Spec) -> faults.Errors:
     """A cluster address, once given, stays until the Service becomes an ExternalName."""
     if "ExternalName" in (new.get("type"), old.get("type")) or not old.get("clusterIP"):
         return
     if new.get("clusterIP") != old["clusterIP"]:
-        yield fields.invalid("spec.clusterIPs[0]", [new.get("clusterIP") or ""], "may not change once set")
+        yield faults.invalid("spec.clusterIPs[0]", [new.get("clusterIP") or ""], "may not change once set")

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from brickyard.embedded.apiserver.admission import fields, metadata
+from brickyard.api.kinds import faults
+from brickyard.embedded.apiserver.admission import metadata
 
 Volume = Mapping[str, Any]
 
@@ -49,99 +50,99 @@ def _sources(volume: Volume) -> list[str]:
     return [key for key, value in volume.items() if key != "name" and value is not None]
 
 
-def judge(path: str, volumes: Sequence[Volume]) -> fields.Errors:
+def judge(path: str, volumes: Sequence[Volume]) -> faults.Errors:
     """Everything wrong with the volumes at ``path``."""
     for index, volume in enumerate(volumes):
         yield from _volume(f"{path}[{index}]", volume)
-    yield from fields.unique(path, [(f"[{index}].name", each.get("name")) for index, each in enumerate(volumes)])
+    yield from faults.unique(path, [(f"[{index}].name", each.get("name")) for index, each in enumerate(volumes)])
 
 
-def _volume(path: str, volume: Volume) -> fields.Errors:
+def _volume(path: str, volume: Volume) -> faults.Errors:
     name = volume.get("name")
     if not name:
-        yield fields.required(f"{path}.name")
+        yield faults.required(f"{path}.name")
     elif problem := metadata.dns_label(name):
-        yield fields.invalid(f"{path}.name", name, problem)
+        yield faults.invalid(f"{path}.name", name, problem)
     sources = _sources(volume)
     if not sources:
-        yield fields.required(path, "must specify a volume type")
+        yield faults.required(path, "must specify a volume type")
     for extra in sources[1:]:
-        yield fields.forbidden(f"{path}.{extra}", "may not specify more than 1 volume type")
+        yield faults.forbidden(f"{path}.{extra}", "may not specify more than 1 volume type")
     for source in sources[:1]:
         check = _JUDGES.get(source)
         if check is not None:
             yield from check(f"{path}.{source}", volume[source])
 
 
-def _host_path(path: str, source: Volume) -> fields.Errors:
+def _host_path(path: str, source: Volume) -> faults.Errors:
     where = source.get("path")
     if not where:
-        yield fields.required(f"{path}.path")
+        yield faults.required(f"{path}.path")
     elif ".." in where.split("/"):
-        yield fields.invalid(f"{path}.path", where, "must not contain '..'")
+        yield faults.invalid(f"{path}.path", where, "must not contain '..'")
     if source.get("type", "") not in _HOST_TYPES:
-        yield fields.not_supported(f"{path}.type", source["type"], _HOST_TYPES)
+        yield faults.not_supported(f"{path}.type", source["type"], _HOST_TYPES)
 
 
-def _secret(path: str, source: Volume) -> fields.Errors:
+def _secret(path: str, source: Volume) -> faults.Errors:
     if not source.get("secretName"):
-        yield fields.required(f"{path}.secretName")
+        yield faults.required(f"{path}.secretName")
     yield from _files(path, source)
 
 
-def _config_map(path: str, source: Volume) -> fields.Errors:
+def _config_map(path: str, source: Volume) -> faults.Errors:
     if not source.get("name"):
-        yield fields.required(f"{path}.name")
+        yield faults.required(f"{path}.name")
     yield from _files(path, source)
 
 
-def _files(path: str, source: Volume) -> fields.Errors:
+def _files(path: str, source: Volume) -> faults.Errors:
     yield from _mode(f"{path}.defaultMode", source.get("defaultMode"))
     for index, item in enumerate(source.get("items") or ()):
         if not item.get("key"):
-            yield fields.required(f"{path}.items[{index}].key")
+            yield faults.required(f"{path}.items[{index}].key")
         yield from _inside(f"{path}.items[{index}].path", item.get("path"))
         yield from _mode(f"{path}.items[{index}].mode", item.get("mode"))
 
 
-def _mode(path: str, mode: int | None) -> fields.Errors:
+def _mode(path: str, mode: int | None) -> faults.Errors:
     if mode is not None and not 0 <= mode <= 0o777:
         text = "must be a number between 0 and 0777 (octal), both inclusive"
-        yield fields.invalid(path, mode, text)
+        yield faults.invalid(path, mode, text)
 
 
-def _inside(path: str, where: str | None) -> fields.Errors:
+def _inside(path: str, where: str | None) -> faults.Errors:
     """A path below the volume."""
     if not where:
-        yield fields.required(path)
+        yield faults.required(path)
     elif where.startswith("/"):
-        yield fields.invalid(path, where, "must be a relative path")
+        yield faults.invalid(path, where, "must be a relative path")
     elif ".." in where.split("/"):
-        yield fields.invalid(path, where, "must not contain '..'")
+        yield faults.invalid(path, where, "must not contain '..'")
 
 
-def _claim(path: str, source: Volume) -> fields.Errors:
+def _claim(path: str, source: Volume) -> faults.Errors:
     if not source.get("claimName"):
-        yield fields.required(f"{path}.claimName")
+        yield faults.required(f"{path}.claimName")
 
 
-def _downward(path: str, source: Volume) -> fields.Errors:
+def _downward(path: str, source: Volume) -> faults.Errors:
     yield from _mode(f"{path}.defaultMode", source.get("defaultMode"))
     for index, item in enumerate(source.get("items") or ()):
         yield from _inside(f"{path}.items[{index}].path", item.get("path"))
         if (item.get("fieldRef") is None) == (item.get("resourceFieldRef") is None):
-            yield fields.required(f"{path}.items[{index}]", "one of fieldRef and resourceFieldRef is required")
+            yield faults.required(f"{path}.items[{index}]", "one of fieldRef and resourceFieldRef is required")
 
 
-def _projected(path: str, source: Volume) -> fields.Errors:
+def _projected(path: str, source: Volume) -> faults.Errors:
     yield from _mode(f"{path}.defaultMode", source.get("defaultMode"))
     for index, each in enumerate(source.get("sources") or ()):
         inner = f"{path}.sources[{index}]"
         if len(_sources(each)) > 1:
-            yield fields.forbidden(inner, "may not specify more than 1 volume type per source")
+            yield faults.forbidden(inner, "may not specify more than 1 volume type per source")
         for kind in ("secret", "configMap"):
             if each.get(kind) is not None and not each[kind].get("name"):
-                yield fields.required(f"{inner}.{kind}.name")
+                yield faults.required(f"{inner}.{kind}.name")
         if (token := each.get("serviceAccountToken")) is not None:
             yield from _inside(f"{inner}.serviceAccountToken.path", token.get("path"))
 
@@ -156,17 +157,17 @@ _JUDGES = {
 }
 
 
-def mount(path: str, found: Volume, volumes: Sequence[Any]) -> fields.Errors:
+def mount(path: str, found: Volume, volumes: Sequence[Any]) -> faults.Errors:
     """A ``volumeMounts`` item of a container; ``volumes`` are the names the pod has."""
     name = found.get("name")
     if not name:
-        yield fields.required(f"{path}.name")
+        yield faults.required(f"{path}.name")
     elif name not in volumes:
-        yield fields.not_found(f"{path}.name", name)
+        yield faults.not_found(f"{path}.name", name)
     if not found.get("mountPath"):
-        yield fields.required(f"{path}.mountPath")
+        yield faults.required(f"{path}.mountPath")
     if found.get("subPath") and found.get("subPathExpr"):
-        yield fields.invalid(
+        yield faults.invalid(
             f"{path}.subPathExpr", found["subPathExpr"], "subPathExpr and subPath are mutually exclusive"
         )
     for field in ("subPath", "subPathExpr"):

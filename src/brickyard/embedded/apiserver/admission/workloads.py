@@ -6,8 +6,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from brickyard.api.kinds import resources
-from brickyard.embedded.apiserver.admission import fields, metadata, podspec
+from brickyard.api.kinds import faults, resources
+from brickyard.embedded.apiserver.admission import metadata, podspec
 from brickyard.kube.objects import errors, selectors
 
 _STRATEGIES = ("Recreate", "RollingUpdate")
@@ -48,33 +48,33 @@ def _fill_template(spec: dict[str, Any]) -> None:
         podspec.fill(spec["template"].setdefault("spec", {}))
 
 
-def judge_deployment(obj: resources.Object, old: resources.Object | None) -> fields.Errors:
+def judge_deployment(obj: resources.Object, old: resources.Object | None) -> faults.Errors:
     """Everything wrong with a Deployment."""
     spec: Mapping[str, Any] = obj.get("spec") or {}
     yield from _judge_common(spec, old)
     yield from _strategy("spec.strategy", spec.get("strategy") or {})
-    yield from fields.not_negative("spec", spec, "revisionHistoryLimit", "progressDeadlineSeconds")
+    yield from faults.not_negative("spec", spec, "revisionHistoryLimit", "progressDeadlineSeconds")
     deadline, ready = spec.get("progressDeadlineSeconds"), spec.get("minReadySeconds") or 0
     if deadline is not None and deadline <= ready:
-        yield fields.invalid("spec.progressDeadlineSeconds", deadline, "must be greater than minReadySeconds")
+        yield faults.invalid("spec.progressDeadlineSeconds", deadline, "must be greater than minReadySeconds")
 
 
-def judge_replica_set(obj: resources.Object, old: resources.Object | None) -> fields.Errors:
+def judge_replica_set(obj: resources.Object, old: resources.Object | None) -> faults.Errors:
     """Everything wrong with a ReplicaSet."""
     yield from _judge_common(obj.get("spec") or {}, old)
 
 
-def _judge_common(spec: Mapping[str, Any], old: resources.Object | None) -> fields.Errors:
-    yield from fields.not_negative("spec", spec, "replicas", "minReadySeconds")
+def _judge_common(spec: Mapping[str, Any], old: resources.Object | None) -> faults.Errors:
+    yield from faults.not_negative("spec", spec, "replicas", "minReadySeconds")
     selector, template = spec.get("selector"), spec.get("template")
     if selector is None:
-        yield fields.required("spec.selector")
+        yield faults.required("spec.selector")
     else:
         yield from label_selector("spec.selector", selector)
         if not selector.get("matchLabels") and not selector.get("matchExpressions"):
-            yield fields.invalid("spec.selector", selector, "empty selector is invalid for deployment")
+            yield faults.invalid("spec.selector", selector, "empty selector is invalid for deployment")
     if template is None:
-        yield fields.required("spec.template")
+        yield faults.required("spec.template")
     else:
         yield from _template(template)
         yield from _selected(selector, (template.get("metadata") or {}).get("labels") or {})
@@ -82,28 +82,28 @@ def _judge_common(spec: Mapping[str, Any], old: resources.Object | None) -> fiel
         yield from metadata.immutable("spec.selector", selector, (old.get("spec") or {}).get("selector"))
 
 
-def _template(template: Mapping[str, Any]) -> fields.Errors:
+def _template(template: Mapping[str, Any]) -> faults.Errors:
     path, spec = "spec.template", template.get("spec") or {}
     yield from metadata.template(f"{path}.metadata", template.get("metadata") or {})
     yield from podspec.judge(f"{path}.spec", spec)
     if spec.get("restartPolicy") in ("Never", "OnFailure"):
-        yield fields.not_supported(f"{path}.spec.restartPolicy", spec["restartPolicy"], ("Always",))
+        yield faults.not_supported(f"{path}.spec.restartPolicy", spec["restartPolicy"], ("Always",))
     if spec.get("activeDeadlineSeconds") is not None:
-        yield fields.forbidden(
+        yield faults.forbidden(
             f"{path}.spec.activeDeadlineSeconds", "activeDeadlineSeconds in ReplicaSet is not Supported"
         )
 
 
-def _selected(selector: Mapping[str, Any] | None, labels: Mapping[str, str]) -> fields.Errors:
+def _selected(selector: Mapping[str, Any] | None, labels: Mapping[str, str]) -> faults.Errors:
     try:
         matches = selectors.from_label_selector(selector).matches(labels) if selector else True
     except errors.SelectorError:
         return
     if not matches:
-        yield fields.invalid("spec.template.metadata.labels", labels, "`selector` does not match template `labels`")
+        yield faults.invalid("spec.template.metadata.labels", labels, "`selector` does not match template `labels`")
 
 
-def label_selector(path: str, selector: Mapping[str, Any]) -> fields.Errors:
+def label_selector(path: str, selector: Mapping[str, Any]) -> faults.Errors:
     """A label selector with its expressions."""
     yield from metadata.label_map(f"{path}.matchLabels", selector.get("matchLabels"))
     for index, expression in enumerate(selector.get("matchExpressions") or ()):
@@ -111,40 +111,40 @@ def label_selector(path: str, selector: Mapping[str, Any]) -> fields.Errors:
         operator, values = expression.get("operator"), expression.get("values")
         if operator in ("In", "NotIn"):
             if not values:
-                yield fields.required(f"{inner}.values", "must be specified when `operator` is 'In' or 'NotIn'")
+                yield faults.required(f"{inner}.values", "must be specified when `operator` is 'In' or 'NotIn'")
         elif operator in ("Exists", "DoesNotExist"):
             if values:
-                yield fields.forbidden(
+                yield faults.forbidden(
                     f"{inner}.values", "may not be specified when `operator` is 'Exists' or 'DoesNotExist'"
                 )
         else:
-            yield fields.invalid(f"{inner}.operator", operator or "", "not a valid selector operator")
+            yield faults.invalid(f"{inner}.operator", operator or "", "not a valid selector operator")
         if problem := metadata.qualified_name(expression.get("key") or ""):
-            yield fields.invalid(f"{inner}.key", expression.get("key") or "", problem)
+            yield faults.invalid(f"{inner}.key", expression.get("key") or "", problem)
         for position, value in enumerate(values or ()):
             if problem := metadata.label_value(value):
-                yield fields.invalid(f"{inner}.values[{position}]", value, problem)
+                yield faults.invalid(f"{inner}.values[{position}]", value, problem)
 
 
-def _strategy(path: str, strategy: Mapping[str, Any]) -> fields.Errors:
+def _strategy(path: str, strategy: Mapping[str, Any]) -> faults.Errors:
     kind, rolling = strategy.get("type"), strategy.get("rollingUpdate")
     if kind not in _STRATEGIES:
-        yield fields.not_supported(f"{path}.type", kind, _STRATEGIES)
+        yield faults.not_supported(f"{path}.type", kind, _STRATEGIES)
     elif kind == "Recreate" and rolling is not None:
-        yield fields.forbidden(f"{path}.rollingUpdate", "may not be specified when strategy `type` is 'Recreate'")
+        yield faults.forbidden(f"{path}.rollingUpdate", "may not be specified when strategy `type` is 'Recreate'")
     elif kind == "RollingUpdate":
         yield from _rolling(f"{path}.rollingUpdate", rolling or {})
 
 
-def _rolling(path: str, rolling: Mapping[str, Any]) -> fields.Errors:
+def _rolling(path: str, rolling: Mapping[str, Any]) -> faults.Errors:
     given = {name: rolling.get(name, 0) for name in ("maxUnavailable", "maxSurge")}
     for name, value in given.items():
         if isinstance(value, str) and not _PERCENT.fullmatch(value):
-            yield fields.invalid(f"{path}.{name}", value, _PERCENT_TEXT)
+            yield faults.invalid(f"{path}.{name}", value, _PERCENT_TEXT)
         elif not isinstance(value, str) and value < 0:
-            yield fields.invalid(f"{path}.{name}", value, "must be greater than or equal to 0")
+            yield faults.invalid(f"{path}.{name}", value, "must be greater than or equal to 0")
     unavailable = given["maxUnavailable"]
     if isinstance(unavailable, str) and _PERCENT.fullmatch(unavailable) and int(unavailable[:-1]) > 100:
-        yield fields.invalid(f"{path}.maxUnavailable", unavailable, "must not be greater than 100%")
+        yield faults.invalid(f"{path}.maxUnavailable", unavailable, "must not be greater than 100%")
     if all(value in (0, "0%") for value in given.values()):
-        yield fields.invalid(f"{path}.maxUnavailable", unavailable, "may not be 0 when `maxSurge` is 0")
+        yield faults.invalid(f"{path}.maxUnavailable", unavailable, "may not be 0 when `maxSurge` is 0")

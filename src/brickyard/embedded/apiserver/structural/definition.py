@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from brickyard.embedded.apiserver.admission import fields
+from brickyard.api.kinds import faults
 from brickyard.embedded.apiserver.structural import patterns, shape
 
 _TYPES = ("array", "boolean", "integer", "number", "object", "string")
@@ -40,10 +40,10 @@ _COUNTS = ("maxItems", "maxLength", "maxProperties", "minItems", "minLength", "m
 _LOGIC = ("allOf", "anyOf", "oneOf")
 
 
-def faults(spec: Any, path: str, *, root: bool = False) -> fields.Errors:
+def violations(spec: Any, path: str, *, root: bool = False) -> faults.Errors:
     """Everything that keeps ``spec``, which stands at ``path``, from being structural."""
     if not isinstance(spec, Mapping):
-        yield fields.invalid(path, spec, "must be a schema object")
+        yield faults.invalid(path, spec, "must be a schema object")
         return
     yield from _type(spec, path, root)
     yield from _content(spec, path)
@@ -59,25 +59,25 @@ def has_rules(spec: Any) -> bool:
     return isinstance(spec, list) and any(has_rules(each) for each in spec)
 
 
-def _type(spec: Mapping[str, Any], path: str, root: bool) -> fields.Errors:
+def _type(spec: Mapping[str, Any], path: str, root: bool) -> faults.Errors:
     found = spec.get("type")
     free = spec.get(shape.PRESERVE) or spec.get(shape.INT_OR_STRING)
     if root and found != "object":
-        yield fields.invalid(f"{path}.type", found or "", "must be object at the root")
+        yield faults.invalid(f"{path}.type", found or "", "must be object at the root")
     elif not found and not free:
-        yield fields.required(f"{path}.type", "must not be empty for specified object fields")
+        yield faults.required(f"{path}.type", "must not be empty for specified object fields")
     elif found and found not in _TYPES:
-        yield fields.not_supported(f"{path}.type", found, _TYPES)
+        yield faults.not_supported(f"{path}.type", found, _TYPES)
     elif found and spec.get(shape.INT_OR_STRING):
-        yield fields.forbidden(f"{path}.type", f"must be empty if {shape.INT_OR_STRING} is true")
+        yield faults.forbidden(f"{path}.type", f"must be empty if {shape.INT_OR_STRING} is true")
 
 
-def _content(spec: Mapping[str, Any], path: str) -> fields.Errors:
+def _content(spec: Mapping[str, Any], path: str) -> faults.Errors:
     for name in _NEVER:
         if spec.get(name):
-            yield fields.forbidden(f"{path}.{name}", f"{name} is not supported")
+            yield faults.forbidden(f"{path}.{name}", f"{name} is not supported")
     if spec.get("uniqueItems"):
-        yield fields.forbidden(
+        yield faults.forbidden(
             f"{path}.uniqueItems", "uniqueItems cannot be set to true since the runtime complexity becomes quadratic"
         )
     if "pattern" in spec:
@@ -85,16 +85,16 @@ def _content(spec: Mapping[str, Any], path: str) -> fields.Errors:
     yield from _bounds(spec, path)
     for name in ("enum", "required", *_LOGIC):
         if name in spec and not isinstance(spec[name], list):
-            yield fields.invalid(f"{path}.{name}", spec[name], "must be a list")
+            yield faults.invalid(f"{path}.{name}", spec[name], "must be a list")
     if any(not isinstance(each, str) for each in _listed(spec, "required")):
-        yield fields.invalid(f"{path}.required", spec["required"], "must be a list of strings")
+        yield faults.invalid(f"{path}.required", spec["required"], "must be a list of strings")
 
 
-def _bounds(spec: Mapping[str, Any], path: str) -> fields.Errors:
+def _bounds(spec: Mapping[str, Any], path: str) -> faults.Errors:
     for names, kinds, word in ((_NUMBERS, (int, float), "a number"), (_COUNTS, (int,), "an integer")):
         for name in names:
             if name in spec and (isinstance(spec[name], bool) or not isinstance(spec[name], kinds)):
-                yield fields.invalid(f"{path}.{name}", spec[name], f"must be {word}")
+                yield faults.invalid(f"{path}.{name}", spec[name], f"must be {word}")
 
 
 def _listed(spec: Mapping[str, Any], name: str) -> list[Any]:
@@ -102,35 +102,35 @@ def _listed(spec: Mapping[str, Any], name: str) -> list[Any]:
     return found if isinstance(found, list) else []
 
 
-def _pattern(pattern: Any, path: str) -> fields.Errors:
+def _pattern(pattern: Any, path: str) -> faults.Errors:
     if not isinstance(pattern, str):
-        yield fields.invalid(path, pattern, "must be a string")
+        yield faults.invalid(path, pattern, "must be a string")
         return
     try:
         patterns.compiled(pattern)
     except ValueError as error:
-        yield fields.invalid(path, pattern, f"must be a valid regular expression, but isn't: {error}")
+        yield faults.invalid(path, pattern, f"must be a valid regular expression, but isn't: {error}")
 
 
-def _children(spec: Mapping[str, Any], path: str) -> fields.Errors:
+def _children(spec: Mapping[str, Any], path: str) -> faults.Errors:
     properties, others = spec.get("properties"), spec.get("additionalProperties")
     if isinstance(properties, Mapping):
         for name, each in properties.items():
-            yield from faults(each, f"{path}.properties[{name}]")
+            yield from violations(each, f"{path}.properties[{name}]")
     elif properties is not None:
-        yield fields.invalid(f"{path}.properties", properties, "must be an object of schemas")
+        yield faults.invalid(f"{path}.properties", properties, "must be an object of schemas")
     if properties and others is not None and others is not False:
-        yield fields.forbidden(
+        yield faults.forbidden(
             f"{path}.additionalProperties", "additionalProperties and properties are mutually exclusive"
         )
     if isinstance(others, Mapping):
-        yield from faults(others, f"{path}.additionalProperties")
+        yield from violations(others, f"{path}.additionalProperties")
     elif others is not None and not isinstance(others, bool):
-        yield fields.invalid(f"{path}.additionalProperties", others, "must be a schema or a boolean")
+        yield faults.invalid(f"{path}.additionalProperties", others, "must be a schema or a boolean")
     if spec.get("type") == "array" and "items" not in spec:
-        yield fields.required(f"{path}.items", "must be specified")
+        yield faults.required(f"{path}.items", "must be specified")
     elif "items" in spec:
-        yield from faults(spec["items"], f"{path}.items")
+        yield from violations(spec["items"], f"{path}.items")
 
 
 def _logic_parts(spec: Mapping[str, Any], path: str) -> Iterator[tuple[str, Any]]:
@@ -141,15 +141,15 @@ def _logic_parts(spec: Mapping[str, Any], path: str) -> Iterator[tuple[str, Any]
         yield f"{path}.not", spec["not"]
 
 
-def _logic(spec: Any, path: str, *, int_or_string: bool) -> fields.Errors:
+def _logic(spec: Any, path: str, *, int_or_string: bool) -> faults.Errors:
     """A schema inside allOf, anyOf, oneOf or not: it judges values, and must not shape them."""
     if not isinstance(spec, Mapping):
-        yield fields.invalid(path, spec, "must be a schema object")
+        yield faults.invalid(path, spec, "must be a schema object")
         return
     for name in _NOT_IN_LOGIC:
         # The two types of an int-or-string are the one exception.
         if spec.get(name) and not (name == "type" and int_or_string):
-            yield fields.forbidden(f"{path}.{name}", "must be empty to be structural")
+            yield faults.forbidden(f"{path}.{name}", "must be empty to be structural")
     yield from _content(spec, path)
     properties = spec.get("properties")
     for name, each in properties.items() if isinstance(properties, Mapping) else ():

@@ -13,13 +13,13 @@ from typing import Any
 
 import orjson
 
-from brickyard.embedded.apiserver.admission import fields
+from brickyard.api.kinds import faults
 from brickyard.embedded.apiserver.structural import patterns, shape
 
 Schema = Mapping[str, Any]
 
 
-def violations(spec: Schema, value: Any, path: str = "") -> fields.Errors:
+def violations(spec: Schema, value: Any, path: str = "") -> faults.Errors:
     """Every violation below ``path``, "" for the root."""
     if value is None:
         # Nulls that may not be null are gone by now, but for those in lists.
@@ -30,7 +30,7 @@ def violations(spec: Schema, value: Any, path: str = "") -> fields.Errors:
         yield _wrong_type(path, value, "integer,string" if spec.get(shape.INT_OR_STRING) else spec["type"])
         return
     if "enum" in spec and value not in spec["enum"]:
-        yield fields.not_supported(_named(path), value, [_word(each) for each in spec["enum"]])
+        yield faults.not_supported(_named(path), value, [_word(each) for each in spec["enum"]])
     if isinstance(value, str):
         yield from _text(spec, value, path)
     elif isinstance(value, list):
@@ -72,22 +72,22 @@ def _fits(spec: Schema, value: Any) -> bool:
 
 def _wrong_type(path: str, value: Any, wanted: str) -> Any:
     found = "null" if value is None else next(name for name in _TYPE_ORDER if _TYPES[name](value))
-    return fields.wrong_type(_named(path), found, f'{path} in body must be of type {wanted}: "{found}"')
+    return faults.wrong_type(_named(path), found, f'{path} in body must be of type {wanted}: "{found}"')
 
 
 _TYPE_ORDER = ("object", "array", "string", "boolean", "integer", "number")
 
 
-def _text(spec: Schema, value: str, path: str) -> fields.Errors:
+def _text(spec: Schema, value: str, path: str) -> faults.Errors:
     if len(value) > spec.get("maxLength", len(value)):
-        yield fields.too_long(_named(path), spec["maxLength"])
+        yield faults.too_long(_named(path), spec["maxLength"])
     if len(value) < spec.get("minLength", 0):
-        yield fields.invalid(_named(path), value, f"{path} in body should be at least {spec['minLength']} chars long")
+        yield faults.invalid(_named(path), value, f"{path} in body should be at least {spec['minLength']} chars long")
     if "pattern" in spec and not patterns.compiled(spec["pattern"]).search(value):
-        yield fields.invalid(_named(path), value, f"{path} in body should match '{spec['pattern']}'")
+        yield faults.invalid(_named(path), value, f"{path} in body should match '{spec['pattern']}'")
     check = _FORMATS.get(spec.get("format", ""))
     if check is not None and not check(value):
-        yield fields.invalid(_named(path), value, f'{path} in body must be of type {spec["format"]}: "{value}"')
+        yield faults.invalid(_named(path), value, f'{path} in body must be of type {spec["format"]}: "{value}"')
 
 
 def _accepted(parse: Callable[[str], object]) -> Callable[[str], bool]:
@@ -113,26 +113,26 @@ _FORMATS: Mapping[str, Callable[[str], bool]] = {
 }
 
 
-def _number(spec: Schema, value: float, path: str) -> fields.Errors:
+def _number(spec: Schema, value: float, path: str) -> faults.Errors:
     low, high = spec.get("minimum"), spec.get("maximum")
     if low is not None and (value < low or (value == low and spec.get("exclusiveMinimum"))):
         words = "greater than" if spec.get("exclusiveMinimum") else "greater than or equal to"
-        yield fields.invalid(_named(path), value, f"{path} in body should be {words} {low:g}")
+        yield faults.invalid(_named(path), value, f"{path} in body should be {words} {low:g}")
     if high is not None and (value > high or (value == high and spec.get("exclusiveMaximum"))):
         words = "less than" if spec.get("exclusiveMaximum") else "less than or equal to"
-        yield fields.invalid(_named(path), value, f"{path} in body should be {words} {high:g}")
+        yield faults.invalid(_named(path), value, f"{path} in body should be {words} {high:g}")
     step = spec.get("multipleOf")
     if step and value % step:
-        yield fields.invalid(_named(path), value, f"{path} in body should be a multiple of {step:g}")
+        yield faults.invalid(_named(path), value, f"{path} in body should be a multiple of {step:g}")
 
 
-def _list(spec: Schema, value: list[Any], path: str) -> fields.Errors:
+def _list(spec: Schema, value: list[Any], path: str) -> faults.Errors:
     if len(value) > spec.get("maxItems", len(value)):
-        yield fields.too_many(_named(path), len(value), spec["maxItems"])
+        yield faults.too_many(_named(path), len(value), spec["maxItems"])
     if len(value) < spec.get("minItems", 0):
-        yield fields.invalid(_named(path), len(value), f"{path} in body should have at least {spec['minItems']} items")
+        yield faults.invalid(_named(path), len(value), f"{path} in body should have at least {spec['minItems']} items")
     if spec.get("uniqueItems") and len({_frozen(each) for each in value}) < len(value):
-        yield fields.invalid(_named(path), value, f"{path} in body shouldn't contain duplicates")
+        yield faults.invalid(_named(path), value, f"{path} in body shouldn't contain duplicates")
     yield from _unique(spec, value, path)
     items = spec.get("items") or {}
     for index, each in enumerate(value):
@@ -143,7 +143,7 @@ def _frozen(value: Any) -> bytes:
     return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
 
 
-def _unique(spec: Schema, value: list[Any], path: str) -> fields.Errors:
+def _unique(spec: Schema, value: list[Any], path: str) -> faults.Errors:
     """Sets hold each item once, maps each key once."""
     kind, seen = spec.get("x-kubernetes-list-type"), set()
     if kind not in ("set", "map"):
@@ -153,21 +153,21 @@ def _unique(spec: Schema, value: list[Any], path: str) -> fields.Errors:
         if kind == "map" and isinstance(each, dict):
             key = {name: each.get(name) for name in spec.get("x-kubernetes-list-map-keys", ())}
         if (frozen := _frozen(key)) in seen:
-            yield fields.duplicate(f"{path}[{index}]", key)
+            yield faults.duplicate(f"{path}[{index}]", key)
         seen.add(frozen)
 
 
-def _object(spec: Schema, value: dict[str, Any], path: str) -> fields.Errors:
+def _object(spec: Schema, value: dict[str, Any], path: str) -> faults.Errors:
     if len(value) > spec.get("maxProperties", len(value)):
-        yield fields.too_many(_named(path), len(value), spec["maxProperties"])
+        yield faults.too_many(_named(path), len(value), spec["maxProperties"])
     if len(value) < spec.get("minProperties", 0):
         text = f"{path} in body should have at least {spec['minProperties']} properties"
-        yield fields.invalid(_named(path), len(value), text)
+        yield faults.invalid(_named(path), len(value), text)
     for name in spec.get("required", ()):
         if name not in value:
-            yield fields.required(_below(path, name))
+            yield faults.required(_below(path, name))
     if spec.get(shape.EMBEDDED):
-        yield from (fields.required(_below(path, name)) for name in ("apiVersion", "kind") if not value.get(name))
+        yield from (faults.required(_below(path, name)) for name in ("apiVersion", "kind") if not value.get(name))
     properties, others = spec.get("properties") or {}, spec.get("additionalProperties")
     for name, each in value.items():
         if name in properties:
@@ -180,7 +180,7 @@ def _below(path: str, name: str) -> str:
     return f"{path}.{name}" if path else name
 
 
-def _combined(spec: Schema, value: Any, path: str) -> fields.Errors:
+def _combined(spec: Schema, value: Any, path: str) -> faults.Errors:
     if spec.get(shape.INT_OR_STRING):
         # Its anyOf repeats what the flag says.
         return
@@ -200,4 +200,4 @@ def _holds(parts: Iterable[Schema], value: Any) -> list[bool]:
 
 
 def _unmatched(path: str, value: Any, text: str) -> Any:
-    return fields.invalid(_named(path), value, f'"{path}" {text}')
+    return faults.invalid(_named(path), value, f'"{path}" {text}')

@@ -2,62 +2,75 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import orjson
 
-from brickyard.embedded.apiserver import contract
 
-Errors = Iterator[contract.FieldError]
+@dataclasses.dataclass(frozen=True, slots=True)
+class FieldError:
+    """One thing wrong with an object, worded as Kubernetes words it.
+
+    ``path`` like ``spec.template.spec.containers[0].image``; ``reason`` one of FieldValueRequired, FieldValueInvalid,
+    FieldValueNotSupported, FieldValueDuplicate, FieldValueForbidden, FieldValueTypeInvalid; ``message`` like ``Required value``.
+    """
+
+    path: str
+    reason: str
+    message: str
 
 
-def required(path: str, detail: str = "") -> contract.FieldError:
+Errors = Iterator[FieldError]
+
+
+def required(path: str, detail: str = "") -> FieldError:
     """The field must be there."""
-    return contract.FieldError(path, "FieldValueRequired", f"Required value: {detail}" if detail else "Required value")
+    return FieldError(path, "FieldValueRequired", f"Required value: {detail}" if detail else "Required value")
 
 
-def invalid(path: str, value: Any, detail: str) -> contract.FieldError:
+def invalid(path: str, value: Any, detail: str) -> FieldError:
     """The field is there and wrong."""
-    return contract.FieldError(path, "FieldValueInvalid", f"Invalid value: {_shown(value)}: {detail}")
+    return FieldError(path, "FieldValueInvalid", f"Invalid value: {_shown(value)}: {detail}")
 
 
-def wrong_type(path: str, value: Any, detail: str) -> contract.FieldError:
+def wrong_type(path: str, value: Any, detail: str) -> FieldError:
     """The field holds another JSON type; ``value`` is usually that type's name."""
-    return contract.FieldError(path, "FieldValueTypeInvalid", f"Invalid value: {_shown(value)}: {detail}")
+    return FieldError(path, "FieldValueTypeInvalid", f"Invalid value: {_shown(value)}: {detail}")
 
 
-def not_supported(path: str, value: Any, supported: Iterable[str]) -> contract.FieldError:
+def not_supported(path: str, value: Any, supported: Iterable[str]) -> FieldError:
     """The field takes one of a few words."""
     words = ", ".join(f'"{each}"' for each in supported)
     message = f"Unsupported value: {_shown(value)}: supported values: {words}"
-    return contract.FieldError(path, "FieldValueNotSupported", message)
+    return FieldError(path, "FieldValueNotSupported", message)
 
 
-def duplicate(path: str, value: Any) -> contract.FieldError:
+def duplicate(path: str, value: Any) -> FieldError:
     """The value must be unique and is not."""
-    return contract.FieldError(path, "FieldValueDuplicate", f"Duplicate value: {_shown(value)}")
+    return FieldError(path, "FieldValueDuplicate", f"Duplicate value: {_shown(value)}")
 
 
-def forbidden(path: str, detail: str) -> contract.FieldError:
+def forbidden(path: str, detail: str) -> FieldError:
     """The field must not be there, or must not change."""
-    return contract.FieldError(path, "FieldValueForbidden", f"Forbidden: {detail}")
+    return FieldError(path, "FieldValueForbidden", f"Forbidden: {detail}")
 
 
-def not_found(path: str, value: Any) -> contract.FieldError:
+def not_found(path: str, value: Any) -> FieldError:
     """The value names something that does not exist."""
-    return contract.FieldError(path, "FieldValueNotFound", f"Not found: {_shown(value)}")
+    return FieldError(path, "FieldValueNotFound", f"Not found: {_shown(value)}")
 
 
-def too_long(path: str, limit: int, unit: str = "bytes") -> contract.FieldError:
+def too_long(path: str, limit: int, unit: str = "bytes") -> FieldError:
     """The text is longer than ``limit``; it is not repeated."""
-    return contract.FieldError(path, "FieldValueTooLong", f"Too long: may not be more than {limit} {unit}")
+    return FieldError(path, "FieldValueTooLong", f"Too long: may not be more than {limit} {unit}")
 
 
-def too_many(path: str, count: int, limit: int) -> contract.FieldError:
+def too_many(path: str, count: int, limit: int) -> FieldError:
     """The list is longer than ``limit``."""
     message = f"Too many: {count}: must have at most {limit} item{'' if limit == 1 else 's'}"
-    return contract.FieldError(path, "FieldValueTooMany", message)
+    return FieldError(path, "FieldValueTooMany", message)
 
 
 def _shown(value: Any) -> str:
