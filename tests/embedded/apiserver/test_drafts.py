@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from brickyard.api.kinds import contract as kinds
 from brickyard.api.kinds import faults, resources
 from brickyard.embedded.apiserver import contract, drafts, errors, strategies
 
@@ -20,6 +21,10 @@ class Rules:
     unknown: Sequence[str] = ()
     found: Sequence[faults.FieldError] = ()
     mistyped: str = ""
+    legacy: Sequence[str] = ()
+
+    def convert(self, obj: resources.Object) -> kinds.Converted:
+        return kinds.Converted({**obj, "spec": {"size": 2}}, self.legacy) if self.legacy else kinds.Converted(obj)
 
     def check_types(self, obj: resources.Object) -> None:
         if self.mistyped:
@@ -126,6 +131,24 @@ class TestDecoded:
             'Widget in version "v1" cannot be handled as a Widget: strict decoding error: '
             'unknown field "oops", unknown field "spec.siez"'
         )
+
+    @pytest.mark.parametrize(
+        ("strictness", "warnings"),
+        [("Strict", ["size was siez"]), ("Warn", ["size was siez"]), ("Ignore", ["size was siez"])],
+    )
+    def test_legacy_forms_are_told_of_however_strict(self, strictness: drafts.Strictness, warnings: list[str]) -> None:
+        obj, told = drafts.decoded(place(Rules(legacy=("size was siez",))), {}, strictness)
+        assert obj["spec"] == {"size": 2}
+        assert told == warnings
+
+    def test_legacy_forms_come_before_unknown_fields(self) -> None:
+        _, told = drafts.decoded(place(Rules(legacy=("first",), unknown=("oops",))), {"oops": 1}, "Warn")
+        assert told == ["first", 'unknown field "oops"']
+
+    def test_a_write_of_the_status_converts_nothing(self) -> None:
+        obj, told = drafts.decoded(place(Rules(legacy=("size was siez",))), {"status": {}}, "Warn", "status")
+        assert "spec" not in obj
+        assert told == []
 
     def test_types_come_first(self) -> None:
         with pytest.raises(errors.BadRequestError, match="no such type"):

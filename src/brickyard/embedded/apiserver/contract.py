@@ -4,8 +4,9 @@
 asks the catalog. A custom resource is a ``Resource`` like a built-in one: made from its CustomResourceDefinition and installed at run
 time.
 
-The order of a write: decode → ``check_types`` → ``unknown_fields`` (strict, warn or ignore, as the client asked) → ``prune`` →
-``default`` → ``validate`` → store. Everything after ``check_types`` may rely on the types it checked, those of ``metadata`` included.
+The order of a write: decode → ``convert`` → ``check_types`` → ``unknown_fields`` (strict, warn or ignore, as the client asked) →
+``prune`` → ``default`` → ``validate`` → store. Everything after ``check_types`` may rely on the types it checked,
+those of ``metadata`` included.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Protocol
 
+from brickyard.api.kinds import contract as kinds
 from brickyard.api.kinds import faults, resources
 
 
@@ -56,6 +58,10 @@ class UndecodableError(ValueError):
 
 class Admission(Protocol):
     """A kind's own rules. Pure: objects in, objects or complaints out; arguments are not changed."""
+
+    def convert(self, obj: resources.Object) -> kinds.Converted:
+        """What ``obj`` says in today's form. It is what the client sent: nothing is known of its types yet."""
+        ...
 
     def check_types(self, obj: resources.Object) -> None:
         """Refuse what a typed decoder would refuse, such as a string where a number belongs. Unknown fields are no matter here.

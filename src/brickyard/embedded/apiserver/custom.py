@@ -6,7 +6,8 @@ import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from brickyard.api.kinds import faults, resources
+from brickyard.api.kinds import contract as kinds
+from brickyard.api.kinds import faults, resources, rules
 from brickyard.embedded.apiserver import contract, definitions, jsonpath, schema
 from brickyard.embedded.apiserver.admission import metadata
 from brickyard.embedded.apiserver.columns import cells
@@ -26,6 +27,13 @@ class CustomAdmission:
     type: resources.ResourceType
     spec: shape.Schema
 
+    @property
+    def _rules(self) -> kinds.KindRules:
+        return rules.of(self.type.group, self.type.kind)
+
+    def convert(self, obj: resources.Object) -> kinds.Converted:
+        return self._rules.convert(obj)
+
     def check_types(self, obj: resources.Object) -> None:
         """Only ``metadata`` has types that a decoder insists on; the rest is the schema's, in ``validate``."""
         envelope = schema.Node("struct", f"v1.{self.type.kind}", {"metadata": _metadata()})
@@ -40,12 +48,11 @@ class CustomAdmission:
 
     def default(self, obj: resources.Object) -> resources.Object:
         filled: resources.Object = shape.defaulted(self.spec, obj)
-        return filled
+        return self._rules.default(filled)
 
     def validate(self, obj: resources.Object, old: resources.Object | None) -> Sequence[faults.FieldError]:
-        del old  # what may not change is said by CEL rules alone
         found = metadata.validate(obj, self.type.namespaced, metadata.dns_subdomain)
-        return [*found, *judge.violations(self.spec, obj)]
+        return [*found, *judge.violations(self.spec, obj), *self._rules.validate(obj, old)]
 
 
 def _metadata() -> schema.Node:

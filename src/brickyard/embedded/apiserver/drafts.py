@@ -1,7 +1,7 @@
 """From what a client sent to what is stored: the fields that belong to the server, and the kind's own rules. Pure.
 
-The order is that of ``contract``: identity → types → unknown fields → prune → the server's fields → defaults → rules. Everything up
-to the server's fields is about the text the client sent; everything after about the object it becomes.
+The order is that of ``contract``: identity → legacy forms → types → unknown fields → prune → the server's fields → defaults → rules.
+Everything up to the server's fields is about the text the client sent; everything after about the object it becomes.
 """
 
 from __future__ import annotations
@@ -93,14 +93,20 @@ def _placed(metadata: dict[str, Any], place: Place) -> dict[str, Any]:
     return metadata
 
 
-def decoded(place: Place, body: Any, strictness: Strictness) -> tuple[resources.Object, Sequence[str]]:
-    """What a typed decoder makes of ``body``, and a warning for each field it did not know.
+def decoded(place: Place, body: Any, strictness: Strictness, part: str = "") -> tuple[resources.Object, Sequence[str]]:
+    """What a typed decoder makes of ``body``, and a warning for each legacy form and each field it did not know.
+
+    Legacy forms are told of however strict the client is, and not at all in a write of the ``status`` ("part").
 
     Raises:
         BadRequestError: wrong types, or unknown fields where the client asked to be strict.
     """
     admission = place.resource.admission
     obj = identified(place, body)
+    told: Sequence[str] = ()
+    if part == "":
+        converted = admission.convert(obj)
+        obj, told = converted.obj, converted.warnings
     try:
         admission.check_types(obj)
     except contract.UndecodableError as error:
@@ -114,7 +120,7 @@ def decoded(place: Place, body: Any, strictness: Strictness) -> tuple[resources.
             f'{kind.kind} in version "{kind.version}" cannot be handled as a {kind.kind}: '
             f"strict decoding error: {', '.join(warnings)}"
         )
-    return admission.prune(obj), warnings
+    return admission.prune(obj), [*told, *warnings]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

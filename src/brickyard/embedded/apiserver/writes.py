@@ -118,7 +118,7 @@ async def change(context: Context, place: drafts.Place, compute: Compute, option
     record = current(context, place)
     old = in_version(record.decode(), place.kind)
     body = compute(in_version(record.decode(), place.kind))
-    obj, warnings = drafts.decoded(place, body, options.strictness)
+    obj, warnings = drafts.decoded(place, body, options.strictness, options.part)
     draft = drafts.updated(place, obj, old, options.part, context.now())
     _check_encodable(draft)
     if _same(draft, old):

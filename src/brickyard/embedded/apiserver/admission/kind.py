@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 
 import orjson
 
-from brickyard.api.kinds import faults, resources
+from brickyard.api.kinds import contract as kinds
+from brickyard.api.kinds import faults, resources, rules
 from brickyard.embedded.apiserver import definitions, schema
 from brickyard.embedded.apiserver.admission import metadata
 
@@ -43,6 +44,13 @@ class KindAdmission:
             raise LookupError(f"{self.type.kind} has no definition: add it to tools/make_openapi.py")
         return schema.of_definition(name)
 
+    @property
+    def _rules(self) -> kinds.KindRules:
+        return rules.of(self.type.group, self.type.kind)
+
+    def convert(self, obj: resources.Object) -> kinds.Converted:
+        return self._rules.convert(obj)
+
     def check_types(self, obj: resources.Object) -> None:
         schema.check_types(self._node, obj, self.type)
 
@@ -57,10 +65,15 @@ class KindAdmission:
     def default(self, obj: resources.Object) -> resources.Object:
         draft: resources.Object = orjson.loads(orjson.dumps(obj))
         self.fill(draft)
+        shaped = self._rules.default(draft)
+        if shaped is not draft:
+            draft = orjson.loads(orjson.dumps(shaped))
+            self.fill(draft)  # what the rules brought along has defaults too
         return draft
 
     def validate(self, obj: resources.Object, old: resources.Object | None) -> Sequence[faults.FieldError]:
         return [
             *metadata.validate(obj, self.type.namespaced, self.name_rule),
             *self.judge(obj, old),
+            *self._rules.validate(obj, old),
         ]
