@@ -23,22 +23,40 @@ TARGET = ROOT / "src/brickyard/embedded/apiserver/data/openapi.json.gz"
 VERSION = "v1.37.0"
 LIMIT = 400 * 1024
 
-_CORE = "io.k8s.api.core.v1."
+_API = "io.k8s.api."
+_CORE = _API + "core.v1."
 _META = "io.k8s.apimachinery.pkg.apis.meta.v1."
 _EXTENSIONS = "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1."
 KINDS = (
     *(_CORE + kind for kind in ("Namespace", "Node", "Pod", "Service", "ConfigMap", "Secret", "Event")),
     *(_CORE + kind for kind in ("ServiceAccount", "Endpoints", "PersistentVolumeClaim")),
-    "io.k8s.api.apps.v1.Deployment",
-    "io.k8s.api.apps.v1.ReplicaSet",
-    "io.k8s.api.discovery.v1.EndpointSlice",
-    "io.k8s.api.coordination.v1.Lease",
+    *(_CORE + kind for kind in ("PersistentVolume", "ResourceQuota", "LimitRange")),
+    *(_API + "apps.v1." + kind for kind in ("Deployment", "ReplicaSet", "StatefulSet", "DaemonSet")),
+    _API + "apps.v1.ControllerRevision",
+    *(_API + "batch.v1." + kind for kind in ("Job", "CronJob")),
+    _API + "autoscaling.v2.HorizontalPodAutoscaler",
+    _API + "coordination.v1.Lease",
+    _API + "discovery.v1.EndpointSlice",
+    *(_API + "networking.v1." + kind for kind in ("Ingress", "NetworkPolicy")),
+    _API + "policy.v1.PodDisruptionBudget",
+    *(_API + "rbac.v1." + kind for kind in ("Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding")),
+    _API + "resource.v1.ResourceClaimTemplate",
+    _API + "scheduling.v1.PriorityClass",
+    _API + "storage.v1.StorageClass",
+    *(_API + f"admissionregistration.v1.{kind}WebhookConfiguration" for kind in ("Mutating", "Validating")),
     _EXTENSIONS + "CustomResourceDefinition",
+)
+# Kinds that are never stored have no lists.
+REVIEWS = (
+    *(_API + "authentication.v1." + kind for kind in ("TokenReview", "SelfSubjectReview")),
+    *(_API + f"authorization.v1.{kind}AccessReview" for kind in ("Subject", "SelfSubject", "LocalSubject")),
+    _API + "authorization.v1.SelfSubjectRulesReview",
 )
 ROOTS = (
     *KINDS,
     *(kind + "List" for kind in KINDS),
-    "io.k8s.api.autoscaling.v1.Scale",
+    *REVIEWS,
+    _API + "autoscaling.v1.Scale",
     _META + "Status",
     _META + "DeleteOptions",
     _META + "Patch",

@@ -29,12 +29,25 @@ _CORE, _META = "k8s.io/api/core/v1", "k8s.io/apimachinery/pkg/apis/meta/v1"
 ROOTS: Mapping[str, tuple[str, ...]] = {
     _CORE: (
         *("Namespace", "Node", "Pod", "Service", "ConfigMap", "Secret", "Event"),
-        *("ServiceAccount", "Endpoints", "PersistentVolumeClaim"),
+        *("ServiceAccount", "Endpoints", "PersistentVolumeClaim", "PersistentVolume", "ResourceQuota", "LimitRange"),
     ),
-    "k8s.io/api/apps/v1": ("Deployment", "ReplicaSet"),
+    "k8s.io/api/admissionregistration/v1": ("MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"),
+    "k8s.io/api/apps/v1": ("Deployment", "ReplicaSet", "StatefulSet", "DaemonSet", "ControllerRevision"),
+    "k8s.io/api/authentication/v1": ("TokenReview", "SelfSubjectReview"),
+    "k8s.io/api/authorization/v1": (
+        *("SubjectAccessReview", "SelfSubjectAccessReview", "LocalSubjectAccessReview", "SelfSubjectRulesReview"),
+    ),
     "k8s.io/api/autoscaling/v1": ("Scale",),
+    "k8s.io/api/autoscaling/v2": ("HorizontalPodAutoscaler",),
+    "k8s.io/api/batch/v1": ("Job", "CronJob"),
     "k8s.io/api/coordination/v1": ("Lease",),
     "k8s.io/api/discovery/v1": ("EndpointSlice",),
+    "k8s.io/api/networking/v1": ("Ingress", "NetworkPolicy"),
+    "k8s.io/api/policy/v1": ("PodDisruptionBudget",),
+    "k8s.io/api/rbac/v1": ("Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding"),
+    "k8s.io/api/resource/v1": ("ResourceClaimTemplate",),
+    "k8s.io/api/scheduling/v1": ("PriorityClass",),
+    "k8s.io/api/storage/v1": ("StorageClass",),
     _META: ("DeleteOptions",),
 }
 # Messages whose JSON is not an object of their fields.
