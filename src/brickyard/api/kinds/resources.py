@@ -163,3 +163,18 @@ VOLCANO_POD_GROUP = ResourceType("scheduling.volcano.sh", "v1beta1", "podgroups"
 # Monitoring.
 SERVICE_MONITOR = ResourceType("monitoring.coreos.com", "v1", "servicemonitors", "ServiceMonitor")
 POD_MONITOR = ResourceType("monitoring.coreos.com", "v1", "podmonitors", "PodMonitor")
+
+# The kinds of AIBrix.
+AUTOSCALING_GROUP = "autoscaling.aibrix.ai"
+MODEL_GROUP = "model.aibrix.ai"
+ORCHESTRATION_GROUP = "orchestration.aibrix.ai"
+
+POD_AUTOSCALER = ResourceType(AUTOSCALING_GROUP, "v1alpha1", "podautoscalers", "PodAutoscaler")
+MODEL_ADAPTER = ResourceType(MODEL_GROUP, "v1alpha1", "modeladapters", "ModelAdapter")
+MODEL_CLAIM = ResourceType(MODEL_GROUP, "v1alpha1", "modelclaims", "ModelClaim")
+STORM_SERVICE = ResourceType(ORCHESTRATION_GROUP, "v1alpha1", "stormservices", "StormService")
+ROLE_SET = ResourceType(ORCHESTRATION_GROUP, "v1alpha1", "rolesets", "RoleSet")
+POD_SET = ResourceType(ORCHESTRATION_GROUP, "v1alpha1", "podsets", "PodSet")
+KV_CACHE = ResourceType(ORCHESTRATION_GROUP, "v1alpha1", "kvcaches", "KVCache")
+RAY_CLUSTER_FLEET = ResourceType(ORCHESTRATION_GROUP, "v1alpha1", "rayclusterfleets", "RayClusterFleet")
+RAY_CLUSTER_REPLICA_SET = ResourceType(ORCHESTRATION_GROUP, "v1alpha1", "rayclusterreplicasets", "RayClusterReplicaSet")
