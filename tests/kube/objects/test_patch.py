@@ -4,6 +4,7 @@ import contextlib
 import copy
 from typing import Any
 
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -164,4 +165,73 @@ def test_whatever_is_sent_applies_or_is_a_patch_error(target: dict[str, Any], op
     before = copy.deepcopy(target)
     with contextlib.suppress(errors.PatchError):
         patch.json_patch(target, operations)
+    assert target == before
+
+
+@given(VALUES, VALUES)
+def test_a_json_patch_between_two_leads_from_one_to_the_other(old: Any, new: Any) -> None:
+    operations = patch.json_patch_between({"x": old}, {"x": new})
+    assert orjson.dumps(patch.json_patch({"x": old}, operations), option=orjson.OPT_SORT_KEYS) == orjson.dumps(
+        {"x": new}, option=orjson.OPT_SORT_KEYS
+    )
+
+
+@given(VALUES)
+def test_between_equals_there_is_no_json_patch(value: Any) -> None:
+    assert patch.json_patch_between(value, orjson.loads(orjson.dumps(value))) == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "operations"),
+    [
+        ([1, 2], [0, 1, 2], [{"op": "add", "path": "/0", "value": 0}]),
+        ([1, 2, 3], [1, 3], [{"op": "remove", "path": "/1"}]),
+        ([1, 2, 3], [], [{"op": "remove", "path": f"/{index}"} for index in (2, 1, 0)]),
+        ([{"a": 1}], [{"a": 2}], [{"op": "replace", "path": "/0/a", "value": 2}]),
+        ({"a/b": 1}, {"a/b": True}, [{"op": "replace", "path": "/a~1b", "value": True}]),
+    ],
+)
+def test_a_json_patch_between_says_no_more_than_it_must(old: Any, new: Any, operations: Any) -> None:
+    assert patch.json_patch_between(old, new) == operations
+
+
+# RFC 6902, appendix A: target, patch, result (None: refused).
+RFC_6902: list[tuple[str, Any, Any, Any]] = [
+    ("A.1", {"foo": "bar"}, [{"op": "add", "path": "/baz", "value": "qux"}], {"baz": "qux", "foo": "bar"}),
+    ("A.2", {"foo": ["bar", "baz"]}, [{"op": "add", "path": "/foo/1", "value": "q"}], {"foo": ["bar", "q", "baz"]}),
+    ("A.3", {"baz": "qux", "foo": "bar"}, [{"op": "remove", "path": "/baz"}], {"foo": "bar"}),
+    ("A.4", {"foo": ["bar", "qux", "baz"]}, [{"op": "remove", "path": "/foo/1"}], {"foo": ["bar", "baz"]}),
+    ("A.5", {"baz": "qux", "foo": "bar"}, [{"op": "replace", "path": "/baz", "value": 1}], {"baz": 1, "foo": "bar"}),
+    (
+        "A.6",
+        {"foo": {"bar": "baz", "waldo": "fred"}, "qux": {"corge": "grault"}},
+        [{"op": "move", "from": "/foo/waldo", "path": "/qux/thud"}],
+        {"foo": {"bar": "baz"}, "qux": {"corge": "grault", "thud": "fred"}},
+    ),
+    ("A.7", {"foo": [1, 2, 3, 4]}, [{"op": "move", "from": "/foo/1", "path": "/foo/3"}], {"foo": [1, 3, 4, 2]}),
+    (
+        "A.8",
+        {"baz": "qux", "foo": ["a", 2, "c"]},
+        [{"op": "test", "path": "/baz", "value": "qux"}, {"op": "test", "path": "/foo/1", "value": 2}],
+        {"baz": "qux", "foo": ["a", 2, "c"]},
+    ),
+    ("A.9", {"baz": "qux"}, [{"op": "test", "path": "/baz", "value": "bar"}], None),
+    ("A.10", {"foo": "bar"}, [{"op": "add", "path": "/c", "value": {"g": {}}}], {"foo": "bar", "c": {"g": {}}}),
+    ("A.11", {"foo": "bar"}, [{"op": "add", "path": "/baz", "value": "q", "xyz": 123}], {"foo": "bar", "baz": "q"}),
+    ("A.12", {"foo": "bar"}, [{"op": "add", "path": "/baz/bat", "value": "qux"}], None),
+    ("A.14", {"/": 9, "~1": 10}, [{"op": "test", "path": "/~01", "value": 10}], {"/": 9, "~1": 10}),
+    ("A.15", {"/": 9, "~1": 10}, [{"op": "test", "path": "/~01", "value": "10"}], None),
+    ("A.16", {"foo": ["bar"]}, [{"op": "add", "path": "/foo/-", "value": ["a"]}], {"foo": ["bar", ["a"]]}),
+]
+
+
+@pytest.mark.parametrize(("row", "target", "operations", "result"), RFC_6902, ids=[row[0] for row in RFC_6902])
+def test_json_patch_follows_the_rfc(row: str, target: Any, operations: Any, result: Any) -> None:
+    del row
+    before = copy.deepcopy(target)
+    if result is None:
+        with pytest.raises(errors.PatchError):
+            patch.json_patch(target, operations)
+    else:
+        assert patch.json_patch(target, operations) == result
     assert target == before

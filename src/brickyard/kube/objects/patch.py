@@ -52,6 +52,56 @@ def merge_patch_between(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[
     return patch
 
 
+def json_patch_between(old: Any, new: Any, at: str = "") -> list[dict[str, Any]]:
+    """JSON patch operations that turn ``old`` into ``new``; none when they are equal.
+
+    Lists are compared from both ends, so that one element put in front is one ``add``. ``at`` is a JSON pointer to both.
+    """
+    if isinstance(old, Mapping) and isinstance(new, Mapping):
+        return _between_objects(old, new, at)
+    if isinstance(old, list) and isinstance(new, list):
+        return _between_lists(old, new, at)
+    return [] if _same(old, new) else [{"op": "replace", "path": at, "value": new}]
+
+
+def _between_objects(old: Mapping[str, Any], new: Mapping[str, Any], at: str) -> list[dict[str, Any]]:
+    gone = sorted(key for key in old if key not in new)
+    operations: list[dict[str, Any]] = [{"op": "remove", "path": f"{at}/{jsonpointer.escape(key)}"} for key in gone]
+    for key, value in new.items():
+        path = f"{at}/{jsonpointer.escape(key)}"
+        if key in old:
+            operations += json_patch_between(old[key], value, path)
+        else:
+            operations.append({"op": "add", "path": path, "value": value})
+    return operations
+
+
+def _between_lists(old: list[Any], new: list[Any], at: str) -> list[dict[str, Any]]:
+    shorter = min(len(old), len(new))
+    head = next((index for index in range(shorter) if not _identical(old[index], new[index])), shorter)
+    tail = next((index for index in range(shorter - head) if not _identical(old[-1 - index], new[-1 - index])), None)
+    tail = shorter - head if tail is None else tail
+    before, after = old[head : len(old) - tail], new[head : len(new) - tail]
+    both = min(len(before), len(after))
+    operations: list[dict[str, Any]] = []
+    for index in range(both):
+        operations += json_patch_between(before[index], after[index], f"{at}/{head + index}")
+    # What is removed goes from the end, so that the places of the rest stay what they are.
+    operations += [{"op": "remove", "path": f"{at}/{head + index}"} for index in range(len(before) - 1, both - 1, -1)]
+    for index in range(both, len(after)):
+        operations.append({"op": "add", "path": f"{at}/{head + index}", "value": after[index]})
+    return operations
+
+
+def _identical(left: Any, right: Any) -> bool:
+    """Equal as JSON, all the way down."""
+    if isinstance(left, Mapping) and isinstance(right, Mapping):
+        return left.keys() == right.keys() and all(_identical(value, right[key]) for key, value in left.items())
+    if isinstance(left, list) and isinstance(right, list):
+        return len(left) == len(right) and all(map(_identical, left, right))
+    return _same(left, right)
+
+
 def _same(left: Any, right: Any) -> bool:
     # Python holds 1 == True, JSON does not.
     return left == right and (type(left) is type(right) or not (isinstance(left, bool) or isinstance(right, bool)))
