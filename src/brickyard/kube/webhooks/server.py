@@ -1,0 +1,195 @@
+"""HTTPS for webhooks: AdmissionReview in, AdmissionReview out, by path.
+
+The TLS context is made once and certificates are loaded into it: handshakes from then on are served the new one, connections that
+stand are left alone. ``/healthz`` says that the process lives, ``/readyz`` whether it should be asked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import pathlib
+import socket
+import ssl
+import tempfile
+from collections.abc import AsyncIterator, Callable, Generator, Mapping, Sequence
+
+import uvicorn
+from starlette import applications, concurrency, requests, responses, routing
+
+from brickyard.kube.webhooks import certificates, contract, errors, review
+from brickyard.lib import logs
+
+log = logs.get(__name__)
+
+BODY_LIMIT = 8 * 1024 * 1024
+"""Bytes of a question: two objects at an API server's own limit of 3 MiB, and room."""
+_BACKLOG = 256
+_AT_ONCE = 64
+"""Questions under way at once; more are told 503, which ``failurePolicy`` judges."""
+_STOP_GRACE = 5
+
+Readiness = Callable[[], Sequence[str]]
+"""Reasons why the webhooks should not be asked yet; none when they may."""
+
+
+class WebhookServer:
+    """Serves ``webhooks`` on ``host``:``port`` once ``certify`` was called. Port 0 takes a free one."""
+
+    def __init__(
+        self, webhooks: Sequence[contract.Webhook], readiness: Readiness = tuple, *, host: str, port: int
+    ) -> None:
+        self._handlers: Mapping[str, contract.Handler] = {each.path: each.handler for each in webhooks}
+        self._readiness = readiness
+        self._listener = bind(host, port)
+        self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self._context.minimum_version = ssl.TLSVersion.TLSv1_2
+        self._certified = asyncio.Event()
+        self._running = 0
+        self.serving = asyncio.Event()
+
+    @property
+    def port(self) -> int:
+        """Where it listens."""
+        return int(self._listener.getsockname()[1])
+
+    def certify(self, serving: certificates.Pair) -> None:
+        """Serve this certificate from the next handshake on."""
+        # OpenSSL reads keys from files only; this one lives for the length of the call and is readable by its owner only.
+        with tempfile.TemporaryDirectory(prefix="brickyard-tls-") as folder:
+            path = pathlib.Path(folder) / "pair.pem"
+            path.write_bytes(serving.key_pem + serving.pem)
+            self._context.load_cert_chain(path)
+        self._certified.set()
+
+    async def run(self) -> None:
+        """Serve until cancelled; what is under way gets a moment to end."""
+        try:
+            await self._certified.wait()
+            async with _listening(self._config(), self._listener):
+                self.serving.set()
+                log.info("webhooks are served", port=self.port)
+                await asyncio.Event().wait()
+        finally:
+            self.serving.clear()
+            self._listener.close()
+
+    def _config(self) -> uvicorn.Config:
+        routes = [
+            routing.Route("/healthz", self._health, methods=["GET"]),
+            routing.Route("/readyz", self._ready, methods=["GET"]),
+            *(routing.Route(path, self._ask, methods=["POST"]) for path in self._handlers),
+        ]
+        config = uvicorn.Config(
+            applications.Starlette(routes=routes),
+            http="httptools",
+            ws="none",
+            loop="none",
+            lifespan="off",
+            access_log=False,
+            log_config=None,
+            log_level="critical",
+            server_header=False,
+            proxy_headers=False,
+            backlog=_BACKLOG,
+            timeout_graceful_shutdown=_STOP_GRACE,
+        )
+        config.load()
+        config.ssl = self._context
+        return config
+
+    async def _health(self, request: requests.Request) -> responses.Response:
+        del request
+        return responses.PlainTextResponse("ok")
+
+    async def _ready(self, request: requests.Request) -> responses.Response:
+        del request
+        reasons = list(self._readiness())
+        return responses.PlainTextResponse("\n".join(reasons) or "ok", 503 if reasons else 200)
+
+    async def _ask(self, request: requests.Request) -> responses.Response:
+        if self._running >= _AT_ONCE:
+            return responses.PlainTextResponse("too many questions at once", 503)
+        self._running += 1
+        try:
+            return await self._answer(request)
+        finally:
+            self._running -= 1
+
+    async def _answer(self, request: requests.Request) -> responses.Response:
+        try:
+            asked = review.read(await _body(request))
+        except errors.MalformedReview as error:
+            return responses.PlainTextResponse(str(error), 400)
+        except _TooLargeError:
+            return responses.PlainTextResponse(f"a question may have {BODY_LIMIT} bytes", 413)
+        handler = self._handlers[request.url.path]
+        try:
+            # Beside the loop: a large object must not hold up the others.
+            written = await concurrency.run_in_threadpool(lambda: review.write(asked, handler(asked)))
+        except Exception as error:  # noqa: BLE001 - one question's bug must not stop the server
+            self._report(error, asked)
+            return responses.PlainTextResponse("the webhook failed; its log says why", 500)
+        return responses.Response(written, media_type="application/json")
+
+    def _report(self, error: Exception, asked: contract.Request) -> None:
+        log.error("webhook failed", exc=error, kind=asked.kind, namespace=asked.namespace, name=asked.name)
+
+
+class _TooLargeError(Exception):
+    """The body is beyond the limit."""
+
+
+async def _body(request: requests.Request) -> bytes:
+    parts: list[bytes] = []
+    size = 0
+    async for part in request.stream():
+        size += len(part)
+        if size > BODY_LIMIT:
+            raise _TooLargeError
+        parts.append(part)
+    return b"".join(parts)
+
+
+class _Server(uvicorn.Server):
+    """Leaves signals to whoever owns the process."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        yield
+
+
+@contextlib.asynccontextmanager
+async def _listening(config: uvicorn.Config, listener: socket.socket) -> AsyncIterator[None]:
+    server = _Server(config)
+    running = asyncio.create_task(server.serve(sockets=[listener]), name="webhooks/http")
+    try:
+        while not server.started and not running.done():
+            await asyncio.wait([running], timeout=0.005)
+        yield
+    finally:
+        server.should_exit = True
+        await running
+        for connection in tuple(server.server_state.connections):
+            connection.transport.abort()
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """A socket that will listen there.
+
+    Raises:
+        PortInUse: another program listens there, or the address is not this machine's.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # asyncio turns Nagle's algorithm off only where the protocol is named.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise errors.PortInUse(
+            f"webhooks cannot listen on {host}:{port}: {error.strerror}", hint="choose another port"
+        ) from error
+    listener.setblocking(False)
+    return listener

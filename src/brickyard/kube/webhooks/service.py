@@ -1,0 +1,84 @@
+"""The admission webhooks of one process: certificates kept, configurations kept, questions answered, readiness told."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+
+from brickyard.kube.client import contract as clients
+from brickyard.kube.objects import meta
+from brickyard.kube.webhooks import certificates, configurations, contract, injector, keeper, plan, server
+from brickyard.lib import clock, tasks
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Names:
+    """What things are called in the cluster; the defaults are those of AIBrix's manifests."""
+
+    namespace: str = "aibrix-system"
+    secret: str = "aibrix-webhook-server-cert"  # noqa: S105 - a name
+    service: str = "aibrix-webhook-service"
+    mutating: str = "aibrix-mutating-webhook-configuration"
+    validating: str = "aibrix-validating-webhook-configuration"
+
+    @property
+    def reach(self) -> configurations.Reach:
+        """How the cluster reaches us by these names."""
+        return configurations.Reach(self.service, self.namespace)
+
+    @property
+    def configurations(self) -> Mapping[contract.Phase, str]:
+        """The configuration of each phase."""
+        return {contract.Phase.MUTATING: self.mutating, contract.Phase.VALIDATING: self.validating}
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Options:
+    """How webhooks are served. ``more_dns_names`` join the Service's in the certificate."""
+
+    names: Names = dataclasses.field(default_factory=Names)
+    host: str = "127.0.0.1"
+    port: int = 9443
+    lives: plan.Lives = dataclasses.field(default_factory=plan.Lives)
+    more_dns_names: Sequence[str] = ()
+
+
+class WebhookService:
+    """``async with`` is not needed: ``run`` serves until it is cancelled. Make it on the loop that runs it."""
+
+    def __init__(
+        self,
+        client: clients.Client,
+        clock_: clock.Clock,
+        webhooks: Sequence[contract.Webhook],
+        options: Options | None = None,
+    ) -> None:
+        chosen = options or Options()
+        names = chosen.names
+        self._injector = injector.Injector(client, names.configurations)
+        self._server = server.WebhookServer(webhooks, self.not_ready, host=chosen.host, port=chosen.port)
+        subject = certificates.Subject((*names.reach.dns_names, *chosen.more_dns_names))
+        source = keeper.Source(meta.Key(names.namespace, names.secret), subject, chosen.lives)
+        self._keeper = keeper.Keeper(client, source, clock_, self._publish)
+
+    @property
+    def port(self) -> int:
+        """Where it listens."""
+        return self._server.port
+
+    def not_ready(self) -> Sequence[str]:
+        """Why the webhooks should not be asked yet: not served, or not trusted by the cluster. Empty when they may."""
+        unserved = () if self._server.serving.is_set() else ("webhooks are not served yet",)
+        return (*unserved, *self._injector.missing())
+
+    async def run(self) -> None:
+        """Serve until cancelled."""
+        async with tasks.Scope("webhooks") as scope:
+            scope.start(self._injector.run(), name="trust")
+            scope.start(self._server.run(), name="server")
+            await self._keeper.run()
+
+    def _publish(self, bundle: certificates.Bundle) -> None:
+        # Trust first: nobody is served a certificate that was not announced.
+        self._injector.trust(bundle.trust)
+        self._server.certify(bundle.serving)
