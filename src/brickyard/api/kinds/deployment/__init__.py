@@ -1,0 +1,1 @@
+"""Deployment: what AIBrix adds to Kubernetes' own kind."""

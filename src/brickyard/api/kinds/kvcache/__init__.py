@@ -1,0 +1,1 @@
+"""KVCache: a distributed cache of attention keys and values."""

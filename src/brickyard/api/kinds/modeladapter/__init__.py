@@ -1,0 +1,1 @@
+"""ModelAdapter: a LoRA adapter in the pods of its base model."""

@@ -1,0 +1,1 @@
+"""ModelClaim: a model activated in a pool of warm pods."""

@@ -1,0 +1,1 @@
+"""PodAutoscaler: scales a workload by metrics of its pods."""

@@ -1,0 +1,1 @@
+"""RayClusterFleet: rolls out Ray clusters as a Deployment rolls out pods."""

@@ -1,0 +1,1 @@
+"""RayClusterReplicaSet: a number of equal Ray clusters."""

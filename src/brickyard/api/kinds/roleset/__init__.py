@@ -1,0 +1,1 @@
+"""RoleSet: one replica of a set of roles."""

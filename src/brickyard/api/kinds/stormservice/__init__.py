@@ -1,0 +1,1 @@
+"""StormService: replicas of a set of roles, such as prefill and decode."""
