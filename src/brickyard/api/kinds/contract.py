@@ -2,10 +2,11 @@
 
 One pure object per kind answers all three, so that a manifest means the same on one machine, behind a webhook, and where the
 webhook was down. The order is that of an API server: ``convert`` on what the client sent, before unknown fields are pruned;
-``default`` after the schema's own defaults; ``validate`` last, beside the schema's validation, which it does not repeat.
+``default`` after the schema's own defaults; ``validate`` last, beside the schema's validation.
 
-Rules never trust shapes: behind a webhook that failed, a ``spec`` may be missing, null or hold a value of another type. What the
-schema will refuse anyway, rules pass over in silence.
+Rules never trust shapes: behind a webhook that failed, a ``spec`` may be missing, null or hold a value of another type. Types are the
+schema's to refuse, and rules pass over wrong ones in silence. What else the schema says they may say again, since a reconciler asks
+them alone; where both are asked, ``faults.beyond`` keeps a field from being complained of twice.
 """
 
 from __future__ import annotations

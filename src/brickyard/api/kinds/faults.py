@@ -73,6 +73,21 @@ def too_many(path: str, count: int, limit: int) -> FieldError:
     return FieldError(path, "FieldValueTooMany", message)
 
 
+def beyond(told: Iterable[FieldError], more: Iterable[FieldError]) -> Errors:
+    """Those of ``more`` that are about other fields than ``told``, and about no part of one and nothing that one is part of."""
+    paths = {each.path for each in told}
+    holders = {above for path in paths for above in _upwards(path)}
+    return (each for each in more if each.path not in holders and paths.isdisjoint(_upwards(each.path)))
+
+
+def _upwards(path: str) -> Iterator[str]:
+    """``a.b[0]``, ``a.b``, ``a``."""
+    yield path
+    for index in range(len(path) - 1, 0, -1):
+        if path[index] in ".[":
+            yield path[:index]
+
+
 def _shown(value: Any) -> str:
     return orjson.dumps(value, default=str).decode()
 

@@ -51,8 +51,11 @@ class CustomAdmission:
         return self._rules.default(filled)
 
     def validate(self, obj: resources.Object, old: resources.Object | None) -> Sequence[faults.FieldError]:
-        found = metadata.validate(obj, self.type.namespaced, metadata.dns_subdomain)
-        return [*found, *judge.violations(self.spec, obj), *self._rules.validate(obj, old)]
+        found = [
+            *metadata.validate(obj, self.type.namespaced, metadata.dns_subdomain),
+            *judge.violations(self.spec, obj),
+        ]
+        return [*found, *faults.beyond(found, self._rules.validate(obj, old))]
 
 
 def _metadata() -> schema.Node:
