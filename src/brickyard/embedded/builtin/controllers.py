@@ -20,7 +20,10 @@ from brickyard.kube.client import contract
 from brickyard.kube.informers import informer as informers
 from brickyard.kube.reconcile import controller as controllers
 from brickyard.kube.reconcile import recorder
-from brickyard.lib import clock, tasks
+from brickyard.lib import backoff, clock, tasks
+
+RETRY = backoff.Backoff(0.05, 2.0, 60.0)
+"""On one machine a person waits: nothing is left alone for longer than a minute."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -81,7 +84,7 @@ class BuiltinControllers:
         events = self._recorder("replicaset-controller")
         read = replicaset.Caches(caches.replica_sets, caches.pods)
         worker = replicaset.Reconciler(self._client, read, events, self._clock)
-        made = controllers.Controller("replicaset", worker)
+        made = controllers.Controller("replicaset", worker, backoff=RETRY)
         made.watch(caches.replica_sets)
         made.watch(caches.pods, ownership.concerned(caches.replica_sets, resources.REPLICA_SET))
         return made
@@ -90,7 +93,7 @@ class BuiltinControllers:
         caches = self._caches
         read = deployment.Caches(caches.deployments, caches.replica_sets, caches.pods)
         worker = deployment.Reconciler(self._client, read, self._recorder("deployment-controller"), self._clock)
-        made = controllers.Controller("deployment", worker)
+        made = controllers.Controller("deployment", worker, backoff=RETRY)
         made.watch(caches.deployments)
         made.watch(caches.replica_sets, ownership.concerned(caches.deployments, resources.DEPLOYMENT))
         # The end of an old pod, which Recreate waits for, shows in its ReplicaSet's terminatingReplicas.
@@ -100,7 +103,7 @@ class BuiltinControllers:
         caches = self._caches
         read = service.Caches(caches.services, caches.pods, caches.slices)
         worker = service.Reconciler(self._client, read, self._recorder("endpoint-slice-controller"))
-        made = controllers.Controller("service", worker)
+        made = controllers.Controller("service", worker, backoff=RETRY)
         made.watch(caches.services)
         made.watch(caches.pods, service.selecting(caches.services))
         made.watch(caches.slices, service.service_request)

@@ -87,6 +87,14 @@ class Informer:
         """Objects that the indexer ``index`` files under ``value``."""
         return self._store.indexed(index, value)
 
+    def add_index(self, name: str, indexer: store.Indexer) -> None:
+        """Let ``indexed`` find objects by ``indexer`` too, from now on and among those held. The same again changes nothing.
+
+        Raises:
+            ValueError: ``name`` means another indexer.
+        """
+        self._store.add_index(name, indexer)
+
     def subscribe(self, handler: Handler) -> Callable[[], None]:
         """Tell ``handler`` of what is held now and of every change from here on; call the answer to end it."""
         self._handlers.append(handler)

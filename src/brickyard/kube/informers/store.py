@@ -46,6 +46,22 @@ class Store:
         """
         return [self._objects[key] for key in sorted(self._indexes[index].get(value, ()))]
 
+    def add_index(self, name: str, indexer: Indexer) -> None:
+        """File what is held, and what will be, under ``indexer`` too. The same index again changes nothing.
+
+        Raises:
+            ValueError: ``name`` means another indexer.
+        """
+        if (known := self._indexers.get(name)) is not None:
+            if known is not indexer:
+                raise ValueError(f"the index {name!r} means something else already")
+            return
+        filed: dict[str, set[meta.Key]] = {}
+        for key, obj in self._objects.items():
+            for value in set(indexer(obj)):
+                filed.setdefault(value, set()).add(key)
+        self._indexers[name], self._indexes[name] = indexer, filed
+
     def put(self, obj: resources.Object) -> resources.Object | None:
         """Hold ``obj`` in place of what had its key, which is returned."""
         key = meta.key(obj)

@@ -1,5 +1,10 @@
 """Controllers: keep calling a reconciler until what is equals what should be.
 
-``contract`` is what a reconciler is, ``controller`` runs it over a ``queue``; ``expectations``, ``slowstart``, ``finalizers``,
-``status`` and ``recorder`` are what reconcilers are built with, and ``leader`` lets one of several replicas work.
+contract        what a reconciler is
+controller      runs one over a ``queue``; ``manager`` runs all of a process
+expectations, slowstart, finalizers, status, recorder
+                what reconcilers are built with
+leader          lets one of several replicas work, as ``election`` decides
+metrics         what a metrics page shows
+selection       which controllers a person wants
 """

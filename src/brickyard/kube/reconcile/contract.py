@@ -11,6 +11,7 @@ step. It must be right however often and in whatever order it is called, must no
 from __future__ import annotations
 
 import dataclasses
+import enum
 from collections.abc import Mapping
 from typing import Any, NamedTuple, Protocol
 
@@ -43,3 +44,19 @@ class Reconciler(Protocol):
     """Moves one object towards what its spec asks."""
 
     async def reconcile(self, request: Request) -> Result: ...
+
+
+class Outcome(enum.Enum):
+    """How a pass ended, for those who count."""
+
+    SUCCESS = "success"
+    REQUEUE_AFTER = "requeue_after"
+    ERROR = "error"
+
+
+class Observer(Protocol):
+    """Told of every pass. Called on the loop; must not block."""
+
+    def pass_ended(self, name: str, outcome: Outcome, seconds: float) -> None:
+        """A pass of the controller ``name`` took ``seconds``."""
+        ...

@@ -1,7 +1,7 @@
 """Runs a reconciler: events in, requests through the queue, at most one worker per object.
 
 Every pass has a deadline; a pass that fails is repeated with growing delay, per object, so that one broken object does not hold up the
-others. ``Controller.counters`` is what a metrics page reads.
+others; when very many fail at once, what they repeat together is bounded too. ``Controller.counters`` is what a metrics page reads.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import dataclasses
 from collections.abc import Callable, Iterable
 
 from brickyard.api.kinds import resources
-from brickyard.kube.client import errors
+from brickyard.kube.client import bucket, errors
 from brickyard.kube.informers import informer as informers
 from brickyard.kube.objects import owners
 from brickyard.kube.reconcile import contract, queue
@@ -23,7 +23,10 @@ log = logs.get(__name__)
 Mapper = Callable[[resources.Object], Iterable[contract.Request]]
 """Which requests an object's change asks for."""
 
-RETRY = backoff.Backoff(0.05, 2.0, 60.0)
+RETRY = backoff.Backoff(0.005, 2.0, 1000.0)
+"""Delay of one object's next try."""
+RETRIES_PER_SECOND, RETRIES_AT_ONCE = 10.0, 100.0
+"""Of all objects of one controller together."""
 _SYNC_NOTICE = 30.0
 
 
@@ -68,6 +71,8 @@ class Controller:
         workers: passes at the same time, each on another object.
         backoff: delay before an object's pass is repeated, by its failures in a row.
         deadline: seconds a pass may take.
+
+    ``observer``, where it is set, is told of every pass.
     """
 
     def __init__(
@@ -82,9 +87,12 @@ class Controller:
         self.name = name
         self.counters = Counters()
         self._reconciler = reconciler
-        self._workers = workers
+        self.observer: contract.Observer | None = None
+        self.workers = workers
         self._deadline = deadline
-        self._queue: queue.WorkQueue[contract.Request] = queue.WorkQueue(backoff)
+        self._queue: queue.WorkQueue[contract.Request] = queue.WorkQueue(
+            backoff, bucket.Bucket(RETRIES_PER_SECOND, RETRIES_AT_ONCE)
+        )
         self._wake = asyncio.Event()
         self._informers: list[informers.Informer] = []
         self._early: list[tuple[contract.Request, float]] = []
@@ -128,7 +136,7 @@ class Controller:
         for informer in self._informers:
             await self._wait_synced(informer)
         async with tasks.Scope(f"controller/{self.name}") as scope:
-            workers = [scope.start(self._work(), name=f"worker-{number}") for number in range(self._workers)]
+            workers = [scope.start(self._work(), name=f"worker-{number}") for number in range(self.workers)]
             await asyncio.gather(*workers)
 
     async def _wait_synced(self, informer: informers.Informer) -> None:
@@ -159,6 +167,7 @@ class Controller:
         result = await self._attempt(request)
         now = loop.time()
         self.counters.seconds += now - began
+        self._observe(result, now - began)
         if result is None:
             self.counters.failed += 1
             self._queue.failed(request, now)
@@ -167,6 +176,14 @@ class Controller:
         self._queue.forget(request)
         if result.requeue_after is not None:
             self._queue.add(request, now, result.requeue_after)
+
+    def _observe(self, result: contract.Result | None, seconds: float) -> None:
+        if self.observer is None:
+            return
+        outcome = contract.Outcome.ERROR if result is None else contract.Outcome.SUCCESS
+        if result is not None and result.requeue_after is not None:
+            outcome = contract.Outcome.REQUEUE_AFTER
+        self.observer.pass_ended(self.name, outcome, seconds)
 
     async def _attempt(self, request: contract.Request) -> contract.Result | None:
         """The pass's result, or None when it failed, which is logged here."""

@@ -40,6 +40,11 @@ class Leader:
         self._renewed = 0.0
         self.leads = False
 
+    @property
+    def lease(self) -> meta.Key:
+        """Which Lease decides."""
+        return self._key
+
     async def run(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Wait for the lease, then run ``work`` to its end; release the lease however that comes about.
 

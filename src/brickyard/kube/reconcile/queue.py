@@ -16,6 +16,7 @@ import itertools
 from collections.abc import Hashable
 from typing import Generic, TypeVar
 
+from brickyard.kube.client import bucket
 from brickyard.lib import backoff
 
 K = TypeVar("K", bound=Hashable)
@@ -28,10 +29,11 @@ worker that wakes a rounding error too early would wake again and again."""
 
 
 class WorkQueue(Generic[K]):
-    """Items of type ``K``; all times are seconds of one monotonic clock."""
+    """Items of type ``K``; all times are seconds of one monotonic clock. ``overall`` bounds the failures of all items together."""
 
-    def __init__(self, backoff: backoff.Backoff) -> None:
+    def __init__(self, backoff: backoff.Backoff, overall: bucket.Bucket | None = None) -> None:
         self._backoff = backoff
+        self._overall = overall
         self._ready: dict[K, None] = {}  # an ordered set
         self._running: set[K] = set()
         self._due: dict[K, float] = {}
@@ -83,9 +85,11 @@ class WorkQueue(Generic[K]):
             self._push(item, due)
 
     def failed(self, item: K, now: float) -> float:
-        """Count a failure of ``item`` and add it again after its back-off, which is returned."""
+        """Count a failure of ``item`` and add it again after its delay, which is returned."""
         self._failures[item] = self._failures.get(item, 0) + 1
         delay = self._backoff.delay(self._failures[item])
+        if self._overall is not None:
+            delay = max(delay, self._overall.reserve(now))
         self.add(item, now, delay)
         return delay
 
