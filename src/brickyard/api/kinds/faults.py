@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
@@ -23,6 +23,9 @@ class FieldError:
 
 
 Errors = Iterator[FieldError]
+
+_LONGEST_FIELD: Final = 256
+"""Characters of a path that names fields only."""
 
 
 def required(path: str, detail: str = "") -> FieldError:
@@ -81,9 +84,9 @@ def beyond(told: Iterable[FieldError], more: Iterable[FieldError]) -> Errors:
 
 
 def _upwards(path: str) -> Iterator[str]:
-    """``a.b[0]``, ``a.b``, ``a``."""
+    """``a.b[0]``, ``a.b``, ``a``: every field that the one at ``path`` is part of. No name of a field is very long; a map's key may be."""
     yield path
-    for index in range(len(path) - 1, 0, -1):
+    for index in range(min(len(path), _LONGEST_FIELD) - 1, 0, -1):
         if path[index] in ".[":
             yield path[:index]
 
