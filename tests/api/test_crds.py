@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any
+
 import pytest
 
 from brickyard.api.kinds import crds, resources
+from brickyard.embedded.apiserver.structural import definition as structural
 
 # kind, plural, short names, scale, printer columns: the rows of the API surface.
 ROWS = [
@@ -57,12 +61,35 @@ def test_each_call_gives_fresh_objects() -> None:
     assert crds.cluster_definitions()[0]["metadata"]["name"] == "podautoscalers.autoscaling.aibrix.ai"
 
 
-def test_every_schema_says_what_spec_and_status_are() -> None:
-    for definition in crds.definitions():
-        properties = definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]
-        for part in ("spec", "status"):
-            assert properties[part]["description"]
-            assert properties[part]["x-kubernetes-preserve-unknown-fields"] is True
+def schemas(schema: dict[str, Any], path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every field below a schema, with its path."""
+    for name, each in schema.get("properties", {}).items():
+        yield f"{path}.{name}", each
+        yield from schemas(each, f"{path}.{name}")
+    for below in (schema.get("items"), schema.get("additionalProperties")):
+        if isinstance(below, dict):
+            yield from schemas(below, f"{path}[]")
+
+
+def schema_of(kind: str) -> dict[str, Any]:
+    found: dict[str, Any] = by_kind()[kind]["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+    return found
+
+
+@pytest.mark.parametrize("kind", [row[0] for row in ROWS])
+def test_every_field_is_described_and_the_schema_is_structural(kind: str) -> None:
+    schema = schema_of(kind)
+    fields = dict(schemas(schema))
+    assert [path for path, each in fields.items() if not each.get("description") and path != ".metadata"] == []
+    assert list(structural.violations(schema, "schema", root=True)) == []
+    assert schema["description"].startswith(kind)
+
+
+@pytest.mark.parametrize("kind", [row[0] for row in ROWS])
+def test_spec_and_status_may_be_missing_and_spec_may_be_null(kind: str) -> None:
+    schema = schema_of(kind)
+    assert "required" not in schema
+    assert schema["properties"]["spec"]["nullable"] is True
 
 
 def test_a_machine_registers_companions_too() -> None:

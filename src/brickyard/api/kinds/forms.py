@@ -86,7 +86,7 @@ class ListOf(Generic[T]):
         return [self.item.write(each, f"{path}[{index}]") for index, each in enumerate(value)]
 
     def schema(self) -> Schema:
-        return {"type": "array", "items": self.item.schema(), **self.keywords}
+        return {"type": "array", "items": self.item.schema(), **copy.deepcopy(dict(self.keywords))}
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -152,9 +152,17 @@ def text(
     return Scalar("a string", lambda value: value if isinstance(value, str) else None, _given(keywords))
 
 
-def integer(*, minimum: int | None = None, maximum: int | None = None, bits: int = 32) -> Scalar[int]:
+def integer(
+    *, minimum: int | None = None, maximum: int | None = None, enum: Sequence[int] = (), bits: int = 32
+) -> Scalar[int]:
     """A whole number that fits ``bits`` bits with a sign."""
-    keywords = {"type": "integer", "format": f"int{bits}", "minimum": minimum, "maximum": maximum}
+    keywords = {
+        "type": "integer",
+        "format": f"int{bits}",
+        "enum": list(enum) or None,
+        "minimum": minimum,
+        "maximum": maximum,
+    }
     return Scalar("a whole number", _whole, _given(keywords))
 
 

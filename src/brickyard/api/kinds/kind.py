@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import ClassVar, Self
+from typing import ClassVar, Final, Self
 
 from brickyard.api.kinds import core, resources, views
 
@@ -20,6 +20,10 @@ class Column:
 def age(name: str = "Age") -> Column:
     """The column of an object's age."""
     return Column(name, ".metadata.creationTimestamp", "date")
+
+
+READY: Final = Column("Ready", '.status.conditions[?(@.type=="Ready")].status')
+"""The column of condition Ready."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from brickyard.api.kinds import contract, crds, resources
+from brickyard.api.kinds import contract, resources
 from brickyard.api.kinds.deployment import admission as deployment
 from brickyard.api.kinds.kvcache import admission as kvcache
 from brickyard.api.kinds.modeladapter import admission as modeladapter
@@ -20,14 +20,14 @@ _NONE: Final = contract.NoRules()
 
 RULES: Final[Mapping[resources.ResourceType, contract.KindRules]] = {
     resources.DEPLOYMENT: deployment.Rules(),
-    crds.POD_AUTOSCALER: podautoscaler.Rules(),
-    crds.MODEL_ADAPTER: modeladapter.Rules(),
-    crds.MODEL_CLAIM: modelclaim.Rules(),
-    crds.STORM_SERVICE: stormservice.Rules(),
-    crds.ROLE_SET: roleset.Rules(),
-    crds.KV_CACHE: kvcache.Rules(),
-    crds.RAY_CLUSTER_FLEET: rayclusterfleet.Rules(),
-    crds.RAY_CLUSTER_REPLICA_SET: rayclusterreplicaset.Rules(),
+    resources.POD_AUTOSCALER: podautoscaler.Rules(),
+    resources.MODEL_ADAPTER: modeladapter.Rules(),
+    resources.MODEL_CLAIM: modelclaim.Rules(),
+    resources.STORM_SERVICE: stormservice.Rules(),
+    resources.ROLE_SET: roleset.Rules(),
+    resources.KV_CACHE: kvcache.Rules(),
+    resources.RAY_CLUSTER_FLEET: rayclusterfleet.Rules(),
+    resources.RAY_CLUSTER_REPLICA_SET: rayclusterreplicaset.Rules(),
 }
 
 _BY_NAME: Final = {(kind.group, kind.kind): rules for kind, rules in RULES.items()}

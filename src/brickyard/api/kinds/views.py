@@ -60,7 +60,7 @@ class _Declared:
     nullable: bool = False
 
     def schema(self) -> forms.Schema:
-        found = {**self.form.schema(), "description": self.description}
+        found = {"description": self.description, **self.form.schema()}
         if self.default_in_schema:
             found["default"] = copy.deepcopy(self.absent)
         if self.nullable:
@@ -277,9 +277,16 @@ def moment(description: str) -> Maybe[str]:
     return Maybe(_Declared(forms.text(format="date-time"), description))
 
 
-def integer(description: str, *, minimum: int | None = None, maximum: int | None = None, bits: int = 32) -> Maybe[int]:
+def integer(
+    description: str,
+    *,
+    minimum: int | None = None,
+    maximum: int | None = None,
+    enum: Sequence[int] = (),
+    bits: int = 32,
+) -> Maybe[int]:
     """A whole number."""
-    return Maybe(_Declared(forms.integer(minimum=minimum, maximum=maximum, bits=bits), description))
+    return Maybe(_Declared(forms.integer(minimum=minimum, maximum=maximum, enum=enum, bits=bits), description))
 
 
 def boolean(description: str) -> Maybe[bool]:
@@ -290,6 +297,11 @@ def boolean(description: str) -> Maybe[bool]:
 def int_or_text(description: str) -> Maybe[int | str]:
     """A whole number or a text that stands for one: 2, "25%"."""
     return Maybe(_Declared(forms.int_or_text(), description))
+
+
+def quantity(description: str) -> Maybe[int | str]:
+    """An amount of a resource: 2, "500m", "1Gi"."""
+    return Maybe(_Declared(forms.quantity(), description))
 
 
 def opened(description: str, form: forms.Form[dict[str, Any]] | None = None) -> Maybe[dict[str, Any]]:

@@ -1,0 +1,1 @@
+"""PodSet: pods that together are one replica of a role."""

@@ -1,0 +1,1 @@
+"""RayCluster: KubeRay's kind, held in templates of ours."""
