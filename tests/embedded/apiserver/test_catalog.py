@@ -26,6 +26,35 @@ BUILTIN = [
     ("Secret", "v1", (), set()),
     ("Service", "v1", ("svc",), {"status"}),
     ("ServiceAccount", "v1", ("sa",), set()),
+    ("PersistentVolume", "v1", ("pv",), {"status"}),
+    ("ResourceQuota", "v1", ("quota",), {"status"}),
+    ("LimitRange", "v1", ("limits",), set()),
+    ("StatefulSet", "apps/v1", ("sts",), {"status", "scale"}),
+    ("DaemonSet", "apps/v1", ("ds",), {"status"}),
+    ("ControllerRevision", "apps/v1", (), set()),
+    ("Job", "batch/v1", (), {"status"}),
+    ("CronJob", "batch/v1", ("cj",), {"status"}),
+    ("HorizontalPodAutoscaler", "autoscaling/v2", ("hpa",), {"status"}),
+    ("Ingress", "networking.k8s.io/v1", ("ing",), {"status"}),
+    ("NetworkPolicy", "networking.k8s.io/v1", ("netpol",), set()),
+    ("PodDisruptionBudget", "policy/v1", ("pdb",), {"status"}),
+    ("Role", "rbac.authorization.k8s.io/v1", (), set()),
+    ("RoleBinding", "rbac.authorization.k8s.io/v1", (), set()),
+    ("ClusterRole", "rbac.authorization.k8s.io/v1", (), set()),
+    ("ClusterRoleBinding", "rbac.authorization.k8s.io/v1", (), set()),
+    ("ResourceClaimTemplate", "resource.k8s.io/v1", (), set()),
+    ("PriorityClass", "scheduling.k8s.io/v1", ("pc",), set()),
+    ("StorageClass", "storage.k8s.io/v1", ("sc",), set()),
+    ("MutatingWebhookConfiguration", "admissionregistration.k8s.io/v1", (), set()),
+    ("ValidatingWebhookConfiguration", "admissionregistration.k8s.io/v1", (), set()),
+]
+REVIEWS = [
+    ("TokenReview", "authentication.k8s.io/v1"),
+    ("SelfSubjectReview", "authentication.k8s.io/v1"),
+    ("SubjectAccessReview", "authorization.k8s.io/v1"),
+    ("SelfSubjectAccessReview", "authorization.k8s.io/v1"),
+    ("LocalSubjectAccessReview", "authorization.k8s.io/v1"),
+    ("SelfSubjectRulesReview", "authorization.k8s.io/v1"),
 ]
 
 
@@ -36,7 +65,7 @@ def kinds() -> catalog.BuiltinCatalog:
 
 def test_every_row_is_served_and_nothing_else(kinds: catalog.BuiltinCatalog) -> None:
     assert sorted((each.type.kind, each.type.api_version) for each in kinds.served()) == sorted(
-        (kind, version) for kind, version, _, _ in BUILTIN
+        [*((kind, version) for kind, version, _, _ in BUILTIN), *REVIEWS]
     )
 
 
@@ -54,12 +83,26 @@ def test_a_builtin_kind(
     assert resource.admission.unknown_fields({"apiVersion": version, "kind": kind, "metadata": {"name": "a"}}) == []
 
 
+@pytest.mark.parametrize(("kind", "version"), REVIEWS, ids=[row[0] for row in REVIEWS])
+def test_a_review_is_answered_and_has_a_definition(kinds: catalog.BuiltinCatalog, kind: str, version: str) -> None:
+    resource = kinds.of_kind(version, kind)
+    assert resource is not None
+    assert resource.review is not None
+    assert resource.singular == kind.lower()
+    assert definitions.name_of(resource.type)
+
+
 def test_what_get_all_shows(kinds: catalog.BuiltinCatalog) -> None:
     assert [each.type.kind for each in kinds.served() if "all" in each.categories] == [
         "Pod",
         "Service",
+        "DaemonSet",
         "Deployment",
         "ReplicaSet",
+        "StatefulSet",
+        "HorizontalPodAutoscaler",
+        "CronJob",
+        "Job",
     ]
 
 
@@ -119,4 +162,4 @@ def test_a_builtin_kind_is_never_hidden(kinds: catalog.BuiltinCatalog) -> None:
 def test_all_of_ours_are_served_together(kinds: catalog.BuiltinCatalog) -> None:
     for definition in crds.definitions():
         kinds.install(definition)
-    assert len(kinds.served()) == len(BUILTIN) + 10
+    assert len(kinds.served()) == len(builtin_kinds.ALL) + len(crds.definitions())

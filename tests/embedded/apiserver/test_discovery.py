@@ -56,12 +56,18 @@ def test_the_kinds_of_a_version(served: catalog.BuiltinCatalog) -> None:
     assert (listed["kind"], listed["groupVersion"]) == ("APIResourceList", "apps/v1")
     by_name = {each["name"]: each for each in listed["resources"]}
     assert list(by_name) == [
+        "controllerrevisions",
+        "daemonsets",
+        "daemonsets/status",
         "deployments",
         "deployments/scale",
         "deployments/status",
         "replicasets",
         "replicasets/scale",
         "replicasets/status",
+        "statefulsets",
+        "statefulsets/scale",
+        "statefulsets/status",
     ]
     assert by_name["deployments"] == {
         "name": "deployments",

@@ -110,7 +110,10 @@ def test_rows_carry_as_much_of_the_object_as_was_asked_for() -> None:
     assert nothing["columnDefinitions"] is None
 
 
-@pytest.mark.parametrize("resource", builtin_kinds.ALL, ids=[each.type.kind for each in builtin_kinds.ALL])
+STORED = [each for each in builtin_kinds.ALL if each.review is None]
+
+
+@pytest.mark.parametrize("resource", STORED, ids=[each.type.kind for each in STORED])
 def test_an_object_with_nothing_in_it_has_a_row(resource: contract.Resource) -> None:
     table = tables.render(resource, [{}, {"metadata": {"name": "a"}}], NOW)
     assert {len(each["cells"]) for each in table["rows"]} == {len(resource.columns)}
@@ -121,6 +124,39 @@ COLUMNS = [
     (builtin_kinds.POD, "Name Ready Status Restarts Age | IP Node Nominated-Node Readiness-Gates"),
     (builtin_kinds.DEPLOYMENT, "Name Ready Up-to-date Available Age | Containers Images Selector"),
     (builtin_kinds.REPLICA_SET, "Name Desired Current Ready Age | Containers Images Selector"),
+    (builtin_kinds.STATEFUL_SET, "Name Ready Age | Containers Images"),
+    (
+        builtin_kinds.DAEMON_SET,
+        "Name Desired Current Ready Up-to-date Available Node-Selector Age | Containers Images Selector",
+    ),
+    (builtin_kinds.CONTROLLER_REVISION, "Name Controller Revision Age |"),
+    (builtin_kinds.JOB, "Name Status Completions Duration Age | Containers Images Selector"),
+    (
+        builtin_kinds.CRON_JOB,
+        "Name Schedule Timezone Suspend Active Last-Schedule Age | Containers Images Selector",
+    ),
+    (builtin_kinds.HORIZONTAL_POD_AUTOSCALER, "Name Reference Targets MinPods MaxPods Replicas Age |"),
+    (builtin_kinds.POD_DISRUPTION_BUDGET, "Name Min-Available Max-Unavailable Allowed-Disruptions Age |"),
+    (builtin_kinds.PRIORITY_CLASS, "Name Value Global-Default Age PreemptionPolicy |"),
+    (builtin_kinds.RESOURCE_QUOTA, "Name Request Limit Age |"),
+    (builtin_kinds.LIMIT_RANGE, "Name Created-At |"),
+    (builtin_kinds.INGRESS, "Name Class Hosts Address Ports Age |"),
+    (builtin_kinds.NETWORK_POLICY, "Name Pod-Selector Age |"),
+    (builtin_kinds.ROLE, "Name Created-At |"),
+    (builtin_kinds.CLUSTER_ROLE, "Name Created-At |"),
+    (builtin_kinds.ROLE_BINDING, "Name Role Age | Users Groups ServiceAccounts"),
+    (builtin_kinds.CLUSTER_ROLE_BINDING, "Name Role Age | Users Groups ServiceAccounts"),
+    (builtin_kinds.RESOURCE_CLAIM_TEMPLATE, "Name Age |"),
+    (builtin_kinds.MUTATING_WEBHOOK_CONFIGURATION, "Name Webhooks Age |"),
+    (builtin_kinds.VALIDATING_WEBHOOK_CONFIGURATION, "Name Webhooks Age |"),
+    (
+        builtin_kinds.STORAGE_CLASS,
+        "Name Provisioner ReclaimPolicy VolumeBindingMode AllowVolumeExpansion Age |",
+    ),
+    (
+        builtin_kinds.PERSISTENT_VOLUME,
+        "Name Capacity Access-Modes Reclaim-Policy Status Claim StorageClass VolumeAttributesClass Reason Age | VolumeMode",
+    ),
     (builtin_kinds.SERVICE, "Name Type Cluster-IP External-IP Port(s) Age | Selector"),
     (builtin_kinds.ENDPOINTS, "Name Endpoints Age |"),
     (builtin_kinds.ENDPOINT_SLICE, "Name AddressType Ports Endpoints Age |"),

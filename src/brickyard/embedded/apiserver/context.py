@@ -5,22 +5,33 @@ from __future__ import annotations
 import dataclasses
 import random
 import uuid
+from collections.abc import Callable
 
-from brickyard.api.kinds import podlogs
+from brickyard.api.kinds import podlogs, resources
 from brickyard.embedded.apiserver import contract, paging, store, watch
 from brickyard.kube.objects import names
 from brickyard.lib import clock
 
 
+def _nobody(token: str) -> bool:
+    del token
+    return False
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Context:
-    """The parts of a running API server. ``logs`` is None where no node agent is at hand."""
+    """The parts of a running API server. ``logs`` is None where no node agent is at hand.
+
+    ``knows`` tells whether a token is this server's; ``attended`` are the kinds that somebody on this machine acts on.
+    """
 
     store: store.Store
     catalog: contract.Catalog
     watches: watch.Hub
     pages: paging.Pages
     logs: podlogs.PodLogs | None = None
+    knows: Callable[[str], bool] = _nobody
+    attended: frozenset[resources.ResourceType] = frozenset()
     clock: clock.Clock = dataclasses.field(default_factory=clock.SystemClock)
     rng: random.Random = dataclasses.field(default_factory=random.SystemRandom)
 

@@ -12,7 +12,7 @@ those of ``metadata`` included.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from brickyard.api.kinds import contract as kinds
@@ -50,6 +50,14 @@ class ScalePaths:
     spec: str = ".spec.replicas"
     status: str = ".status.replicas"
     selector: str = ""
+
+
+class Reviewer(Protocol):
+    """Answers an object instead of storing it: a question that is posted, such as a SelfSubjectAccessReview."""
+
+    def __call__(self, obj: resources.Object, knows: Callable[[str], bool]) -> resources.Object:
+        """``obj`` with its ``status``. ``knows`` tells whether a token is this server's."""
+        ...
 
 
 class UndecodableError(ValueError):
@@ -102,6 +110,10 @@ class Resource:
     scale: ScalePaths | None = None
     selectable_fields: tuple[str, ...] = ()
     """Dotted paths usable in field selectors beside ``metadata.name`` and ``metadata.namespace``."""
+    review: Reviewer | None = None
+    """Set for kinds that are answered and never stored: they know ``create`` alone."""
+    unattended: str = ""
+    """What a client that creates one is warned of where nobody acts on the kind; "" where storing it is all there is to it."""
 
     @property
     def list_kind(self) -> str:

@@ -130,6 +130,10 @@ def _resource_list(group: str, api_version: str, catalog: contract.Catalog) -> D
     }
 
 
+def _verbs(resource: contract.Resource) -> list[str]:
+    return ["create"] if resource.review is not None else list(_VERBS)
+
+
 def _entries(resource: contract.Resource) -> list[Document]:
     kind = resource.type
     own: dict[str, Any] = {
@@ -137,7 +141,7 @@ def _entries(resource: contract.Resource) -> list[Document]:
         "singularName": resource.singular,
         "namespaced": kind.namespaced,
         "kind": kind.kind,
-        "verbs": list(_VERBS),
+        "verbs": _verbs(resource),
     }
     if resource.short_names:
         own["shortNames"] = list(resource.short_names)
@@ -183,7 +187,7 @@ def _aggregated_resource(resource: contract.Resource) -> Document:
         "responseKind": answers,
         "scope": "Namespaced" if kind.namespaced else "Cluster",
         "singularResource": resource.singular,
-        "verbs": list(_VERBS),
+        "verbs": _verbs(resource),
     }
     if resource.short_names:
         entry["shortNames"] = list(resource.short_names)

@@ -18,7 +18,16 @@ Strictness = Literal["Strict", "Warn", "Ignore"]
 """What becomes of unknown fields: refused, named in a warning, dropped in silence."""
 
 _OWN_METADATA = ("uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "generation")
-_WITHOUT_GENERATION = frozenset({"", "coordination.k8s.io"})
+_WITHOUT_GENERATION = frozenset(
+    {
+        "",
+        "autoscaling",
+        "coordination.k8s.io",
+        "rbac.authorization.k8s.io",
+        "resource.k8s.io",
+        "storage.k8s.io",
+    }
+)
 """Groups whose kinds have no generation, pods excepted."""
 _NOT_DESIRED = frozenset({"apiVersion", "kind", "metadata", "status"})
 """Top-level fields that say nothing about what is wanted."""
@@ -154,7 +163,7 @@ def created(place: Place, obj: resources.Object, birth: Birth) -> resources.Obje
     # Before the defaults, so that these stand on what the server wrote; the kind's own additions are part of the object's rules.
     strategy.born(draft, birth.now)
     draft = resource.admission.default(draft)
-    _judge(place, draft, None)
+    judge(place, draft, None)
     return draft
 
 
@@ -179,7 +188,7 @@ def updated(place: Place, obj: resources.Object, old: resources.Object, part: st
                 draft["status"] = old["status"]
         place.strategy.guard(draft, old, now)
     draft = resource.admission.default(draft)
-    _judge(place, draft, old)
+    judge(place, draft, old)
     if part == "" and _has_generation(place.kind):
         _count_generation(draft, old)
     return draft
@@ -229,7 +238,12 @@ def _finalizer_faults(new: dict[str, Any], old: dict[str, Any]) -> Iterator[faul
         yield faults.FieldError("metadata.finalizers", "FieldValueForbidden", f"Forbidden: {text}")
 
 
-def _judge(place: Place, obj: resources.Object, old: resources.Object | None) -> None:
+def judge(place: Place, obj: resources.Object, old: resources.Object | None) -> None:
+    """Refuse an object that breaks its kind's rules.
+
+    Raises:
+        InvalidError: it does; all that is wrong is named.
+    """
     found = place.resource.admission.validate(obj, old)
     if found:
         raise errors.invalid(place.kind, obj["metadata"].get("name") or "", found)

@@ -98,6 +98,9 @@ def _of(resource: contract.Resource) -> Iterator[tuple[str, list[_Plan]]]:
     namespace = "/namespaces/{namespace}" if kind.namespaced else ""
     one, many = openapi_schemas.name_of(resource), openapi_schemas.list_name_of(resource)
     collection = f"{kind.base_path}{namespace}/{kind.plural}"
+    if resource.review is not None:
+        yield collection, [_Plan("post", "post", _WRITE, one, one)]
+        return
     listing = _Plan("get", "list", _LIST, gives=many)
     if kind.namespaced:
         yield f"{kind.base_path}/{kind.plural}", [listing]

@@ -48,7 +48,8 @@ def components(served: Sequence[contract.Resource], also: Iterable[str] = ()) ->
         if isinstance(resource.admission, custom.CustomAdmission):
             found[_custom_name(resource)] = _custom(resource, resource.admission.spec)
             found[list_name_of(resource)] = _custom_list(resource)
-    roots = [name for each in served for name in (name_of(each), list_name_of(each))]
+    roots = [name_of(each) for each in served]
+    roots += [list_name_of(each) for each in served if each.review is None]
     waiting = [*also, *roots, definitions.OBJECT_META, definitions.LIST_META]
     seen: set[str] = set()
     while waiting:

@@ -7,6 +7,7 @@ path                       GET             POST      PUT       PATCH     DELETE
 …/PLURAL/NAME/scale        get             405       replace   patch     405
 …/pods/NAME/log            stream          405       405       405       405
 …/namespaces/NAME/finalize 405             405       replace   405       405
+a review (never stored)    405             answer    -         -         -
 exec, attach, portforward, proxy, binding, eviction, ephemeralcontainers, token: 501
 """
 
@@ -76,7 +77,7 @@ async def answer(context: Context, request: Request) -> Reply:
     if resource is None:
         raise errors.no_such_path()
     place = _place(resource, target)
-    verbs = _verbs(resource, target)
+    verbs = _verbs(resource, target) if resource.review is None else _reviewed(resource, target)
     verb = verbs.get("GET" if request.method == "HEAD" else request.method)
     if verb is None:
         raise errors.MethodNotAllowedError(
@@ -112,6 +113,13 @@ def _verbs(resource: contract.Resource, target: requests.Target) -> Mapping[str,
         # Too easily meant otherwise: namespaces go one by one.
         return {"GET": _list, "POST": _create}
     return _COLLECTION
+
+
+def _reviewed(resource: contract.Resource, target: requests.Target) -> Mapping[str, Verb]:
+    """A question has no name to ask by and lies in a namespace if its kind does."""
+    if target.name or (resource.type.namespaced and not target.namespace):
+        raise errors.no_such_path()
+    return {"POST": _review}
 
 
 def _view(request: Request, place: drafts.Place) -> shapes.View:
@@ -164,6 +172,11 @@ async def _get(context: Context, request: Request, place: drafts.Place) -> Reply
 async def _create(context: Context, request: Request, place: drafts.Place) -> Reply:
     written = await writes.create(context, place, request.decoded(), request.query.write_options())
     return _written(context, request, place, written, 201)
+
+
+async def _review(context: Context, request: Request, place: drafts.Place) -> Reply:
+    answered = writes.review(context, place, request.decoded(), request.query.write_options())
+    return _written(context, request, place, answered, 201)
 
 
 async def _replace(context: Context, request: Request, place: drafts.Place, part: str = "") -> Reply:

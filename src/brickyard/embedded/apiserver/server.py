@@ -13,11 +13,11 @@ import errno
 import ipaddress
 import pathlib
 import socket
-from collections.abc import AsyncIterator, Callable, Generator
+from collections.abc import AsyncIterator, Callable, Generator, Iterable
 
 import uvicorn
 
-from brickyard.api.kinds import crds, podlogs
+from brickyard.api.kinds import crds, podlogs, resources
 from brickyard.embedded.apiserver import (
     app,
     auth,
@@ -29,6 +29,7 @@ from brickyard.embedded.apiserver import (
     expiry,
     gc,
     history,
+    landmarks,
     namespaces,
     paging,
     store,
@@ -62,8 +63,11 @@ async def serve(
     logs: podlogs.PodLogs | None,
     stop: asyncio.Event,
     ready: Callable[[Serving], None] | None = None,
+    attended: Iterable[resources.ResourceType] = (),
 ) -> None:
     """Serve until ``stop`` is set; ``ready`` is called once requests are answered.
+
+    ``attended`` are the kinds that somebody on this machine acts on: of others, a client that creates one is warned.
 
     Raises:
         PortInUseError: another program listens on the port.
@@ -73,7 +77,7 @@ async def serve(
     with contextlib.closing(bind(settings.host, settings.port)) as listener:
         opened = store.Store.open(settings.data_dir, history.Limits(settings.history_events, settings.history_bytes))
         async with opened:
-            await _serve(settings, _Parts(listener, opened, catalog, logs), stop, ready)
+            await _serve(settings, _Parts(listener, opened, catalog, logs, frozenset(attended)), stop, ready)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -82,28 +86,45 @@ class _Parts:
     store: store.Store
     catalog: contract.Catalog
     logs: podlogs.PodLogs | None
+    attended: frozenset[resources.ResourceType]
 
 
 async def _serve(
     settings: ApiServerSettings, parts: _Parts, stop: asyncio.Event, ready: Callable[[Serving], None] | None
 ) -> None:
     watches = watch.Hub(parts.store, settings.watch_queue)
-    shared = context.Context(parts.store, parts.catalog, watches, paging.Pages(), parts.logs)
+    shared = context.Context(
+        store=parts.store,
+        catalog=parts.catalog,
+        watches=watches,
+        pages=paging.Pages(),
+        logs=parts.logs,
+        knows=lambda shown: auth.same(shown, auth.token(settings.data_dir)),
+        attended=parts.attended,
+    )
     kinds, collector = customkinds.CustomKinds(shared), gc.GarbageCollector(shared)
     emptier = namespaces.NamespaceEmptier(shared)
     await namespaces.ensure(shared)
     await customkinds.ensure(shared, crds.definitions())
     serving, config = _configure(settings, parts, shared)
+    keeper = await _landmarks(settings, shared, serving) if settings.landmarks else None
     async with tasks.Scope("apiserver") as scope, _listening(config, parts.listener, watches):
         scope.start(kinds.run(), name="custom-kinds")
         scope.start(collector.run(), name="garbage-collector")
         scope.start(emptier.run(), name="namespaces")
+        if keeper is not None:
+            scope.start(keeper.run(), name="landmarks")
         scope.start(expiry.run(shared, settings.event_ttl, settings.max_events), name="events")
         scope.start(parts.store.broken(), name="store")
         log.info("API server ready", url=serving.url, kubeconfig=serving.kubeconfig)
         if ready is not None:
             ready(serving)
         await stop.wait()
+
+
+async def _landmarks(settings: ApiServerSettings, shared: context.Context, serving: Serving) -> landmarks.Keeper:
+    await landmarks.ensure(shared, serving.port)
+    return landmarks.Keeper(shared, (settings.data_dir / "pki" / "ca.crt").read_text())
 
 
 def _configure(settings: ApiServerSettings, parts: _Parts, shared: context.Context) -> tuple[Serving, uvicorn.Config]:

@@ -27,4 +27,7 @@ class ApiServerSettings:
     watch_queue: int = settings.field(8192, help="changes a watch may lag behind before it is cut off")
     event_ttl: float = settings.field(3600.0, help="seconds after which an Event is forgotten")
     max_events: int = settings.field(10_000, help="Events kept at most; the oldest go first")
+    landmarks: bool = settings.field(
+        True, help="keep what every cluster has: default ServiceAccounts, kube-root-ca.crt, the Service kubernetes"
+    )
     stop_grace: float = settings.field(1.0, help="seconds that requests under way get when the server stops")

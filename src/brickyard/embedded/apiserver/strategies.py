@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from brickyard.api.kinds import resources
 from brickyard.embedded.apiserver import records
+from brickyard.embedded.apiserver.admission import jobs
 from brickyard.kube.objects import conditions
 from brickyard.lib import timestamps
 
@@ -18,6 +19,9 @@ NAMESPACE_FINALIZER: Final = "kubernetes"
 """In ``spec.finalizers`` of a namespace until it is empty."""
 DEFINITION_FINALIZER: Final = "customresourcecleanup.apiextensions.k8s.io"
 """On a CustomResourceDefinition until its objects are gone."""
+
+DEFAULT_ACCOUNT: Final = "default"
+"""The ServiceAccount of pods that name none; every namespace has it."""
 
 _IMMORTAL_NAMESPACES = frozenset({"default", "kube-system", "kube-public"})
 
@@ -77,7 +81,15 @@ class Strategy:
 
 def _pod_born(draft: Draft, now: float) -> None:
     del now
+    spec = draft.get("spec") or {}
+    if not spec.get("serviceAccountName") and not spec.get("serviceAccount"):
+        draft["spec"] = {**spec, "serviceAccountName": DEFAULT_ACCOUNT}
     draft.setdefault("status", {}).setdefault("phase", "Pending")
+
+
+def _job_born(draft: Draft, now: float) -> None:
+    del now
+    jobs.born(draft)
 
 
 def _pod_grace(pod: resources.Object, asked: int | None) -> int:
@@ -145,6 +157,7 @@ RULE: Final = Strategy()
 
 _EXCEPTIONS: Mapping[str, Strategy] = {
     records.resource_of(resources.POD): Strategy(born=_pod_born, grace=_pod_grace, returns_deleted=True),
+    records.resource_of(resources.JOB): Strategy(born=_job_born),
     # A node agent brings the node's status along when it registers it.
     records.resource_of(resources.NODE): Strategy(keeps_status=True),
     records.resource_of(resources.SERVICE): Strategy(returns_deleted=True),

@@ -52,15 +52,20 @@ class RunningServer:
 
 @contextlib.asynccontextmanager
 async def running(
-    data_dir: pathlib.Path, *, logs: podlogs.PodLogs | None = None, settings: ApiServerSettings | None = None
+    data_dir: pathlib.Path,
+    *,
+    logs: podlogs.PodLogs | None = None,
+    settings: ApiServerSettings | None = None,
+    landmarks: bool = False,
 ) -> AsyncIterator[RunningServer]:
     """An API server with all built-in kinds on ``data_dir``; leave and enter again to restart it (on another port).
 
-    ``settings`` may tune everything but directory and port.
+    ``settings`` may tune everything but directory and port. Without ``landmarks`` there is nothing but namespaces and definitions, so
+    that a test finds what it made itself.
     """
     stop = asyncio.Event()
     found: asyncio.Future[server.Serving] = asyncio.get_running_loop().create_future()
-    tuned = dataclasses.replace(settings or ApiServerSettings(), data_dir=data_dir, port=0)
+    tuned = dataclasses.replace(settings or ApiServerSettings(), data_dir=data_dir, port=0, landmarks=landmarks)
     serving = asyncio.create_task(
         server.serve(tuned, catalog=catalog.BuiltinCatalog(), logs=logs, stop=stop, ready=found.set_result)
     )

@@ -48,7 +48,8 @@ async def create(context: Context, place: drafts.Place, body: Any, options: Opti
     Raises:
         ApiError: AlreadyExists, Invalid, BadRequest, NotFound (the namespace), Forbidden (it is going).
     """
-    obj, warnings = drafts.decoded(place, body, options.strictness)
+    obj, told = drafts.decoded(place, body, options.strictness)
+    warnings = [*told, *_unattended(context, place)]
     _check_definition(context, place)
     prefix = obj["metadata"].get("generateName") or ""
     attempts = _NAME_ATTEMPTS if prefix and not obj["metadata"].get("name") else 1
@@ -66,6 +67,27 @@ async def create(context: Context, place: drafts.Place, body: Any, options: Opti
         return Written(orjson.dumps(draft), warnings)
     record = await context.store.put(target.key, draft, None)
     return Written(record.raw, warnings)
+
+
+def review(context: Context, place: drafts.Place, body: Any, options: Options) -> Written:
+    """Answer an object of a kind that is never stored.
+
+    Raises:
+        ApiError: BadRequest, Invalid, MethodNotAllowed (the kind is stored).
+    """
+    reviewer = place.resource.review
+    if reviewer is None:
+        raise errors.MethodNotAllowedError("objects of this kind are stored", errors.details(place.kind))
+    decoded, warnings = drafts.decoded(place, body, options.strictness)
+    obj = place.resource.admission.default({key: each for key, each in decoded.items() if key != "status"})
+    drafts.judge(place, obj, None)
+    return Written(orjson.dumps(reviewer(obj, context.knows)), warnings)
+
+
+def _unattended(context: Context, place: drafts.Place) -> Sequence[str]:
+    """What is said of an object that nobody will do anything about."""
+    text = place.resource.unattended
+    return [text] if text and place.kind not in context.attended else []
 
 
 def _check_namespace(context: Context, place: drafts.Place) -> None:

@@ -81,7 +81,8 @@ def field(draw: st.DrawFn, number: int, told: fields.Field, depth: int) -> Drawn
     if told.shape == "map":
         entries = draw(st.dictionaries(TEXTS, value_of(told.form, 2, depth), min_size=1, max_size=2))
         written = (wire.put_block(number, wire.put_block(1, key.encode()) + data) for key, (_, data) in entries.items())
-        return {key: shown for key, (shown, _) in entries.items()}, b"".join(written)
+        given = {key: None if shown is ABSENT else shown for key, (shown, _) in entries.items()}
+        return given, b"".join(written)
     shown, data = draw(value_of(told.form, number, depth))
     return (ABSENT if shown is None or (told.drop_zero and not shown) else shown), data
 

@@ -1,4 +1,4 @@
-"""Namespaces, Nodes, Events, Leases, EndpointSlices, claims on storage: kinds with few rules each."""
+"""Namespaces, Nodes, Events, Leases, EndpointSlices: kinds with few rules each."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from brickyard.embedded.apiserver.admission import metadata, ports
 
 _ADDRESS_TYPES = ("FQDN", "IPv4", "IPv6")
 _ENDPOINTS_LIMIT = 1000
-_ACCESS_MODES = ("ReadOnlyMany", "ReadWriteMany", "ReadWriteOnce", "ReadWriteOncePod")
 _FAMILIES: Mapping[str, type[ipaddress.IPv4Address | ipaddress.IPv6Address]] = {
     "IPv4": ipaddress.IPv4Address,
     "IPv6": ipaddress.IPv6Address,
@@ -76,21 +75,3 @@ def _address(path: str, address: str, kind: str) -> faults.Errors:
         family(address)
     except ValueError:
         yield faults.invalid(path, address, f"must be an {kind} address")
-
-
-def fill_claim(draft: resources.Object) -> None:
-    """Fill in a PersistentVolumeClaim: storage is a file system unless it says otherwise."""
-    draft.setdefault("spec", {}).setdefault("volumeMode", "Filesystem")
-    draft.setdefault("status", {}).setdefault("phase", "Pending")
-
-
-def judge_claim(obj: resources.Object, old: resources.Object | None) -> faults.Errors:
-    """Everything wrong with a PersistentVolumeClaim."""
-    del old
-    spec: Mapping[str, Any] = obj.get("spec") or {}
-    if not spec.get("accessModes"):
-        yield faults.required("spec.accessModes", "at least 1 access mode is required")
-    for index, mode in enumerate(spec.get("accessModes") or ()):
-        yield from faults.one_of(f"spec.accessModes[{index}]", mode, _ACCESS_MODES)
-    if "storage" not in ((spec.get("resources") or {}).get("requests") or {}):
-        yield faults.required("spec.resources[storage]")

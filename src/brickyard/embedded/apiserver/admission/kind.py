@@ -30,12 +30,12 @@ def anything(obj: resources.Object, old: resources.Object | None) -> faults.Erro
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class KindAdmission:
-    """Fills ``contract.Admission`` for a kind with a definition. ``name_rule`` judges ``metadata.name``."""
+    """Fills ``contract.Admission`` for a kind with a definition. ``name_rule`` judges ``metadata.name``; None where there is none."""
 
     type: resources.ResourceType
     fill: Fill = nothing
     judge: Judge = anything
-    name_rule: metadata.NameRule = metadata.dns_subdomain
+    name_rule: metadata.NameRule | None = metadata.dns_subdomain
 
     @property
     def _node(self) -> schema.Node:
@@ -72,8 +72,9 @@ class KindAdmission:
         return draft
 
     def validate(self, obj: resources.Object, old: resources.Object | None) -> Sequence[faults.FieldError]:
+        named = self.name_rule
         return [
-            *metadata.validate(obj, self.type.namespaced, self.name_rule),
+            *(metadata.validate(obj, self.type.namespaced, named) if named else ()),
             *self.judge(obj, old),
             *self._rules.validate(obj, old),
         ]

@@ -1,4 +1,4 @@
-"""Deployments and ReplicaSets: replicas of a pod template."""
+"""Deployments and ReplicaSets, and what they share with the other kinds that make pods of a template."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def fill_deployment(draft: resources.Object) -> None:
         rolling.setdefault("maxSurge", "25%")
     spec.setdefault("revisionHistoryLimit", 10)
     spec.setdefault("progressDeadlineSeconds", 600)
-    _fill_template(spec)
+    fill_template(spec)
     # Clients read ``status.readyReplicas`` before any controller has written: the struct is always there.
     draft.setdefault("status", {})
 
@@ -39,11 +39,12 @@ def fill_replica_set(draft: resources.Object) -> None:
     """Fill in a ReplicaSet."""
     spec = draft.setdefault("spec", {})
     spec.setdefault("replicas", 1)
-    _fill_template(spec)
+    fill_template(spec)
     draft.setdefault("status", {}).setdefault("replicas", 0)
 
 
-def _fill_template(spec: dict[str, Any]) -> None:
+def fill_template(spec: dict[str, Any]) -> None:
+    """Fill in the pod template of a workload's ``spec``."""
     if "template" in spec:
         podspec.fill(spec["template"].setdefault("spec", {}))
 
@@ -66,35 +67,44 @@ def judge_replica_set(obj: resources.Object, old: resources.Object | None) -> fa
 
 def _judge_common(spec: Mapping[str, Any], old: resources.Object | None) -> faults.Errors:
     yield from faults.not_negative("spec", spec, "replicas", "minReadySeconds")
+    yield from judge_pods(spec, "deployment", "ReplicaSet")
+    if old is not None:
+        yield from metadata.immutable("spec.selector", spec.get("selector"), (old.get("spec") or {}).get("selector"))
+
+
+def judge_pods(spec: Mapping[str, Any], word: str, kind: str) -> faults.Errors:
+    """Selector and template of a kind whose pods run for ever. ``word`` and ``kind`` name the kind in two complaints."""
     selector, template = spec.get("selector"), spec.get("template")
     if selector is None:
         yield faults.required("spec.selector")
     else:
         yield from label_selector("spec.selector", selector)
         if not selector.get("matchLabels") and not selector.get("matchExpressions"):
-            yield faults.invalid("spec.selector", selector, "empty selector is invalid for deployment")
+            yield faults.invalid("spec.selector", selector, f"empty selector is invalid for {word}")
     if template is None:
         yield faults.required("spec.template")
-    else:
-        yield from _template(template)
-        yield from _selected(selector, (template.get("metadata") or {}).get("labels") or {})
-    if old is not None:
-        yield from metadata.immutable("spec.selector", selector, (old.get("spec") or {}).get("selector"))
+        return
+    yield from judge_template(template)
+    yield from _endless(template.get("spec") or {}, kind)
+    yield from selected(selector, (template.get("metadata") or {}).get("labels") or {})
 
 
-def _template(template: Mapping[str, Any]) -> faults.Errors:
-    path, spec = "spec.template", template.get("spec") or {}
+def judge_template(template: Mapping[str, Any], path: str = "spec.template") -> faults.Errors:
+    """Metadata and spec of a pod template."""
     yield from metadata.template(f"{path}.metadata", template.get("metadata") or {})
-    yield from podspec.judge(f"{path}.spec", spec)
+    yield from podspec.judge(f"{path}.spec", template.get("spec") or {})
+
+
+def _endless(spec: Mapping[str, Any], kind: str) -> faults.Errors:
+    path = "spec.template.spec"
     if spec.get("restartPolicy") in ("Never", "OnFailure"):
-        yield faults.not_supported(f"{path}.spec.restartPolicy", spec["restartPolicy"], ("Always",))
+        yield faults.not_supported(f"{path}.restartPolicy", spec["restartPolicy"], ("Always",))
     if spec.get("activeDeadlineSeconds") is not None:
-        yield faults.forbidden(
-            f"{path}.spec.activeDeadlineSeconds", "activeDeadlineSeconds in ReplicaSet is not Supported"
-        )
+        yield faults.forbidden(f"{path}.activeDeadlineSeconds", f"activeDeadlineSeconds in {kind} is not Supported")
 
 
-def _selected(selector: Mapping[str, Any] | None, labels: Mapping[str, str]) -> faults.Errors:
+def selected(selector: Mapping[str, Any] | None, labels: Mapping[str, str]) -> faults.Errors:
+    """A template's labels must be such that the workload finds its own pods."""
     try:
         matches = selectors.from_label_selector(selector).matches(labels) if selector else True
     except errors.SelectorError:
@@ -139,12 +149,23 @@ def _strategy(path: str, strategy: Mapping[str, Any]) -> faults.Errors:
 def _rolling(path: str, rolling: Mapping[str, Any]) -> faults.Errors:
     given = {name: rolling.get(name, 0) for name in ("maxUnavailable", "maxSurge")}
     for name, value in given.items():
-        if isinstance(value, str) and not _PERCENT.fullmatch(value):
-            yield faults.invalid(f"{path}.{name}", value, _PERCENT_TEXT)
-        elif not isinstance(value, str) and value < 0:
-            yield faults.invalid(f"{path}.{name}", value, "must be greater than or equal to 0")
+        yield from count_or_percent(f"{path}.{name}", value)
     unavailable = given["maxUnavailable"]
-    if isinstance(unavailable, str) and _PERCENT.fullmatch(unavailable) and int(unavailable[:-1]) > 100:
-        yield faults.invalid(f"{path}.maxUnavailable", unavailable, "must not be greater than 100%")
+    yield from at_most_all(f"{path}.maxUnavailable", unavailable)
     if all(value in (0, "0%") for value in given.values()):
         yield faults.invalid(f"{path}.maxUnavailable", unavailable, "may not be 0 when `maxSurge` is 0")
+
+
+def count_or_percent(path: str, value: Any) -> faults.Errors:
+    """A number of pods or a share of them; absent is fine."""
+    if isinstance(value, str):
+        if not _PERCENT.fullmatch(value):
+            yield faults.invalid(path, value, _PERCENT_TEXT)
+    elif value is not None and value < 0:
+        yield faults.invalid(path, value, "must be greater than or equal to 0")
+
+
+def at_most_all(path: str, value: Any) -> faults.Errors:
+    """A share is no more than all."""
+    if isinstance(value, str) and _PERCENT.fullmatch(value) and int(value[:-1]) > 100:
+        yield faults.invalid(path, value, "must not be greater than 100%")

@@ -82,6 +82,11 @@ NAME = contract.Column(
     "Name", at("metadata.name", ""), format="name", description="Name must be unique within a namespace."
 )
 AGE = contract.Column("Age", _age, description="Time since the object was created.")
+PLAIN = (
+    NAME,
+    contract.Column("Created At", at("metadata.creationTimestamp", ""), "date", description="When it was created."),
+)
+"""The columns of a kind that has none of its own."""
 
 
 def text(value: Any) -> str:

@@ -1,4 +1,4 @@
-"""Columns of Nodes, Namespaces, Leases, Events, claims on storage, and of kinds that hold plain data."""
+"""Columns of Nodes, Namespaces, Leases, Events, and of kinds that hold plain data."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from brickyard.kube.objects import paths
 
 _ROLE_PREFIX = "node-role.kubernetes.io/"
 _ROLE_LABEL = "kubernetes.io/role"
-_ACCESS = {"ReadWriteOnce": "RWO", "ReadOnlyMany": "ROX", "ReadWriteMany": "RWX", "ReadWriteOncePod": "RWOP"}
 
 
 def _node_status(obj: resources.Object, now: float) -> str:
@@ -136,42 +135,4 @@ SECRET = (
     cells.AGE,
 )
 SERVICE_ACCOUNT = (cells.NAME, cells.AGE)
-
-
-def _claim_status(obj: resources.Object, now: float) -> str:
-    del now
-    deleted = paths.get(obj, "metadata.deletionTimestamp")
-    return "Terminating" if deleted else str(paths.get(obj, "status.phase", ""))
-
-
-def _access_modes(obj: resources.Object, now: float) -> str:
-    del now
-    bound = paths.get(obj, "spec.volumeName")
-    return ",".join(_ACCESS.get(each, each) for each in paths.get(obj, "status.accessModes", ())) if bound else ""
-
-
-PERSISTENT_VOLUME_CLAIM = (
-    cells.NAME,
-    contract.Column("Status", _claim_status, description="Whether the claim is bound."),
-    contract.Column("Volume", cells.at("spec.volumeName", ""), description="The volume it is bound to."),
-    contract.Column("Capacity", cells.at("status.capacity.storage", ""), description="Size of that volume."),
-    contract.Column("Access Modes", _access_modes, description="How that volume can be mounted."),
-    contract.Column(
-        "StorageClass", cells.at("spec.storageClassName", ""), description="Class that provides the volume."
-    ),
-    contract.Column(
-        "VolumeAttributesClass",
-        cells.at("spec.volumeAttributesClassName", "<unset>"),
-        description="Attributes asked for.",
-    ),
-    cells.AGE,
-    contract.Column(
-        "VolumeMode", cells.at("spec.volumeMode", "<unset>"), priority=1, description="Filesystem or Block."
-    ),
-)
-CUSTOM_RESOURCE_DEFINITION = (
-    cells.NAME,
-    contract.Column(
-        "Created At", cells.at("metadata.creationTimestamp", ""), "date", description="When it was created."
-    ),
-)
+CUSTOM_RESOURCE_DEFINITION = cells.PLAIN

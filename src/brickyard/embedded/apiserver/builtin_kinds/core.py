@@ -1,14 +1,16 @@
-"""The built-in kinds, each with its names, rules and columns: one visible list."""
+"""The core group."""
 
 from __future__ import annotations
 
 from brickyard.api.kinds import resources
 from brickyard.embedded.apiserver import contract
-from brickyard.embedded.apiserver.admission import cluster, crd, data, kind, metadata, pods, services, workloads
+from brickyard.embedded.apiserver.admission import cluster, data, kind, metadata, pods, policy, services, storage
+from brickyard.embedded.apiserver.columns import cells
 from brickyard.embedded.apiserver.columns import cluster as cluster_columns
 from brickyard.embedded.apiserver.columns import network as network_columns
 from brickyard.embedded.apiserver.columns import pods as pod_columns
-from brickyard.embedded.apiserver.columns import workloads as workload_columns
+from brickyard.embedded.apiserver.columns import policy as policy_columns
+from brickyard.embedded.apiserver.columns import storage as storage_columns
 
 _STATUS = frozenset({"status"})
 
@@ -57,6 +59,13 @@ SERVICE = contract.Resource(
     selectable_fields=("spec.clusterIP", "spec.type"),
     columns=network_columns.SERVICE,
 )
+ENDPOINTS = contract.Resource(
+    resources.ENDPOINTS,
+    "endpoints",
+    kind.KindAdmission(resources.ENDPOINTS),
+    short_names=("ep",),
+    columns=network_columns.ENDPOINTS,
+)
 CONFIG_MAP = contract.Resource(
     resources.CONFIG_MAP,
     "configmap",
@@ -97,78 +106,52 @@ SERVICE_ACCOUNT = contract.Resource(
     short_names=("sa",),
     columns=cluster_columns.SERVICE_ACCOUNT,
 )
-ENDPOINTS = contract.Resource(
-    resources.ENDPOINTS,
-    "endpoints",
-    kind.KindAdmission(resources.ENDPOINTS),
-    short_names=("ep",),
-    columns=network_columns.ENDPOINTS,
-)
 PERSISTENT_VOLUME_CLAIM = contract.Resource(
     resources.PERSISTENT_VOLUME_CLAIM,
     "persistentvolumeclaim",
-    kind.KindAdmission(resources.PERSISTENT_VOLUME_CLAIM, cluster.fill_claim, cluster.judge_claim),
+    kind.KindAdmission(resources.PERSISTENT_VOLUME_CLAIM, storage.fill_claim, storage.judge_claim),
     short_names=("pvc",),
     subresources=_STATUS,
-    columns=cluster_columns.PERSISTENT_VOLUME_CLAIM,
+    columns=storage_columns.PERSISTENT_VOLUME_CLAIM,
 )
-DEPLOYMENT = contract.Resource(
-    resources.DEPLOYMENT,
-    "deployment",
-    kind.KindAdmission(resources.DEPLOYMENT, workloads.fill_deployment, workloads.judge_deployment),
-    short_names=("deploy",),
-    categories=("all",),
-    subresources=frozenset({"status", "scale"}),
-    scale=contract.ScalePaths(selector=".spec.selector"),
-    columns=workload_columns.DEPLOYMENT,
-)
-REPLICA_SET = contract.Resource(
-    resources.REPLICA_SET,
-    "replicaset",
-    kind.KindAdmission(resources.REPLICA_SET, workloads.fill_replica_set, workloads.judge_replica_set),
-    short_names=("rs",),
-    categories=("all",),
-    subresources=frozenset({"status", "scale"}),
-    scale=contract.ScalePaths(selector=".spec.selector"),
-    selectable_fields=("status.replicas",),
-    columns=workload_columns.REPLICA_SET,
-)
-ENDPOINT_SLICE = contract.Resource(
-    resources.ENDPOINT_SLICE,
-    "endpointslice",
-    kind.KindAdmission(resources.ENDPOINT_SLICE, cluster.fill_endpoint_slice, cluster.judge_endpoint_slice),
-    columns=network_columns.ENDPOINT_SLICE,
-)
-LEASE = contract.Resource(
-    resources.LEASE,
-    "lease",
-    kind.KindAdmission(resources.LEASE, judge=cluster.judge_lease),
-    columns=cluster_columns.LEASE,
-)
-CUSTOM_RESOURCE_DEFINITION = contract.Resource(
-    resources.CUSTOM_RESOURCE_DEFINITION,
-    "customresourcedefinition",
-    kind.KindAdmission(resources.CUSTOM_RESOURCE_DEFINITION, crd.fill, crd.judge),
-    short_names=("crd", "crds"),
-    categories=("api-extensions",),
+PERSISTENT_VOLUME = contract.Resource(
+    resources.PERSISTENT_VOLUME,
+    "persistentvolume",
+    kind.KindAdmission(resources.PERSISTENT_VOLUME, storage.fill_volume, storage.judge_volume),
+    short_names=("pv",),
     subresources=_STATUS,
-    columns=cluster_columns.CUSTOM_RESOURCE_DEFINITION,
+    columns=storage_columns.PERSISTENT_VOLUME,
+)
+RESOURCE_QUOTA = contract.Resource(
+    resources.RESOURCE_QUOTA,
+    "resourcequota",
+    kind.KindAdmission(resources.RESOURCE_QUOTA, policy.fill_quota, policy.judge_quota),
+    short_names=("quota",),
+    subresources=_STATUS,
+    columns=policy_columns.RESOURCE_QUOTA,
+    unattended="nothing on this machine enforces ResourceQuotas: the object is stored, and that is all",
+)
+LIMIT_RANGE = contract.Resource(
+    resources.LIMIT_RANGE,
+    "limitrange",
+    kind.KindAdmission(resources.LIMIT_RANGE, policy.fill_limits, policy.judge_limits),
+    short_names=("limits",),
+    columns=cells.PLAIN,
+    unattended="nothing on this machine applies LimitRanges to pods: the object is stored, and that is all",
 )
 
 ALL: tuple[contract.Resource, ...] = (
     CONFIG_MAP,
     ENDPOINTS,
     EVENT,
+    LIMIT_RANGE,
     NAMESPACE,
     NODE,
     PERSISTENT_VOLUME_CLAIM,
+    PERSISTENT_VOLUME,
     POD,
+    RESOURCE_QUOTA,
     SECRET,
     SERVICE_ACCOUNT,
     SERVICE,
-    DEPLOYMENT,
-    REPLICA_SET,
-    LEASE,
-    ENDPOINT_SLICE,
-    CUSTOM_RESOURCE_DEFINITION,
 )
