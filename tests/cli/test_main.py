@@ -12,7 +12,7 @@ import pytest
 
 import brickyard
 
-COMMANDS = ("up", "down", "status", "apply", "get", "logs", "why", "env", "fetch", "gateway", "version")
+COMMANDS = ("up", "down", "status", "apply", "get", "logs", "why", "env", "fetch", "gateway", "apiserver", "version")
 
 
 def run(*words: str, **environ: str) -> subprocess.CompletedProcess[str]:

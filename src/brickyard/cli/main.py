@@ -10,7 +10,21 @@ import sys
 
 import typer
 
-from brickyard.cli import apply, down, environment, fetch, gateway, get, logs, machine, status, up, version, why
+from brickyard.cli import (
+    apiserver,
+    apply,
+    down,
+    environment,
+    fetch,
+    gateway,
+    get,
+    logs,
+    machine,
+    status,
+    up,
+    version,
+    why,
+)
 from brickyard.lib import errors
 
 app = typer.Typer(
@@ -30,6 +44,7 @@ app.command()(why.why)
 app.command("env")(environment.env)
 app.command()(fetch.fetch)
 app.command()(gateway.gateway)
+app.command()(apiserver.apiserver)
 app.command(hidden=True)(machine.machine)
 app.command()(version.version)
 
