@@ -18,6 +18,8 @@ CONVERTED: Final = "brickyard.dev/converted"
 
 Path = tuple[str, ...]
 
+_MEMORY: Final = ("metadata", "annotations", CONVERTED)
+
 _DEPTH: Final = 16
 """Values nested deeper are nothing that a conversion makes; two of them are held for different."""
 
@@ -46,8 +48,11 @@ class Draft:
         return self.at(*path) is not None and _name(path) not in self._filled
 
     def fill(self, path: Path, value: Any) -> bool:
-        """Give the field at ``path`` a value, unless the client did; whether it was given this one."""
-        if self.given(path):
+        """Give the field at ``path`` a value, unless the client did; whether it was given this one.
+
+        Where something other than an object stands in the way, nothing is filled: it is the schema's to refuse.
+        """
+        if self.given(path) or not shapes.is_open(self._obj, path):
             return False
         self._obj = shapes.placed(self._obj, path, value)
         self._filled[_name(path)] = value
@@ -77,10 +82,10 @@ class Draft:
     def done(self) -> contract.Converted:
         """The object of today, with what was filled remembered."""
         memory = _written(self._filled)
-        if memory:
-            self._obj = shapes.placed(self._obj, ("metadata", "annotations", CONVERTED), memory)
+        if memory and shapes.is_open(self._obj, _MEMORY):
+            self._obj = shapes.placed(self._obj, _MEMORY, memory)
         else:
-            self.drop(("metadata", "annotations", CONVERTED))
+            self.drop(_MEMORY)
         return contract.Converted(self._obj, tuple(self._warnings))
 
 

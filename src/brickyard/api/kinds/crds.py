@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
 from brickyard.api.kinds import kind, resources
@@ -31,47 +31,17 @@ KINDS: Final[tuple[type[kind.Kind], ...]] = (
 
 
 def definitions() -> list[resources.Object]:
-    """What a machine of its own registers: the nine kinds, and the companions that their manifests bring along."""
-    return [*cluster_definitions(), _http_route()]
-
-
-def cluster_definitions() -> list[resources.Object]:
     """The nine kinds, each as a fresh CustomResourceDefinition."""
     return [definition(each) for each in KINDS]
 
 
-def _http_route() -> resources.Object:
-    """The Gateway API's route, kept as it comes: our gateway finds its models by their pods."""
-    anything = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
-    properties = {
-        "metadata": {"type": "object"},
-        "spec": {**anything, "description": "Which requests go where."},
-        "status": {**anything, "description": "Who took the route up."},
-    }
-    columns = [
-        {"name": "Hostnames", "type": "string", "jsonPath": ".spec.hostnames"},
-        {"name": "Age", "type": "date", "jsonPath": ".metadata.creationTimestamp"},
-    ]
-    schema = {"type": "object", "description": "HTTPRoute is the Gateway API's route.", "properties": properties}
-    version = {
-        "name": "v1",
-        "served": True,
-        "storage": True,
-        "subresources": {"status": {}},
-        "additionalPrinterColumns": columns,
-        "schema": {"openAPIV3Schema": schema},
-    }
-    approval = {"api-approved.kubernetes.io": "unapproved, stands in where the Gateway API is not installed"}
-    return _document(resources.HTTP_ROUTE, (), version, approval)
-
-
 def definition(declared: type[kind.Kind]) -> resources.Object:
     """The CustomResourceDefinition of one kind."""
-    return _document(declared.type, declared.short_names, _version(declared), {})
+    return _document(declared.type, declared.short_names, _version(declared))
 
 
 def _document(
-    found: resources.ResourceType, short_names: Sequence[str], version: dict[str, Any], annotations: Mapping[str, str]
+    found: resources.ResourceType, short_names: Sequence[str], version: dict[str, Any]
 ) -> resources.Object:
     names: dict[str, Any] = {
         "plural": found.plural,
@@ -81,13 +51,10 @@ def _document(
     }
     if short_names:
         names["shortNames"] = list(short_names)
-    metadata: dict[str, Any] = {"name": f"{found.plural}.{found.group}"}
-    if annotations:
-        metadata["annotations"] = dict(annotations)
     return {
         "apiVersion": resources.CUSTOM_RESOURCE_DEFINITION.api_version,
         "kind": resources.CUSTOM_RESOURCE_DEFINITION.kind,
-        "metadata": metadata,
+        "metadata": {"name": f"{found.plural}.{found.group}"},
         "spec": {
             "group": found.group,
             "names": names,

@@ -49,6 +49,17 @@ def annotation(obj: Any, key: str) -> str:
     return text(obj, "metadata", "annotations", key) or ""
 
 
+def is_open(holder: Any, path: Sequence[str]) -> bool:
+    """Whether something can be placed at ``path`` without replacing what is no object: only objects and absences lie on the way."""
+    for each in path:
+        if holder is None:
+            return True
+        if not isinstance(holder, dict):
+            return False
+        holder = holder.get(each)
+    return True
+
+
 def placed(holder: Any, path: Sequence[str], value: Any) -> dict[str, Any]:
     """A copy of ``holder`` with ``value`` at ``path``; only what lies on the way is copied. What stands in the way is replaced."""
     head, *below = path

@@ -5,21 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from brickyard.api import names
 from brickyard.api.kinds import shapes
+from brickyard.api.names import environment, ports
 
-INJECTION: Final = "model.aibrix.ai/sidecar-injection"
-"""Annotation that asks for the sidecar: ``true`` on a Deployment, with any value on a StormService."""
-IMAGE: Final = "model.aibrix.ai/sidecar-runtime-image"
-"""Annotation with the sidecar's image."""
-ENGINE: Final = "model.aibrix.ai/engine"
-"""Annotation with the engine's name, where its image does not tell."""
-
-CONTAINER: Final = "aibrix-runtime"
 DEFAULT_IMAGE: Final = "aibrix/runtime:v0.5.0"
 VOLUME: Final = "adapter-storage"
 MOUNT_PATH: Final = "/tmp/aibrix/adapters"  # noqa: S108 - where engine and sidecar look for adapters, inside the pod
-_PORT: Final = 8080
-_ENGINE_ENDPOINT: Final = "http://localhost:8000"
+_ENGINE_ENDPOINT: Final = f"http://localhost:{ports.ENGINE}"
 
 _ENGINES: Final[Sequence[tuple[str, Sequence[Sequence[str]]]]] = (
     ("vllm", (("vllm",),)),
@@ -37,7 +30,7 @@ def injected(template: Any, image: str, engine: str) -> Any:
     ``image`` "" means the default; ``engine`` "" means what the first known image says.
     """
     containers = shapes.sequence(template, "spec", "containers")
-    if not containers or any(shapes.at(each, "name") == CONTAINER for each in containers):
+    if not containers or any(shapes.at(each, "name") == names.RUNTIME_CONTAINER for each in containers):
         return template
     sidecar = _sidecar(image or DEFAULT_IMAGE, engine or engine_of(containers))
     volumes = _with_volume(shapes.sequence(template, "spec", "volumes"))
@@ -57,14 +50,14 @@ def engine_of(containers: Sequence[Any]) -> str:
 
 def _sidecar(image: str, engine: str) -> Mapping[str, Any]:
     return {
-        "name": CONTAINER,
+        "name": names.RUNTIME_CONTAINER,
         "image": image,
-        "command": ["aibrix_runtime", "--port", str(_PORT)],
+        "command": ["aibrix_runtime", "--port", str(ports.RUNTIME)],
         "env": [
-            {"name": "INFERENCE_ENGINE", "value": engine},
-            {"name": "INFERENCE_ENGINE_ENDPOINT", "value": _ENGINE_ENDPOINT},
+            {"name": environment.INFERENCE_ENGINE, "value": engine},
+            {"name": environment.INFERENCE_ENGINE_ENDPOINT, "value": _ENGINE_ENDPOINT},
         ],
-        "ports": [{"name": "metrics", "containerPort": _PORT, "protocol": "TCP"}],
+        "ports": [{"name": "metrics", "containerPort": ports.RUNTIME, "protocol": "TCP"}],
         "livenessProbe": _probe("/healthz", delay=3, period=2),
         "readinessProbe": _probe("/ready", delay=5, period=10),
         "resources": {
@@ -76,7 +69,7 @@ def _sidecar(image: str, engine: str) -> Mapping[str, Any]:
 
 
 def _probe(path: str, *, delay: int, period: int) -> Mapping[str, Any]:
-    return {"httpGet": {"path": path, "port": _PORT}, "initialDelaySeconds": delay, "periodSeconds": period}
+    return {"httpGet": {"path": path, "port": ports.RUNTIME}, "initialDelaySeconds": delay, "periodSeconds": period}
 
 
 def _with_volume(volumes: Sequence[Any]) -> Sequence[Any]:

@@ -4,7 +4,7 @@ Source of the ``aibrix.ai`` names: the AIBrix API surface, which Brickyard keeps
 (labels) or ``x-brickyard-`` (headers). A constant that ends in ``PREFIX`` is the beginning of a family of keys.
 
 The sections: models · adapters · pools and claims · StormService and its parts · KVCache · autoscaling · Ray · rollouts of
-Kubernetes · batch · monitoring and tools · finalizers · headers of requests, answers and errors · fixed objects.
+Kubernetes · batch · monitoring and tools · definitions · finalizers · headers of requests, answers and errors · fixed objects.
 """
 
 from __future__ import annotations
@@ -225,6 +225,10 @@ TLS_HOSTNAME: Final = "aibrix.io/tls-hostname"
 TLS_VALIDITY_DAYS: Final = "aibrix.io/tls-validity-days"
 TLS_GENERATED_AT: Final = "aibrix.io/tls-generated-at"
 TLS_NOT_AFTER: Final = "aibrix.io/tls-not-after"
+
+# Definitions of custom kinds.
+STORED_ONLY: Final = "brickyard.dev/stored-only"
+"""Label, "true" on the CustomResourceDefinition of another project's kind: objects are kept on this machine, nobody acts on them."""
 
 # Finalizers: who must clean up before an object goes.
 ADAPTER_FINALIZER: Final = "adapter.model.aibrix.ai/finalizer"

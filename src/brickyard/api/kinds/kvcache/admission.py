@@ -6,12 +6,9 @@ annotation backend   invalid backend "..." specified, supported backends are: vi
 
 from __future__ import annotations
 
-from typing import Final
-
+from brickyard.api import names
 from brickyard.api.kinds import contract, faults, resources, shapes
-from brickyard.api.kinds.kvcache import legacy
-
-BACKENDS: Final = (legacy.VINEYARD, legacy.HPKV, legacy.INFINISTORE)
+from brickyard.api.kinds.kvcache import legacy, types
 
 
 class Rules(contract.NoRules):
@@ -22,22 +19,20 @@ class Rules(contract.NoRules):
 
     def default(self, obj: resources.Object) -> resources.Object:
         """The mode's annotation is filled too: clients of AIBrix see both."""
-        if not isinstance(shapes.mapping(obj, "metadata").get("annotations", {}), dict | None):
-            return obj
-        chosen = backend(obj)
-        for key, value in ((legacy.BACKEND, chosen), (legacy.MODE, legacy.VINEYARD)):
-            if shapes.text(obj, "metadata", "annotations", key) == "":
-                obj = shapes.placed(obj, ("metadata", "annotations", key), value)
+        for key, value in ((names.KV_CACHE_BACKEND, backend(obj)), (names.KV_CACHE_MODE, types.VINEYARD)):
+            path = ("metadata", "annotations", key)
+            if shapes.text(obj, *path) == "" and shapes.is_open(obj, path):
+                obj = shapes.placed(obj, path, value)
         return obj
 
     def validate(self, obj: resources.Object, old: resources.Object | None) -> faults.Errors:
         chosen = backend(obj)
-        if old is None and chosen not in BACKENDS:
-            text = f'invalid backend "{chosen}" specified, supported backends are: {", ".join(BACKENDS)}'
-            yield faults.invalid(f"metadata.annotations[{legacy.BACKEND}]", chosen, text)
+        if old is None and chosen not in types.BACKENDS:
+            text = f'invalid backend "{chosen}" specified, supported backends are: {", ".join(types.BACKENDS)}'
+            yield faults.invalid(f"metadata.annotations[{names.KV_CACHE_BACKEND}]", chosen, text)
 
 
 def backend(obj: resources.Object) -> str:
     """The backend that ``obj`` asks for: by its own annotation, else by that of its mode, else vineyard."""
-    mode = shapes.annotation(obj, legacy.MODE)
-    return shapes.annotation(obj, legacy.BACKEND) or legacy.BACKEND_OF_MODE.get(mode, legacy.VINEYARD)
+    mode = shapes.annotation(obj, names.KV_CACHE_MODE)
+    return shapes.annotation(obj, names.KV_CACHE_BACKEND) or legacy.BACKEND_OF_MODE.get(mode, types.VINEYARD)

@@ -24,16 +24,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from brickyard.api import names
 from brickyard.api.kinds import contract, conversion, resources, shapes
+from brickyard.api.kinds.kvcache import types
 
-PREFIX: Final = "kvcache.orchestration.aibrix.ai/"
-BACKEND: Final = PREFIX + "backend"
-MODE: Final = PREFIX + "mode"
-
-VINEYARD: Final = "vineyard"
-INFINISTORE: Final = "infinistore"
-HPKV: Final = "hpkv"
-BACKEND_OF_MODE: Final[Mapping[str, str]] = {"distributed": INFINISTORE, "centralized": VINEYARD}
+BACKEND_OF_MODE: Final[Mapping[str, str]] = {types.DISTRIBUTED: types.INFINISTORE, types.CENTRALIZED: types.VINEYARD}
 
 _SPEC: Final = ("spec",)
 _SERVICE_PORT: Final = 9600
@@ -65,13 +60,15 @@ def _is_legacy(spec: Any) -> bool:
 
 
 def _backend(draft: conversion.Draft) -> None:
-    backend = BACKEND_OF_MODE.get(draft.text("metadata", "annotations", MODE))
-    path = ("metadata", "annotations", BACKEND)
+    backend = BACKEND_OF_MODE.get(draft.text("metadata", "annotations", names.KV_CACHE_MODE))
+    path = ("metadata", "annotations", names.KV_CACHE_BACKEND)
     if backend and (not draft.text(*path) or not draft.given(path)):
         if draft.at(*path) == "":
             draft.drop(path)
         draft.fill(path, backend)
-        draft.warn(f"annotation {MODE} is taken for {BACKEND}: {backend}; write that instead")
+        draft.warn(
+            f"annotation {names.KV_CACHE_MODE} is taken for {names.KV_CACHE_BACKEND}: {backend}; write that instead"
+        )
 
 
 def _moved(draft: conversion.Draft, old: conversion.Path, new: conversion.Path) -> None:
@@ -151,7 +148,9 @@ def _metadata(draft: conversion.Draft, *, legacy: bool) -> None:
     spec = draft.at("spec")
     if not isinstance(spec, dict) or _has_store(draft):
         return
-    centralized = spec.get("mode") == "centralized" and draft.text("metadata", "annotations", BACKEND) in ("", VINEYARD)
+    centralized = spec.get("mode") == types.CENTRALIZED and draft.text(
+        "metadata", "annotations", names.KV_CACHE_BACKEND
+    ) in ("", types.VINEYARD)
     if not legacy and not centralized:
         return
     draft.fill(("spec", "metadata", "etcd"), {"runtime": {"image": "", "replicas": 1}})

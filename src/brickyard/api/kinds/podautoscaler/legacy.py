@@ -26,10 +26,11 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
+from brickyard.api import names
 from brickyard.api.kinds import contract, conversion, resources, shapes
 from brickyard.api.kinds.podautoscaler import texts
 
-PREFIX: Final = "autoscaling.aibrix.ai/"
+PREFIX: Final = names.AUTOSCALING_PREFIX
 KPA: Final = "kpa." + PREFIX
 APA: Final = "apa." + PREFIX
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from brickyard.api import names
 from brickyard.api.kinds import contract, faults, resources, shapes, sidecar
 from brickyard.api.kinds.roleset import admission as roleset
 from brickyard.api.kinds.stormservice import legacy
@@ -30,10 +31,10 @@ class Rules(contract.NoRules):
         return legacy.convert(obj)
 
     def default(self, obj: resources.Object) -> resources.Object:
-        if sidecar.INJECTION not in shapes.mapping(obj, "metadata", "annotations"):
+        if names.SIDECAR_INJECTION not in shapes.mapping(obj, "metadata", "annotations"):
             return obj
-        image = shapes.annotation(obj, sidecar.IMAGE)
-        engine = shapes.annotation(shapes.at(obj, "spec", "template"), sidecar.ENGINE)
+        image = shapes.annotation(obj, names.SIDECAR_RUNTIME_IMAGE)
+        engine = shapes.annotation(shapes.at(obj, "spec", "template"), names.MODEL_ENGINE)
         roles = shapes.sequence(obj, *_ROLES)
         shaped = [_with_sidecar(each, image, engine) for each in roles]
         same = all(new is old for new, old in zip(shaped, roles, strict=True))
