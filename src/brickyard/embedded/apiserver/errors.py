@@ -19,16 +19,19 @@
     │   ├── NotServedError        501  Kubernetes has it, we do not
     │   └── FutureRevisionError   504  that revision has not happened yet
     ├── StorageError                   the disk refused a write; becomes ``InternalError`` at the border
+    │   └── DamagedStoreError          the store is no longer what was written into it: the process ends
     └── UsageError
         ├── PortInUseError             another program listens there
         ├── DirectoryInUseError        another API server works on the same data directory
         └── DirectoryUnreadableError   the data directory is of a newer version, damaged or not ours
+            └── LogLostError           it was left open and its write-ahead log is gone
 
 Wording and ``details`` are those of Kubernetes, since clients match on them.
 """
 
 from __future__ import annotations
 
+import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -173,6 +176,10 @@ class StorageError(errors.BrickyardError):
     """The disk refused a write."""
 
 
+class DamagedStoreError(StorageError):
+    """The store is no longer what was written into it; every later write would make it worse."""
+
+
 class PortInUseError(errors.UsageError):
     """Another program listens there."""
 
@@ -183,6 +190,18 @@ class DirectoryInUseError(errors.UsageError):
 
 class DirectoryUnreadableError(errors.UsageError):
     """The data directory cannot be read by this version."""
+
+
+class LogLostError(DirectoryUnreadableError):
+    """The store was left open and its write-ahead log is gone, and with it what was acknowledged last."""
+
+
+def unusable(directory: pathlib.Path, error: OSError) -> DirectoryUnreadableError:
+    """The operating system keeps us from a data directory: it is read-only, full, another user's or no directory."""
+    return DirectoryUnreadableError(
+        f"the data directory {directory} cannot be used: {error.strerror or error}",
+        hint="choose one that you may write to with --data-dir, or free some space",
+    )
 
 
 def not_found(kind: resources.ResourceType, name: str) -> NotFoundError:

@@ -72,7 +72,7 @@ async def serve(
     Raises:
         PortInUseError: another program listens on the port.
         DirectoryInUseError: another API server works on the data directory.
-        DirectoryUnreadableError: the data directory is damaged or of a newer version.
+        DirectoryUnreadableError: the data directory is damaged, of a newer version or cannot be written.
     """
     with contextlib.closing(bind(settings.host, settings.port)) as listener:
         opened = store.Store.open(settings.data_dir, history.Limits(settings.history_events, settings.history_bytes))
@@ -106,7 +106,10 @@ async def _serve(
     emptier = namespaces.NamespaceEmptier(shared)
     await namespaces.ensure(shared)
     await customkinds.ensure(shared, crds.definitions())
-    serving, config = _configure(settings, parts, shared)
+    try:
+        serving, config = _configure(settings, parts, shared)
+    except OSError as error:
+        raise errors.unusable(settings.data_dir, error) from error
     keeper = await _landmarks(settings, shared, serving) if settings.landmarks else None
     async with tasks.Scope("apiserver") as scope, _listening(config, parts.listener, watches):
         scope.start(kinds.run(), name="custom-kinds")

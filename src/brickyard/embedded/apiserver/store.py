@@ -91,7 +91,8 @@ class Store:
         self._closing = True
         self._wake.set()
         if self._writer is not None:
-            await self._writer
+            # How it ended is for ``broken`` to tell.
+            await asyncio.gather(self._writer, return_exceptions=True)
         await asyncio.get_running_loop().run_in_executor(self._thread, self._disk.close)
         self._thread.shutdown()
 
@@ -214,6 +215,9 @@ class Store:
                     await loop.run_in_executor(self._thread, self._disk.commit, [each.write for each in batch])
                 except errors.StorageError as error:
                     self._refuse(batch, error)
+                    if isinstance(error, errors.DamagedStoreError):
+                        self._closing = True
+                        raise
                 else:
                     self._publish(batch)
                 self._committing = []
