@@ -8,7 +8,7 @@ import pytest
 
 from brickyard.api.kinds import contract as kinds
 from brickyard.api.kinds import faults, resources
-from brickyard.embedded.apiserver import contract, drafts, errors, strategies
+from brickyard.embedded.apiserver import contract, drafts, errors, managing, strategies
 
 NOW = 1_700_000_000.0
 BIRTH = drafts.Birth("made-up", "new-uid", NOW)
@@ -105,7 +105,7 @@ class TestIdentified:
     def test_the_body_is_not_changed(self) -> None:
         body = {"metadata": {"name": "w", "managedFields": [{}], "selfLink": "/x"}}
         obj = drafts.identified(place(), body)
-        assert obj["metadata"] == {"name": "w", "namespace": "default"}
+        assert obj["metadata"] == {"name": "w", "namespace": "default", "managedFields": [{}]}
         assert body == {"metadata": {"name": "w", "managedFields": [{}], "selfLink": "/x"}}
 
     def test_cluster_wide_kinds_get_no_namespace(self) -> None:
@@ -175,6 +175,7 @@ class TestCreated:
             "generation": 9,
         }
         metadata = self.make({"metadata": {"name": "w", "labels": {"a": "b"}, **mine}})["metadata"]
+        assert [each["manager"] for each in metadata.pop("managedFields")] == [managing.SERVER]
         assert metadata == {
             "name": "w",
             "namespace": "default",
@@ -226,7 +227,7 @@ class TestCreated:
 class TestUpdated:
     def update(self, body: resources.Object, old: resources.Object, part: str = "") -> resources.Object:
         where = place(name="w")
-        return drafts.updated(where, drafts.identified(where, body), old, part, NOW)
+        return drafts.updated(where, drafts.identified(where, body), old, drafts.Turn(part, NOW))
 
     @pytest.mark.parametrize(
         ("body", "part", "generation"),

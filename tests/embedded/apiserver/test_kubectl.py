@@ -200,8 +200,6 @@ async def test_refusals_read_as_on_a_cluster(kubectl: Kubectl) -> None:
     assert "the server doesn't have a resource type" in (await kubectl("get", "nonsense")).err
     executed = await kubectl("exec", "nobody", "--", "ls")
     assert executed.code == 1
-    applied = await kubectl("apply", "--server-side", "-f", "-", stdin=WEB)
-    assert (applied.code, "server-side apply is not served" in applied.err) == (1, True)
 
 
 async def test_custom_kinds_in_one_go(kubectl: Kubectl) -> None:

@@ -94,6 +94,7 @@ class App:
             accept=head.header("accept"),
             content_type=head.header("content-type"),
             body=await self._body(head, receive),
+            agent=head.header("user-agent"),
         )
         wanted = media.accepted(request.accept)
         reply = await rest.answer(self._context, request)

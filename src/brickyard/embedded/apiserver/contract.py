@@ -17,6 +17,7 @@ from typing import Protocol
 
 from brickyard.api.kinds import contract as kinds
 from brickyard.api.kinds import faults, resources
+from brickyard.kube.objects import structure as objects
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -110,6 +111,8 @@ class Resource:
     scale: ScalePaths | None = None
     selectable_fields: tuple[str, ...] = ()
     """Dotted paths usable in field selectors beside ``metadata.name`` and ``metadata.namespace``."""
+    structure: objects.Node | None = None
+    """What objects are made of, for owning their fields; None for built-in kinds, whose definitions tell (see ``structures``)."""
     review: Reviewer | None = None
     """Set for kinds that are answered and never stored: they know ``create`` alone."""
     unattended: str = ""

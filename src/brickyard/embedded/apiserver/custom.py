@@ -6,9 +6,10 @@ import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from brickyard.api import names as api_names
 from brickyard.api.kinds import contract as kinds
 from brickyard.api.kinds import faults, resources, rules
-from brickyard.embedded.apiserver import contract, definitions, jsonpath, schema
+from brickyard.embedded.apiserver import contract, definitions, jsonpath, schema, structures
 from brickyard.embedded.apiserver.admission import metadata
 from brickyard.embedded.apiserver.columns import cells
 from brickyard.embedded.apiserver.structural import definition as structural
@@ -75,7 +76,18 @@ def resources_of(definition: resources.Object) -> Iterator[contract.Resource]:
         raise ValueError(f"the definition does not say its {' and '.join(missing)}")
     for version in spec.get("versions") or ():
         if version.get("served"):
-            yield _resource(spec, names, version)
+            made = _resource(spec, names, version)
+            yield dataclasses.replace(made, unattended=_unattended(made)) if _is_stored_only(definition) else made
+
+
+def _is_stored_only(definition: resources.Object) -> bool:
+    labels = (definition.get("metadata") or {}).get("labels") or {}
+    return bool(labels.get(api_names.STORED_ONLY) == "true")
+
+
+def _unattended(resource: contract.Resource) -> str:
+    kind = resource.type
+    return f"nothing on this machine acts on {kind.kind} of {kind.group}: the object is stored, and that is all"
 
 
 def _resource(spec: Mapping[str, Any], names: Mapping[str, Any], version: Mapping[str, Any]) -> contract.Resource:
@@ -97,6 +109,7 @@ def _resource(spec: Mapping[str, Any], names: Mapping[str, Any], version: Mappin
         subresources=frozenset({"status", "scale"} & subresources.keys()),
         columns=tuple(_columns(version.get("additionalPrinterColumns") or ())),
         scale=_scale(subresources.get("scale")),
+        structure=structures.of_schema(structure),
         selectable_fields=tuple(
             each["jsonPath"].removeprefix(".") for each in version.get("selectableFields") or () if each.get("jsonPath")
         ),

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Literal
 
 from brickyard.api.kinds import faults, resources
-from brickyard.embedded.apiserver import contract, errors, records, strategies
+from brickyard.embedded.apiserver import contract, errors, managing, records, strategies
 from brickyard.lib import timestamps
 
 Strictness = Literal["Strict", "Warn", "Ignore"]
@@ -97,7 +97,6 @@ def _placed(metadata: dict[str, Any], place: Place) -> dict[str, Any]:
         raise errors.BadRequestError(
             f"the name of the object ({metadata['name']}) does not match the name on the URL ({place.name})"
         )
-    metadata.pop("managedFields", None)
     metadata.pop("selfLink", None)
     return metadata
 
@@ -134,11 +133,12 @@ def decoded(place: Place, body: Any, strictness: Strictness, part: str = "") -> 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Birth:
-    """What the server gives a new object."""
+    """What the server gives a new object; ``writer`` is who owns it."""
 
     name: str
     uid: str
     now: float
+    writer: managing.Writer = managing.THE_SERVER
 
 
 def created(place: Place, obj: resources.Object, birth: Birth) -> resources.Object:
@@ -164,11 +164,21 @@ def created(place: Place, obj: resources.Object, birth: Birth) -> resources.Obje
     strategy.born(draft, birth.now)
     draft = resource.admission.default(draft)
     judge(place, draft, None)
+    managing.created(resource, draft, birth.writer, birth.now)
     return draft
 
 
-def updated(place: Place, obj: resources.Object, old: resources.Object, part: str, now: float) -> resources.Object:
-    """``old`` after the update ``obj`` of the whole (``part`` "") or of its ``status``.
+@dataclasses.dataclass(frozen=True, slots=True)
+class Turn:
+    """An update: of which ``part`` ("" and ``scale`` mean all but the status, ``status`` that alone), when, and by whom."""
+
+    part: str
+    now: float
+    writer: managing.Writer = managing.THE_SERVER
+
+
+def updated(place: Place, obj: resources.Object, old: resources.Object, turn: Turn) -> resources.Object:
+    """``old`` after the update ``obj``.
 
     Raises:
         ConflictError: the update was made for another revision, or another life of the object.
@@ -176,8 +186,10 @@ def updated(place: Place, obj: resources.Object, old: resources.Object, part: st
     """
     resource = place.resource
     _check_revision(place, obj["metadata"], old["metadata"])
-    if part == "status":
+    if turn.part == "status":
         draft = {key: each for key, each in old.items() if key != "status"}
+        if turn.writer.applied:
+            draft["metadata"] = {**old["metadata"], "managedFields": obj["metadata"].get("managedFields") or []}
         if "status" in obj:
             draft["status"] = obj["status"]
     else:
@@ -186,10 +198,11 @@ def updated(place: Place, obj: resources.Object, old: resources.Object, part: st
             draft.pop("status", None)
             if "status" in old:
                 draft["status"] = old["status"]
-        place.strategy.guard(draft, old, now)
+        place.strategy.guard(draft, old, turn.now)
     draft = resource.admission.default(draft)
     judge(place, draft, old)
-    if part == "" and _has_generation(place.kind):
+    managing.updated(managing.Change(resource, old, turn.part), draft, turn.writer, turn.now)
+    if turn.part != "status" and _has_generation(place.kind):
         _count_generation(draft, old)
     return draft
 

@@ -50,7 +50,7 @@ def compute(media_type: str, body: Any, kind: resources.ResourceType) -> Callabl
     """
     chosen = _KINDS.get(media_type)
     if chosen is None:
-        raise _unsupported(media_type)
+        raise _unsupported()
 
     def applied(obj: resources.Object) -> Any:
         try:
@@ -70,8 +70,7 @@ def compute(media_type: str, body: Any, kind: resources.ResourceType) -> Callabl
     return applied
 
 
-def _unsupported(media_type: str) -> errors.UnsupportedMediaError:
-    hint = "; server-side apply is not served: leave --server-side out" if media_type == APPLY else ""
+def _unsupported() -> errors.UnsupportedMediaError:
     return errors.UnsupportedMediaError(
-        f"the body of the request was in an unknown format - accepted media types include: {', '.join(_KINDS)}{hint}"
+        f"the body of the request was in an unknown format - accepted media types include: {', '.join((*_KINDS, APPLY))}"
     )

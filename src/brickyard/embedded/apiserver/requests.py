@@ -7,10 +7,12 @@ import urllib.parse
 from collections.abc import Mapping
 from typing import Any
 
-from brickyard.embedded.apiserver import deletion, drafts, errors, writes
+from brickyard.api.kinds import faults, resources
+from brickyard.embedded.apiserver import deletion, drafts, errors, managing, writes
 
 _TRUE = frozenset({"true", "1", "t", "T", "TRUE", "True", ""})
 _FALSE = frozenset({"false", "0", "f", "F", "FALSE", "False"})
+_PATCH_OPTIONS = resources.ResourceType("meta.k8s.io", "v1", "", "PatchOptions", namespaced=False)
 _NAMESPACE_PARTS = frozenset({"status", "finalize"})
 _STRICTNESS: Mapping[str, drafts.Strictness] = {"": "Warn", "Strict": "Strict", "Warn": "Warn", "Ignore": "Ignore"}
 _POLICIES: Mapping[str, deletion.Policy] = {
@@ -98,11 +100,12 @@ class Query:
         """Whether nothing shall be stored."""
         return _dry_run(self._values.get("dryRun", ""))
 
-    def write_options(self, part: str = "") -> writes.Options:
-        """How to write.
+    def write_options(self, part: str = "", agent: str = "") -> writes.Options:
+        """How to write; ``agent`` is the client's ``User-Agent``.
 
         Raises:
             BadRequestError: ``fieldValidation`` or ``dryRun`` has no such value.
+            InvalidError: ``fieldManager`` is no name.
         """
         strictness = _STRICTNESS.get(self.text("fieldValidation"))
         if strictness is None:
@@ -110,7 +113,30 @@ class Query:
                 f'fieldValidation: Unsupported value: "{self.text("fieldValidation")}": '
                 'supported values: "", "Ignore", "Strict", "Warn"'
             )
-        return writes.Options(strictness, self.dry_run(), part)
+        asked = self.text("fieldManager")
+        if fault := managing.name_fault(asked):
+            raise options_fault("fieldManager", "FieldValueInvalid", fault)
+        return writes.Options(strictness, self.dry_run(), part, managing.Writer(managing.manager_name(asked, agent)))
+
+    def apply_options(self, part: str = "") -> writes.Options:
+        """How to apply. Raises as ``write_options``, and where nobody is named that applies."""
+        if not self.text("fieldManager"):
+            raise options_fault("fieldManager", "FieldValueRequired", "Required value: is required for apply patch")
+        options = self.write_options(part)
+        writer = dataclasses.replace(options.writer, force=self.flag("force"))
+        return dataclasses.replace(options, writer=writer)
+
+    def patch_options(self, part: str, agent: str) -> writes.Options:
+        """How to write a patch that is no apply. Raises as ``write_options``, and where it shall be forced."""
+        if self.text("force"):
+            why = "Forbidden: may not be specified for non-apply patch"
+            raise options_fault("force", "FieldValueForbidden", why)
+        return self.write_options(part, agent)
+
+
+def options_fault(field: str, reason: str, text: str) -> errors.InvalidError:
+    """The refusal of a query parameter of a patch, as Kubernetes words it."""
+    return errors.invalid(_PATCH_OPTIONS, "", [faults.FieldError(field, reason, text)])
 
 
 def _dry_run(value: str) -> bool:

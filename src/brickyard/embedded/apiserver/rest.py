@@ -22,6 +22,7 @@ import orjson
 from brickyard.api.kinds import resources
 from brickyard.embedded.apiserver import (
     answers,
+    applying,
     contract,
     drafts,
     errors,
@@ -57,10 +58,21 @@ class Request:
     accept: str
     content_type: str
     body: bytes
+    agent: str = ""
+    """``User-Agent``: whose write it is where the query names no ``fieldManager``."""
 
     def decoded(self) -> Any:
         """The body's value. Raises as ``media.decode``."""
         return media.decode(self.content_type, self.body)
+
+    def options(self, part: str = "") -> writes.Options:
+        """How to write. Raises as ``Query.write_options``."""
+        return self.query.write_options(part, self.agent)
+
+    @property
+    def applies(self) -> bool:
+        """Whether the body is an apply rather than another kind of patch."""
+        return media.essence(self.content_type) == patching.APPLY
 
 
 Verb = Callable[[Context, Request, drafts.Place], Awaitable[Reply]]
@@ -170,7 +182,7 @@ async def _get(context: Context, request: Request, place: drafts.Place) -> Reply
 
 
 async def _create(context: Context, request: Request, place: drafts.Place) -> Reply:
-    written = await writes.create(context, place, request.decoded(), request.query.write_options())
+    written = await writes.create(context, place, request.decoded(), request.options())
     return _written(context, request, place, written, 201)
 
 
@@ -181,13 +193,16 @@ async def _review(context: Context, request: Request, place: drafts.Place) -> Re
 
 async def _replace(context: Context, request: Request, place: drafts.Place, part: str = "") -> Reply:
     body = request.decoded()
-    written = await writes.change(context, place, lambda _: body, request.query.write_options(part))
+    written = await writes.change(context, place, lambda _: body, request.options(part))
     return _written(context, request, place, written)
 
 
 async def _patch(context: Context, request: Request, place: drafts.Place, part: str = "") -> Reply:
+    if request.applies:
+        outcome = await applying.apply(context, place, request.decoded(), request.query.apply_options(part))
+        return _written(context, request, place, outcome.written, 201 if outcome.created else 200)
     compute = patching.compute(media.essence(request.content_type), request.decoded(), place.kind)
-    written = await writes.change(context, place, compute, request.query.write_options(part))
+    written = await writes.change(context, place, compute, request.query.patch_options(part, request.agent))
     return _written(context, request, place, written)
 
 
@@ -236,7 +251,7 @@ async def _get_scale(context: Context, request: Request, place: drafts.Place) ->
 
 
 async def _change_scale(
-    context: Context, request: Request, place: drafts.Place, compute: Callable[[resources.Object], Any]
+    context: Context, place: drafts.Place, compute: Callable[[resources.Object], Any], options: writes.Options
 ) -> Reply:
     """Let ``compute`` make a new Scale of the old one."""
     where = _scale_paths(place)
@@ -244,18 +259,24 @@ async def _change_scale(
     def changed(obj: resources.Object) -> Any:
         return scale.applied(obj, compute(scale.view(obj, where)), where)
 
-    written = await writes.change(context, place, changed, request.query.write_options())
-    return answers.of_json(scale.view(orjson.loads(written.raw), where))
+    return _scaled(place, await writes.change(context, place, changed, options))
+
+
+def _scaled(place: drafts.Place, written: writes.Written) -> Reply:
+    return answers.of_json(scale.view(orjson.loads(written.raw), _scale_paths(place)))
 
 
 async def _replace_scale(context: Context, request: Request, place: drafts.Place) -> Reply:
     body = request.decoded()
-    return await _change_scale(context, request, place, lambda _: body)
+    return await _change_scale(context, place, lambda _: body, request.options("scale"))
 
 
 async def _patch_scale(context: Context, request: Request, place: drafts.Place) -> Reply:
+    if request.applies:
+        options = request.query.apply_options("scale")
+        return _scaled(place, await applying.apply_scale(context, place, request.decoded(), options))
     compute = patching.compute(media.essence(request.content_type), request.decoded(), scale.SCALE)
-    return await _change_scale(context, request, place, compute)
+    return await _change_scale(context, place, compute, request.query.patch_options("scale", request.agent))
 
 
 async def _log(context: Context, request: Request, place: drafts.Place) -> Reply:

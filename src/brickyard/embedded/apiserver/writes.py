@@ -13,7 +13,7 @@ from typing import Any, Final
 import orjson
 
 from brickyard.api.kinds import resources
-from brickyard.embedded.apiserver import contract, deletion, drafts, errors, records, strategies
+from brickyard.embedded.apiserver import contract, deletion, drafts, errors, managing, records, strategies
 from brickyard.embedded.apiserver.context import Context
 
 _NAME_ATTEMPTS = 8
@@ -23,11 +23,12 @@ _DEFINITIONS: Final = records.resource_of(resources.CUSTOM_RESOURCE_DEFINITION)
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Options:
-    """How to write. ``part`` is "" for the object or ``status``."""
+    """How to write. ``part`` is "" for the object, or ``status`` or ``scale``; ``writer`` is who owns what is written."""
 
     strictness: drafts.Strictness = "Warn"
     dry_run: bool = False
     part: str = ""
+    writer: managing.Writer = managing.THE_SERVER
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -54,7 +55,8 @@ async def create(context: Context, place: drafts.Place, body: Any, options: Opti
     prefix = obj["metadata"].get("generateName") or ""
     attempts = _NAME_ATTEMPTS if prefix and not obj["metadata"].get("name") else 1
     for attempt in range(1, attempts + 1):
-        birth = drafts.Birth(context.new_name(prefix) if prefix else "", context.new_uid(), context.now())
+        name = context.new_name(prefix) if prefix else ""
+        birth = drafts.Birth(name, context.new_uid(), context.now(), options.writer)
         draft = drafts.created(place, obj, birth)
         target = dataclasses.replace(place, name=draft["metadata"]["name"])
         _check_namespace(context, target)
@@ -141,7 +143,7 @@ async def change(context: Context, place: drafts.Place, compute: Compute, option
     old = in_version(record.decode(), place.kind)
     body = compute(in_version(record.decode(), place.kind))
     obj, warnings = drafts.decoded(place, body, options.strictness, options.part)
-    draft = drafts.updated(place, obj, old, options.part, context.now())
+    draft = drafts.updated(place, obj, old, drafts.Turn(options.part, context.now(), options.writer))
     _check_encodable(draft)
     if _same(draft, old):
         return Written(served(await context.store.settled(record), place.kind), warnings)

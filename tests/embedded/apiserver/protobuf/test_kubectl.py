@@ -14,7 +14,7 @@ import pytest
 from brickyard.embedded.apiserver import testing
 
 KUBECTL = pathlib.Path(sys.executable).with_name("kubectl")
-SERVERS_OWN = ("creationTimestamp", "generation", "resourceVersion", "uid")
+SERVERS_OWN = ("creationTimestamp", "generation", "resourceVersion", "managedFields", "uid")
 
 pytestmark = [
     pytest.mark.slow,
