@@ -25,7 +25,7 @@ LIMIT = 64 * 1024
 def documents() -> dict[str, str]:
     """File name to content."""
     found = {}
-    for definition in crds.cluster_definitions():
+    for definition in crds.definitions():
         spec = definition["spec"]
         text = yaml.safe_dump(definition, sort_keys=False, width=120)
         found[f"{spec['group']}_{spec['names']['plural']}.yaml"] = text

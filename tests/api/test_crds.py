@@ -23,7 +23,7 @@ ROWS = [
 
 
 def by_kind() -> dict[str, resources.Object]:
-    return {each["spec"]["names"]["kind"]: each for each in crds.cluster_definitions()}
+    return {each["spec"]["names"]["kind"]: each for each in crds.definitions()}
 
 
 def test_nine_kinds_are_defined() -> None:
@@ -53,12 +53,12 @@ def test_groups_and_version() -> None:
     assert groups.pop("PodAutoscaler") == "autoscaling.aibrix.ai"
     assert groups.pop("ModelAdapter") == groups.pop("ModelClaim") == "model.aibrix.ai"
     assert set(groups.values()) == {"orchestration.aibrix.ai"}
-    assert {each["spec"]["versions"][0]["name"] for each in crds.cluster_definitions()} == {"v1alpha1"}
+    assert {each["spec"]["versions"][0]["name"] for each in crds.definitions()} == {"v1alpha1"}
 
 
 def test_each_call_gives_fresh_objects() -> None:
-    crds.cluster_definitions()[0]["metadata"]["name"] = "changed"
-    assert crds.cluster_definitions()[0]["metadata"]["name"] == "podautoscalers.autoscaling.aibrix.ai"
+    crds.definitions()[0]["metadata"]["name"] = "changed"
+    assert crds.definitions()[0]["metadata"]["name"] == "podautoscalers.autoscaling.aibrix.ai"
 
 
 def schemas(schema: dict[str, Any], path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
@@ -90,9 +90,3 @@ def test_spec_and_status_may_be_missing_and_spec_may_be_null(kind: str) -> None:
     schema = schema_of(kind)
     assert "required" not in schema
     assert schema["properties"]["spec"]["nullable"] is True
-
-
-def test_a_machine_registers_companions_too() -> None:
-    machine = [each["metadata"]["name"] for each in crds.definitions()]
-    cluster = [each["metadata"]["name"] for each in crds.cluster_definitions()]
-    assert machine == [*cluster, "httproutes.gateway.networking.k8s.io"]

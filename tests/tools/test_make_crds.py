@@ -17,7 +17,7 @@ def test_the_files_in_the_tree_are_current() -> None:
 
 def test_each_file_is_one_definition_and_small() -> None:
     found = make_crds.documents()
-    assert [yaml.safe_load(text) for text in found.values()] == crds.cluster_definitions()
+    assert [yaml.safe_load(text) for text in found.values()] == crds.definitions()
     assert max(len(text) for text in found.values()) <= make_crds.LIMIT
 
 

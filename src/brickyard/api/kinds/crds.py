@@ -40,9 +40,7 @@ def definition(declared: type[kind.Kind]) -> resources.Object:
     return _document(declared.type, declared.short_names, _version(declared))
 
 
-def _document(
-    found: resources.ResourceType, short_names: Sequence[str], version: dict[str, Any]
-) -> resources.Object:
+def _document(found: resources.ResourceType, short_names: Sequence[str], version: dict[str, Any]) -> resources.Object:
     names: dict[str, Any] = {
         "plural": found.plural,
         "singular": found.kind.lower(),

@@ -6,6 +6,7 @@ when the last has gone, so do the definition and the kind.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import Iterable
 from typing import Any, Final
@@ -30,17 +31,23 @@ async def ensure(context: Context, definitions: Iterable[resources.Object]) -> N
     resource = context.catalog.find("apiextensions.k8s.io", "v1", "customresourcedefinitions")
     if resource is None:
         return
-    for definition in definitions:
-        place = drafts.Place(resource, name=definition["metadata"]["name"])
-        record = context.store.latest(place.key)
-        if record is None:
-            created = await writes.create(context, place, definition, writes.Options())
-            spec = orjson.loads(created.raw)["spec"]
-            await writes.change(context, place, _stamped(spec), writes.Options())
-        elif _untouched(record.decode()):
-            await writes.change(context, place, _with_spec(definition["spec"]), writes.Options())
-            renewed = writes.current(context, place).decode()
-            await writes.change(context, place, _stamped(renewed["spec"]), writes.Options())
+    async with asyncio.TaskGroup() as group:
+        # Together, so that they wait for the disk together.
+        for definition in definitions:
+            place = drafts.Place(resource, name=definition["metadata"]["name"])
+            group.create_task(_ensure(context, place, definition))
+
+
+async def _ensure(context: Context, place: drafts.Place, definition: resources.Object) -> None:
+    record = context.store.latest(place.key)
+    if record is None:
+        created = await writes.create(context, place, definition, writes.Options())
+        spec = orjson.loads(created.raw)["spec"]
+        await writes.change(context, place, _stamped(spec), writes.Options())
+    elif _untouched(record.decode()):
+        await writes.change(context, place, _renewed(definition), writes.Options())
+        renewed = writes.current(context, place).decode()
+        await writes.change(context, place, _stamped(renewed["spec"]), writes.Options())
 
 
 def _digest(spec: Any) -> str:
@@ -60,8 +67,15 @@ def _stamped(spec: Any) -> writes.Compute:
     return compute
 
 
-def _with_spec(spec: Any) -> writes.Compute:
-    return lambda definition: {**definition, "spec": spec}
+def _renewed(shipped: resources.Object) -> writes.Compute:
+    """The spec as it is shipped now, and the labels that are shipped with it."""
+
+    def compute(definition: resources.Object) -> resources.Object:
+        labels = {**(definition["metadata"].get("labels") or {}), **(shipped["metadata"].get("labels") or {})}
+        metadata = {**definition["metadata"], **({"labels": labels} if labels else {})}
+        return {**definition, "metadata": metadata, "spec": shipped["spec"]}
+
+    return compute
 
 
 class CustomKinds:

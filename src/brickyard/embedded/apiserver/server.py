@@ -22,6 +22,7 @@ from brickyard.embedded.apiserver import (
     app,
     auth,
     certs,
+    companions,
     context,
     contract,
     customkinds,
@@ -105,7 +106,7 @@ async def _serve(
     kinds, collector = customkinds.CustomKinds(shared), gc.GarbageCollector(shared)
     emptier = namespaces.NamespaceEmptier(shared)
     await namespaces.ensure(shared)
-    await customkinds.ensure(shared, crds.definitions())
+    await customkinds.ensure(shared, [*crds.definitions(), *companions.definitions()])
     try:
         serving, config = _configure(settings, parts, shared)
     except OSError as error:
