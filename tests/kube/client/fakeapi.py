@@ -110,6 +110,10 @@ class FakeApi:
             return reply(await self.client.update(kind, orjson.loads(body), subresource))
         if request.method == "PATCH":
             patch_kind = contract.PatchKind(request.headers["content-type"])
+            if patch_kind is contract.PatchKind.APPLY:
+                params = request.query_params
+                how = contract.ApplyOptions(params["fieldManager"], params.get("force") == "true", subresource)
+                return reply(await self.client.apply(kind, orjson.loads(body), how))
             return reply(await self.client.patch(kind, target, orjson.loads(body), patch_kind, subresource))
         raw = orjson.loads(body)
         options = contract.DeleteOptions(
@@ -151,12 +155,12 @@ class _Server(uvicorn.Server):
 
 
 @contextlib.asynccontextmanager
-async def serving(folder: pathlib.Path) -> AsyncIterator[FakeApi]:
-    """The fake API on a free loopback port, with a kubeconfig for it in ``folder``."""
+async def serving(folder: pathlib.Path, name: str = "127.0.0.1") -> AsyncIterator[FakeApi]:
+    """The fake API on a free loopback port, with a kubeconfig for it in ``folder``; its certificate is for ``name``."""
     api = FakeApi(testing.MemoryClient())
     authority = trustme.CA()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert("127.0.0.1").configure_cert(context)
+    authority.issue_cert(name).configure_cert(context)
     methods = ["GET", "POST", "PUT", "PATCH", "DELETE"]
     app = applications.Starlette(routes=[routing.Route("/{path:path}", api.handle, methods=methods)])
     config = uvicorn.Config(app, log_config=None, lifespan="off", loop="none", timeout_graceful_shutdown=1)

@@ -1,9 +1,13 @@
-"""One suite for every client: in memory, and over HTTPS."""
+"""One suite for every client: in memory, over HTTPS, against the embedded API server, and against a real cluster where one is offered.
+
+``BRICKYARD_TEST_KUBECONFIG=FILE`` offers a cluster: the suite makes the namespace ``brickyard-contract`` there and empties it again.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import pathlib
 from collections.abc import AsyncIterator
 from typing import Any
@@ -17,6 +21,9 @@ from brickyard.kube.client import contract, errors, rest, testing
 from brickyard.kube.objects import meta
 
 NOW = contract.DeleteOptions(grace_period_seconds=0)
+SPACE = "brickyard-contract"
+REAL = os.environ.get("BRICKYARD_TEST_KUBECONFIG", "")
+MADE_BY_CLUSTERS = "metadata.name!=kube-root-ca.crt"
 
 
 @contextlib.asynccontextmanager
@@ -33,16 +40,42 @@ async def over_https(folder: pathlib.Path) -> AsyncIterator[contract.Client]:
 @contextlib.asynccontextmanager
 async def embedded(folder: pathlib.Path) -> AsyncIterator[contract.Client]:
     async with apiservers.running(folder) as server, rest.RestClient.from_kubeconfig(server.kubeconfig) as client:
+        await client.create(resources.NAMESPACE, {"metadata": {"name": SPACE}})
         yield client
 
 
-@pytest.fixture(params=[memory, over_https, embedded], ids=["memory", "https", "embedded"])
+@contextlib.asynccontextmanager
+async def real(_folder: pathlib.Path) -> AsyncIterator[contract.Client]:
+    async with rest.RestClient.from_kubeconfig(REAL) as client:
+        with contextlib.suppress(errors.AlreadyExists):
+            await client.create(resources.NAMESPACE, {"metadata": {"name": SPACE}})
+        try:
+            yield client
+        finally:
+            await emptied(client)
+
+
+async def emptied(client: contract.Client) -> None:
+    """Remove what a test left, finalizers and all."""
+    query = contract.Query(namespace=SPACE)
+    for kind in (resources.CONFIG_MAP, resources.POD, resources.DEPLOYMENT):
+        for each in (await client.list(kind, query)).items:
+            with contextlib.suppress(errors.NotFound):
+                if meta.finalizers(each):
+                    await client.patch(kind, meta.key(each), {"metadata": {"finalizers": None}})
+                await client.delete(kind, meta.key(each), NOW)
+
+
+WORLDS = {"memory": memory, "https": over_https, "embedded": embedded, **({"real": real} if REAL else {})}
+
+
+@pytest.fixture(params=list(WORLDS.values()), ids=list(WORLDS))
 async def client(request: pytest.FixtureRequest, tmp_path: pathlib.Path) -> AsyncIterator[contract.Client]:
     async with request.param(tmp_path) as found:
         yield found
 
 
-def config_map(name: str = "a", namespace: str = "default", **labels: str) -> resources.Object:
+def config_map(name: str = "a", namespace: str = SPACE, **labels: str) -> resources.Object:
     return {
         "apiVersion": "v1",
         "kind": "ConfigMap",
@@ -55,7 +88,7 @@ def pod(name: str = "p", **spec: Any) -> resources.Object:
     return {
         "apiVersion": "v1",
         "kind": "Pod",
-        "metadata": {"name": name, "namespace": "default"},
+        "metadata": {"name": name, "namespace": SPACE},
         "spec": {"containers": [{"name": "c", "image": "i"}], **spec},
     }
 
@@ -69,12 +102,12 @@ async def test_what_is_created_is_read_back(client: contract.Client) -> None:
     assert meta.uid(made)
     assert meta.resource_version(made)
     assert made["metadata"]["creationTimestamp"]
-    assert await client.get(resources.CONFIG_MAP, "a", "default") == made
+    assert await client.get(resources.CONFIG_MAP, "a", SPACE) == made
 
 
 async def test_names_are_generated(client: contract.Client) -> None:
     wanted = config_map()
-    wanted["metadata"] = {"generateName": "web-", "namespace": "default"}
+    wanted["metadata"] = {"generateName": "web-", "namespace": SPACE}
     names = {meta.name(await client.create(resources.CONFIG_MAP, wanted)) for _ in range(3)}
     assert len(names) == 3
     assert all(name.startswith("web-") and len(name) == 9 for name in names)
@@ -89,9 +122,9 @@ async def test_a_name_is_given_once(client: contract.Client) -> None:
 
 
 async def test_what_does_not_exist_is_not_found(client: contract.Client) -> None:
-    target = ("default", "a")
+    target = (SPACE, "a")
     with pytest.raises(errors.NotFound) as refused:
-        await client.get(resources.CONFIG_MAP, "a", "default")
+        await client.get(resources.CONFIG_MAP, "a", SPACE)
     assert 'configmaps "a" not found' in str(refused.value)
     with pytest.raises(errors.NotFound):
         await client.patch(resources.CONFIG_MAP, target, {"data": {}})
@@ -107,7 +140,7 @@ async def test_the_faster_writer_wins(client: contract.Client) -> None:
     assert meta.resource_version(second) != meta.resource_version(first)
     with pytest.raises(errors.Conflict):
         await client.update(resources.CONFIG_MAP, {**first, "data": {"k": "3"}})
-    assert (await client.get(resources.CONFIG_MAP, "a", "default"))["data"] == {"k": "2"}
+    assert (await client.get(resources.CONFIG_MAP, "a", SPACE))["data"] == {"k": "2"}
 
 
 async def test_without_a_version_a_write_is_unconditional(client: contract.Client) -> None:
@@ -122,7 +155,7 @@ async def test_a_write_that_changes_nothing_makes_no_new_version(client: contrac
 
 
 async def test_patches_of_three_kinds(client: contract.Client) -> None:
-    target = ("default", "p")
+    target = (SPACE, "p")
     await client.create(resources.POD, pod())
     merged = await client.patch(resources.POD, target, {"metadata": {"labels": {"a": "1"}}})
     assert meta.labels(merged) == {"a": "1"}
@@ -146,7 +179,7 @@ async def test_a_failed_test_operation_is_refused(client: contract.Client) -> No
     await client.create(resources.CONFIG_MAP, config_map())
     operations = [{"op": "test", "path": "/data/k", "value": "other"}]
     with pytest.raises(errors.Invalid):
-        await client.patch(resources.CONFIG_MAP, ("default", "a"), operations, contract.PatchKind.JSON)
+        await client.patch(resources.CONFIG_MAP, (SPACE, "a"), operations, contract.PatchKind.JSON)
 
 
 async def test_status_is_written_apart(client: contract.Client) -> None:
@@ -158,7 +191,7 @@ async def test_status_is_written_apart(client: contract.Client) -> None:
     assert kept["status"]["phase"] == "Running"
     patched = await client.patch(
         resources.POD,
-        ("default", "p"),
+        (SPACE, "p"),
         {"status": {"phase": "Succeeded"}, "metadata": {"labels": {"a": "1"}}},
         subresource="status",
     )
@@ -166,13 +199,24 @@ async def test_status_is_written_apart(client: contract.Client) -> None:
     assert meta.labels(patched) == {}
 
 
+async def test_what_is_applied_is_made_and_then_changed(client: contract.Client) -> None:
+    how = contract.ApplyOptions("brickyard.test")
+    made = await client.apply(resources.CONFIG_MAP, config_map(), how)
+    assert made["data"] == {"k": "v"}
+    changed = await client.apply(resources.CONFIG_MAP, {**config_map(), "data": {"k": "w"}}, how)
+    assert changed["data"]["k"] == "w"
+    assert meta.uid(changed) == meta.uid(made)
+    again = await client.apply(resources.CONFIG_MAP, {**config_map(), "data": {"k": "w"}}, how)
+    assert meta.resource_version(again) == meta.resource_version(changed)
+
+
 async def test_replicas_are_scaled(client: contract.Client) -> None:
     template = {"metadata": {"labels": {"a": "1"}}, "spec": pod()["spec"]}
     spec = {"replicas": 1, "selector": {"matchLabels": {"a": "1"}}, "template": template}
-    made = await client.create(resources.DEPLOYMENT, {"metadata": {"name": "d", "namespace": "default"}, "spec": spec})
-    scale = await client.patch(resources.DEPLOYMENT, ("default", "d"), {"spec": {"replicas": 3}}, subresource="scale")
+    made = await client.create(resources.DEPLOYMENT, {"metadata": {"name": "d", "namespace": SPACE}, "spec": spec})
+    scale = await client.patch(resources.DEPLOYMENT, (SPACE, "d"), {"spec": {"replicas": 3}}, subresource="scale")
     assert (scale["kind"], scale["spec"]["replicas"]) == ("Scale", 3)
-    scaled = await client.get(resources.DEPLOYMENT, "d", "default")
+    scaled = await client.get(resources.DEPLOYMENT, "d", SPACE)
     assert scaled["spec"]["replicas"] == 3
     assert meta.generation(scaled) == meta.generation(made) + 1
 
@@ -180,28 +224,32 @@ async def test_replicas_are_scaled(client: contract.Client) -> None:
 async def test_collections_are_narrowed(client: contract.Client) -> None:
     for name, color in (("a", "red"), ("b", "blue"), ("c", "red")):
         await client.create(resources.CONFIG_MAP, config_map(name, color=color))
-    assert await named(client, contract.Query(namespace="default")) == ["a", "b", "c"]
-    assert await named(client, contract.Query(label_selector="color=red")) == ["a", "c"]
+    assert await named(client, contract.Query(namespace=SPACE, field_selector=MADE_BY_CLUSTERS)) == ["a", "b", "c"]
+    assert await named(client, contract.Query(namespace=SPACE, label_selector="color=red")) == ["a", "c"]
     assert await named(client, contract.Query(label_selector="color in (red,blue)", namespace="kube-public")) == []
-    assert await named(client, contract.Query(namespace="default", field_selector="metadata.name=b")) == ["b"]
+    assert await named(client, contract.Query(namespace=SPACE, field_selector="metadata.name=b")) == ["b"]
 
 
 async def test_items_of_a_list_know_their_kind(client: contract.Client) -> None:
     await client.create(resources.CONFIG_MAP, config_map())
-    page = await client.list(resources.CONFIG_MAP, contract.Query(namespace="default"))
+    page = await client.list(resources.CONFIG_MAP, contract.Query(namespace=SPACE, field_selector=MADE_BY_CLUSTERS))
     assert [(each["apiVersion"], each["kind"]) for each in page.items] == [("v1", "ConfigMap")]
     assert int(page.resource_version) > 0
 
 
 async def test_long_collections_come_in_pages(client: contract.Client) -> None:
     for number in range(5):
-        await client.create(resources.CONFIG_MAP, config_map(f"m{number}"))
-    first = await client.list(resources.CONFIG_MAP, contract.Query(namespace="default", limit=2))
+        await client.create(resources.CONFIG_MAP, config_map(f"m{number}", paged="yes"))
+    first = await client.list(
+        resources.CONFIG_MAP, contract.Query(namespace=SPACE, label_selector="paged=yes", limit=2)
+    )
     second = await client.list(
-        resources.CONFIG_MAP, contract.Query(namespace="default", limit=2, continue_token=first.continue_token)
+        resources.CONFIG_MAP,
+        contract.Query(namespace=SPACE, label_selector="paged=yes", limit=2, continue_token=first.continue_token),
     )
     third = await client.list(
-        resources.CONFIG_MAP, contract.Query(namespace="default", limit=2, continue_token=second.continue_token)
+        resources.CONFIG_MAP,
+        contract.Query(namespace=SPACE, label_selector="paged=yes", limit=2, continue_token=second.continue_token),
     )
     pages = [[meta.name(each) for each in page.items] for page in (first, second, third)]
     assert pages == [["m0", "m1"], ["m2", "m3"], ["m4"]]
@@ -210,43 +258,43 @@ async def test_long_collections_come_in_pages(client: contract.Client) -> None:
 
 async def test_a_selector_that_does_not_parse_is_a_bad_request(client: contract.Client) -> None:
     with pytest.raises(errors.BadRequest):
-        await client.list(resources.CONFIG_MAP, contract.Query(namespace="default", label_selector="a in"))
+        await client.list(resources.CONFIG_MAP, contract.Query(namespace=SPACE, label_selector="a in"))
 
 
 async def test_deletion_waits_for_finalizers(client: contract.Client) -> None:
     held = config_map()
     held["metadata"]["finalizers"] = ["brickyard.test/hold"]
     await client.create(resources.CONFIG_MAP, held)
-    await client.delete(resources.CONFIG_MAP, ("default", "a"))
-    assert meta.is_deleting(await client.get(resources.CONFIG_MAP, "a", "default"))
-    await client.patch(resources.CONFIG_MAP, ("default", "a"), {"metadata": {"finalizers": None}})
+    await client.delete(resources.CONFIG_MAP, (SPACE, "a"))
+    assert meta.is_deleting(await client.get(resources.CONFIG_MAP, "a", SPACE))
+    await client.patch(resources.CONFIG_MAP, (SPACE, "a"), {"metadata": {"finalizers": None}})
     with pytest.raises(errors.NotFound):
-        await client.get(resources.CONFIG_MAP, "a", "default")
+        await client.get(resources.CONFIG_MAP, "a", SPACE)
 
 
 async def test_a_pod_on_a_node_is_deleted_in_two_steps(client: contract.Client) -> None:
     await client.create(resources.POD, pod(nodeName="n", terminationGracePeriodSeconds=30))
-    await client.delete(resources.POD, ("default", "p"))
-    dying = await client.get(resources.POD, "p", "default")
+    await client.delete(resources.POD, (SPACE, "p"))
+    dying = await client.get(resources.POD, "p", SPACE)
     assert meta.is_deleting(dying)
     assert dying["metadata"]["deletionGracePeriodSeconds"] == 30
-    await client.delete(resources.POD, ("default", "p"), NOW)
+    await client.delete(resources.POD, (SPACE, "p"), NOW)
     with pytest.raises(errors.NotFound):
-        await client.get(resources.POD, "p", "default")
+        await client.get(resources.POD, "p", SPACE)
 
 
 async def test_a_pod_without_a_node_is_deleted_at_once(client: contract.Client) -> None:
     await client.create(resources.POD, pod())
-    await client.delete(resources.POD, ("default", "p"))
+    await client.delete(resources.POD, (SPACE, "p"))
     with pytest.raises(errors.NotFound):
-        await client.get(resources.POD, "p", "default")
+        await client.get(resources.POD, "p", SPACE)
 
 
 async def test_only_the_life_that_was_meant_is_deleted(client: contract.Client) -> None:
     made = await client.create(resources.CONFIG_MAP, config_map())
     with pytest.raises(errors.Conflict):
-        await client.delete(resources.CONFIG_MAP, ("default", "a"), contract.DeleteOptions(uid="another"))
-    await client.delete(resources.CONFIG_MAP, ("default", "a"), contract.DeleteOptions(uid=meta.uid(made)))
+        await client.delete(resources.CONFIG_MAP, (SPACE, "a"), contract.DeleteOptions(uid="another"))
+    await client.delete(resources.CONFIG_MAP, (SPACE, "a"), contract.DeleteOptions(uid=meta.uid(made)))
 
 
 async def collect(events: AsyncIterator[contract.WatchEvent], count: int) -> list[tuple[str, str]]:
@@ -263,11 +311,11 @@ async def collect(events: AsyncIterator[contract.WatchEvent], count: int) -> lis
 
 async def test_a_watch_replays_from_a_version(client: contract.Client) -> None:
     await client.create(resources.CONFIG_MAP, config_map("before"))
-    version = (await client.list(resources.CONFIG_MAP, contract.Query(namespace="default"))).resource_version
+    version = (await client.list(resources.CONFIG_MAP, contract.Query(namespace=SPACE))).resource_version
     made = await client.create(resources.CONFIG_MAP, config_map("a"))
     await client.update(resources.CONFIG_MAP, {**made, "data": {}})
-    await client.delete(resources.CONFIG_MAP, ("default", "a"))
-    query = contract.Query(namespace="default", resource_version=version)
+    await client.delete(resources.CONFIG_MAP, (SPACE, "a"))
+    query = contract.Query(namespace=SPACE, resource_version=version)
     assert await collect(client.watch(resources.CONFIG_MAP, query), 3) == [
         ("ADDED", "a"),
         ("MODIFIED", "a"),
@@ -276,8 +324,8 @@ async def test_a_watch_replays_from_a_version(client: contract.Client) -> None:
 
 
 async def test_a_watch_tells_what_happens_while_it_is_open(client: contract.Client) -> None:
-    version = (await client.list(resources.CONFIG_MAP, contract.Query(namespace="default"))).resource_version
-    query = contract.Query(namespace="default", resource_version=version)
+    version = (await client.list(resources.CONFIG_MAP, contract.Query(namespace=SPACE))).resource_version
+    query = contract.Query(namespace=SPACE, resource_version=version)
     told = asyncio.create_task(collect(client.watch(resources.CONFIG_MAP, query), 2))
     await asyncio.sleep(0.01)
     await client.create(resources.CONFIG_MAP, config_map("a"))
@@ -288,8 +336,8 @@ async def test_a_watch_tells_what_happens_while_it_is_open(client: contract.Clie
 async def test_a_watch_with_a_selector_sees_objects_come_and_go(client: contract.Client) -> None:
     made = await client.create(resources.CONFIG_MAP, config_map("a"))
     for labels in ({"x": "1"}, {"x": "1", "y": "2"}, {"x": None}):
-        await client.patch(resources.CONFIG_MAP, ("default", "a"), {"metadata": {"labels": labels}})
-    query = contract.Query(namespace="default", label_selector="x=1", resource_version=meta.resource_version(made))
+        await client.patch(resources.CONFIG_MAP, (SPACE, "a"), {"metadata": {"labels": labels}})
+    query = contract.Query(namespace=SPACE, label_selector="x=1", resource_version=meta.resource_version(made))
     assert await collect(client.watch(resources.CONFIG_MAP, query), 3) == [
         ("ADDED", "a"),
         ("MODIFIED", "a"),
@@ -299,9 +347,11 @@ async def test_a_watch_with_a_selector_sees_objects_come_and_go(client: contract
 
 async def test_a_watch_without_a_version_begins_with_what_is(client: contract.Client) -> None:
     await client.create(resources.CONFIG_MAP, config_map("a"))
-    assert await collect(client.watch(resources.CONFIG_MAP, contract.Query(namespace="default")), 1) == [("ADDED", "a")]
+    assert await collect(
+        client.watch(resources.CONFIG_MAP, contract.Query(namespace=SPACE, field_selector=MADE_BY_CLUSTERS)), 1
+    ) == [("ADDED", "a")]
 
 
 async def test_there_is_no_stream_of_what_does_not_exist(client: contract.Client) -> None:
     with pytest.raises(errors.NotFound):
-        await client.stream("/api/v1/namespaces/default/pods/none/log", {})
+        await client.stream(f"/api/v1/namespaces/{SPACE}/pods/none/log", {})

@@ -199,3 +199,110 @@ def test_a_file_that_is_not_there(tmp_path: pathlib.Path) -> None:
 def test_a_plug_in_is_taken(tmp_path: pathlib.Path) -> None:
     content = document(exec={"apiVersion": "client.authentication.k8s.io/v1", "command": "login"})
     assert isinstance(kubeconfig.load(write(tmp_path / "k", content)).auth, plugins.ExecAuth)
+
+
+# What lightkube's types leave out.
+
+
+def test_a_plug_in_given_by_a_path_is_found_beside_the_file(tmp_path: pathlib.Path) -> None:
+    def command(given: str) -> str:
+        content = document(exec={"apiVersion": plugins.VERSIONS[0], "command": given})
+        auth = kubeconfig.load(write(tmp_path / "k", content)).auth
+        assert isinstance(auth, plugins.ExecAuth)
+        return auth.plugin.command
+
+    assert command("login") == "login"
+    assert command("./bin/login") == str(tmp_path / "bin" / "login")
+    assert command("/usr/bin/login") == "/usr/bin/login"
+
+
+def test_a_plug_in_that_asks_is_told_of_the_cluster(tmp_path: pathlib.Path) -> None:
+    AUTHORITY.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    asks = {"apiVersion": plugins.VERSIONS[0], "command": "login", "provideClusterInfo": True}
+    content = document(exec=asks)
+    content["clusters"][0]["cluster"] |= {
+        "certificate-authority": "ca.pem",
+        "tls-server-name": "inner",
+        "extensions": [{"name": "client.authentication.k8s.io/exec", "extension": {"audience": "a"}}],
+    }
+    access = kubeconfig.load(write(tmp_path / "k", content))
+    assert isinstance(access.auth, plugins.ExecAuth)
+    assert access.auth.plugin.cluster == {
+        "server": "https://cluster:6443",
+        "tls-server-name": "inner",
+        "certificate-authority-data": base64.b64encode(AUTHORITY.cert_pem.bytes()).decode(),
+        "config": {"audience": "a"},
+    }
+
+
+def test_another_context_can_be_asked_for(tmp_path: pathlib.Path) -> None:
+    content = document(token="t")
+    content["clusters"].append({"name": "d", "cluster": cluster(server="https://other")})
+    content["contexts"].append({"name": "y", "context": {"cluster": "d", "user": "u", "namespace": "n"}})
+    path = write(tmp_path / "k", content)
+    access = kubeconfig.load(path, context="y")
+    assert (access.server, access.namespace) == ("https://other", "n")
+    with pytest.raises(errors.KubeconfigError, match="'z' not found"):
+        kubeconfig.load(path, context="z")
+
+
+def test_whom_to_act_as(tmp_path: pathlib.Path) -> None:
+    user = {"as": "jane", "as-uid": "7", "as-groups": ["a", "b"], "as-user-extra": {"x/y": ["1", "2"]}}
+    access = kubeconfig.load(write(tmp_path / "k", document(token="t", **user)))
+    assert access.headers == (
+        ("Impersonate-User", "jane"),
+        ("Impersonate-Uid", "7"),
+        ("Impersonate-Group", "a"),
+        ("Impersonate-Group", "b"),
+        ("Impersonate-Extra-x%2Fy", "1"),
+        ("Impersonate-Extra-x%2Fy", "2"),
+    )
+    with pytest.raises(errors.KubeconfigError, match="want as"):
+        kubeconfig.load(write(tmp_path / "k", document(token="t", **{"as-groups": ["a"]})))
+
+
+def test_the_kubeconfigs_proxy_comes_before_that_of_the_environment(tmp_path: pathlib.Path) -> None:
+    content = document(token="t")
+    path = write(tmp_path / "k", content)
+    environ = {"HTTPS_PROXY": "http://env:1"}
+    assert kubeconfig.load(path, {}).proxy == ""
+    assert kubeconfig.load(path, environ).proxy == "http://env:1"
+    content["clusters"][0]["cluster"]["proxy-url"] = "http://own:2"
+    assert kubeconfig.load(write(tmp_path / "k", content), environ).proxy == "http://own:2"
+    content["clusters"][0]["cluster"]["proxy-url"] = "socks5://own:2"
+    with pytest.raises(errors.KubeconfigError, match="socks5"):
+        kubeconfig.load(write(tmp_path / "k", content))
+    content["clusters"][0]["cluster"] |= {"proxy-url": "http://own:2", "tls-server-name": "x"}
+    with pytest.raises(errors.KubeconfigError, match="behind a proxy"):
+        kubeconfig.load(write(tmp_path / "k", content))
+
+
+@pytest.mark.parametrize(
+    ("server", "without", "proxied"),
+    [
+        ("https://api.example.com", "", True),
+        ("https://api.example.com", "example.com", False),
+        ("https://api.example.com", "a.com, .example.com", False),
+        ("https://api.example.com", "*.example.com", False),
+        ("https://notexample.com", "example.com", True),
+        ("https://api.example.com", "*", False),
+        ("https://10.1.2.3", "10.0.0.0/8", False),
+        ("https://11.1.2.3", "10.0.0.0/8", True),
+        ("https://[fd00::1]", "fd00::/8", False),
+        ("https://127.0.0.1:6443", "", False),
+    ],
+)
+def test_whom_no_proxy_stands_before(tmp_path: pathlib.Path, server: str, without: str, proxied: bool) -> None:
+    content = {**document(token="t"), "clusters": [{"name": "c", "cluster": cluster(server=server)}]}
+    access = kubeconfig.load(write(tmp_path / "k", content), {"https_proxy": "http://p:1", "NO_PROXY": without})
+    assert bool(access.proxy) is proxied
+
+
+def test_trust_cannot_be_given_and_turned_off(tmp_path: pathlib.Path) -> None:
+    content = document(token="t")
+    content["clusters"][0]["cluster"] |= {
+        "insecure-skip-tls-verify": True,
+        "certificate-authority-data": base64.b64encode(AUTHORITY.cert_pem.bytes()).decode(),
+    }
+    with pytest.raises(errors.KubeconfigError, match="exclude each other"):
+        kubeconfig.load(write(tmp_path / "k", content))

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import pathlib
 import ssl
 from collections.abc import AsyncIterator
@@ -13,7 +14,7 @@ from starlette import responses
 from tests.kube.client import fakeapi
 
 from brickyard.api.kinds import resources
-from brickyard.kube.client import contract, errors, kubeconfig, rest
+from brickyard.kube.client import bucket, contract, errors, kubeconfig, rest
 
 CONFIG_MAP: resources.Object = {"metadata": {"name": "a", "namespace": "default"}, "data": {"k": "v"}}
 
@@ -97,9 +98,30 @@ async def test_deletion_says_how(api: fakeapi.FakeApi, client: rest.RestClient) 
 
 
 async def test_an_apply_patch_owns_its_fields(api: fakeapi.FakeApi, client: rest.RestClient) -> None:
-    with pytest.raises(errors.NotFound):
-        await client.patch(resources.CONFIG_MAP, ("default", "a"), CONFIG_MAP, contract.PatchKind.APPLY)
+    await client.patch(resources.CONFIG_MAP, ("default", "a"), CONFIG_MAP, contract.PatchKind.APPLY)
     assert dict(api.seen[0].query_params) == {"fieldManager": "brickyard", "force": "true"}
+
+
+async def test_who_applies_and_whether_by_force_is_said(api: fakeapi.FakeApi, client: rest.RestClient) -> None:
+    await client.apply(resources.CONFIG_MAP, CONFIG_MAP)
+    with pytest.raises(errors.NotFound, match="no status"):
+        await client.apply(
+            resources.CONFIG_MAP, CONFIG_MAP, contract.ApplyOptions("me", force=True, subresource="status")
+        )
+    first, second = api.seen
+    assert dict(first.query_params) == {"fieldManager": "brickyard", "force": "false"}
+    assert dict(second.query_params) == {"fieldManager": "me", "force": "true"}
+    assert first.headers["content-type"] == "application/apply-patch+yaml"
+    assert second.url.path.endswith("/configmaps/a/status")
+
+
+async def test_a_conflict_of_managers_names_the_fields(api: fakeapi.FakeApi, client: rest.RestClient) -> None:
+    causes = [{"reason": "FieldManagerConflict", "message": 'conflict with "x"', "field": ".data.k"}]
+    conflict = errors.Conflict("Apply failed with 1 conflict", reason="Conflict", details={"causes": causes})
+    api.answers.append(fakeapi.refusal(conflict))
+    with pytest.raises(errors.Conflict, match="1 conflict") as refused:
+        await client.apply(resources.CONFIG_MAP, CONFIG_MAP)
+    assert refused.value.causes == causes
 
 
 async def test_invalid_credentials(api: fakeapi.FakeApi, client: rest.RestClient) -> None:
@@ -123,6 +145,70 @@ async def test_patience_is_obeyed(api: fakeapi.FakeApi, client: rest.RestClient)
     api.answers[0].headers["Retry-After"] = "0"
     assert (await client.get(resources.CONFIG_MAP, "a", "default"))["data"] == {"k": "v"}
     assert len(api.seen) == 3
+
+
+async def test_an_api_that_starts_is_waited_for_as_it_asks(api: fakeapi.FakeApi, client: rest.RestClient) -> None:
+    away = errors.Unavailable("starting", reason="ServiceUnavailable", details={"retryAfterSeconds": 0.001})
+    api.answers += [fakeapi.refusal(away) for _ in range(3)]
+    assert (await client.create(resources.CONFIG_MAP, CONFIG_MAP))["data"] == {"k": "v"}
+    assert len(api.seen) == 4
+
+
+async def test_patience_ends(api: fakeapi.FakeApi, client: rest.RestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rest, "_PAUSE", 0.001)
+    busy = errors.TooManyRequests("busy", reason="TooManyRequests", details={"retryAfterSeconds": 0.001})
+    api.answers += [fakeapi.refusal(busy) for _ in range(20)]
+    with pytest.raises(errors.TooManyRequests):
+        await client.get(resources.CONFIG_MAP, "a", "default")
+    assert len(api.seen) == 10
+
+
+async def test_a_wait_beyond_the_deadline_is_told_at_once(api: fakeapi.FakeApi, client: rest.RestClient) -> None:
+    api.answers.append(fakeapi.refusal(errors.TooManyRequests("busy", reason="TooManyRequests", retry_after=3600)))
+    with pytest.raises(errors.TooManyRequests) as refused:
+        await client.get(resources.CONFIG_MAP, "a", "default")
+    assert refused.value.retry_after == 3600
+    assert len(api.seen) == 1
+
+
+async def test_calls_wait_for_their_turn(api: fakeapi.FakeApi) -> None:
+    rate = bucket.Bucket(rate=50, burst=1)
+    loop = asyncio.get_running_loop()
+    async with rest.RestClient(kubeconfig.load(api.kubeconfig), rate=rate) as client:
+        began = loop.time()
+        for _ in range(4):
+            await client.list(resources.CONFIG_MAP)
+        assert loop.time() - began >= 0.06
+
+
+async def test_whom_to_act_as_is_said(api: fakeapi.FakeApi) -> None:
+    access = kubeconfig.load(api.kubeconfig)
+    acting = dataclasses.replace(
+        access, headers=(("Impersonate-User", "jane"), ("Impersonate-Group", "a"), ("Impersonate-Group", "b"))
+    )
+    async with rest.RestClient(acting) as client:
+        await client.list(resources.CONFIG_MAP)
+    headers = api.seen[0].headers
+    assert headers["impersonate-user"] == "jane"
+    assert headers.getlist("impersonate-group") == ["a", "b"]
+
+
+async def test_a_certificate_for_another_name_is_accepted_when_that_name_is_told(tmp_path: pathlib.Path) -> None:
+    async with fakeapi.serving(tmp_path, "inner.example") as api:
+        access = kubeconfig.load(api.kubeconfig)
+        async with rest.RestClient(access) as client:
+            with pytest.raises(errors.Unreachable, match="certificate"):
+                await client.list(resources.CONFIG_MAP)
+        async with rest.RestClient(dataclasses.replace(access, server_name="inner.example")) as client:
+            assert not (await client.list(resources.CONFIG_MAP)).items
+
+
+async def test_a_proxy_is_gone_through() -> None:
+    async with raw_server(b"HTTP/1.1 403 No\r\ncontent-length: 0\r\n\r\n") as proxy:
+        access = dataclasses.replace(plain("https://cluster.example"), proxy=proxy)
+        async with rest.RestClient(access) as client:
+            with pytest.raises(errors.Unreachable, match="403"):
+                await client.list(resources.CONFIG_MAP)
 
 
 async def test_too_many_requests_without_a_time_is_for_the_caller(

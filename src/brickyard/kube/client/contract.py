@@ -71,6 +71,15 @@ class DeleteOptions:
     uid: str = ""
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class ApplyOptions:
+    """How to apply. ``manager`` "" means this process; ``force`` takes over fields that others manage."""
+
+    manager: str = ""
+    force: bool = False
+    subresource: str = ""
+
+
 class Client(Protocol):
     """A connection to one Kubernetes API."""
 
@@ -101,6 +110,16 @@ class Client(Protocol):
         subresource: str = "",
     ) -> resources.Object:
         """Patch ``target`` = (namespace, name); merge patch unless told."""
+        ...
+
+    async def apply(
+        self, kind: resources.ResourceType, obj: resources.Object, how: ApplyOptions = ...
+    ) -> resources.Object:
+        """Server-side apply: make the fields that ``obj`` names what it says, own them, and give up those no longer named.
+
+        Raises:
+            Conflict: others manage some of the fields and ``how`` does not force; ``causes`` name them.
+        """
         ...
 
     async def delete(

@@ -20,7 +20,7 @@ import orjson
 
 import brickyard
 from brickyard.api.kinds import resources
-from brickyard.kube.client import contract, errors, kubeconfig, watching
+from brickyard.kube.client import bucket, contract, errors, kubeconfig, plugins, transport, watching
 from brickyard.kube.objects import meta
 
 FIELD_MANAGER = "brickyard"
@@ -30,11 +30,13 @@ DEADLINE = 30.0
 _CALLS = httpx2.Limits(max_connections=64, max_keepalive_connections=32, keepalive_expiry=60.0)
 _STREAMS = httpx2.Limits(max_connections=512, max_keepalive_connections=8, keepalive_expiry=60.0)
 _CONNECT = 10.0
+_ATTEMPTS = 10
 _PAUSE = 0.05
 """Seconds at least between attempts of one call, whatever the API asks for."""
 
 _EVERYTHING = contract.Query()
 _AS_USUAL = contract.DeleteOptions()
+_AS_OURS = contract.ApplyOptions()
 
 
 class RestClient:
@@ -46,12 +48,21 @@ class RestClient:
         access: server and credentials.
         deadline: seconds that one call may take.
         strict: have writes refused that name a field the kind does not have, as for what a person wrote by hand.
+        rate: turns that calls wait for, so that this process does not drown a small API; None for no limit.
     """
 
-    def __init__(self, access: kubeconfig.Access, *, deadline: float = DEADLINE, strict: bool = False) -> None:
+    def __init__(
+        self,
+        access: kubeconfig.Access,
+        *,
+        deadline: float = DEADLINE,
+        strict: bool = False,
+        rate: bucket.Bucket | None = None,
+    ) -> None:
         self.namespace = access.namespace
         self.server = access.server
         self._deadline = deadline
+        self._rate = rate
         self._writing = {"fieldManager": FIELD_MANAGER, **({"fieldValidation": "Strict"} if strict else {})}
         self._calls = _http(access, _CALLS, httpx2.Timeout(deadline))
         # A watch is silent for as long as nothing happens: how long is watching's business.
@@ -59,14 +70,19 @@ class RestClient:
 
     @classmethod
     def from_kubeconfig(
-        cls, path: str | os.PathLike[str] | None = None, *, deadline: float = DEADLINE, strict: bool = False
+        cls,
+        path: str | os.PathLike[str] | None = None,
+        *,
+        context: str = "",
+        deadline: float = DEADLINE,
+        strict: bool = False,
     ) -> Self:
         """A client as kubectl would make it; see ``kubeconfig.load`` for where it looks without ``path``.
 
         Raises:
             KubeconfigError: there is none, or it is not valid.
         """
-        return cls(kubeconfig.load(path), deadline=deadline, strict=strict)
+        return cls(kubeconfig.load(path, context=context), deadline=deadline, strict=strict)
 
     async def __aenter__(self) -> Self:
         return self
@@ -125,6 +141,14 @@ class RestClient:
             params["force"] = "true"  # a controller's fields are its own
         return await self._call("PATCH", path, patch, params=params, media_type=patch_kind.value)
 
+    async def apply(
+        self, kind: resources.ResourceType, obj: resources.Object, how: contract.ApplyOptions = _AS_OURS
+    ) -> resources.Object:
+        path = _path(kind, meta.namespace(obj), meta.name(obj), how.subresource)
+        params = {**self._writing, "fieldManager": how.manager or FIELD_MANAGER, "force": str(how.force).lower()}
+        body = {"apiVersion": kind.api_version, "kind": kind.kind, **obj}
+        return await self._call("PATCH", path, body, params=params, media_type=contract.PatchKind.APPLY.value)
+
     async def delete(
         self,
         kind: resources.ResourceType,
@@ -182,15 +206,27 @@ class RestClient:
                 return await self._patiently(request)
 
     async def _patiently(self, request: httpx2.Request) -> resources.Object:
-        """Send; where the API refused only for now and said for how long, wait and send again until the deadline ends it."""
-        while True:
+        """Send; where the API refused only for now and said for how long, wait and send again.
+
+        The API says so before it has done anything, so that writes can be repeated too. Attempts and the deadline bound it; where
+        the wait would pass the deadline, the refusal is told at once.
+        """
+        loop = asyncio.get_running_loop()
+        end = loop.time() + self._deadline
+        for attempt in range(1, _ATTEMPTS + 1):
+            if self._rate is not None and (wait := self._rate.reserve(loop.time())):
+                await asyncio.sleep(wait)
             response = await self._send(request)
             if response.status_code < 400:
-                return _decoded(response)
+                break
             error = watching.refused(response)
-            if not isinstance(error, errors.TooManyRequests) or error.retry_after is None:
+            pause = max(_PAUSE, error.retry_after or 0.0)
+            for_now = isinstance(error, errors.TooManyRequests | errors.Unavailable)
+            patient = for_now and error.retry_after is not None and loop.time() + pause < end
+            if not patient or attempt == _ATTEMPTS:
                 raise error
-            await asyncio.sleep(max(_PAUSE, error.retry_after))
+            await asyncio.sleep(pause)
+        return _decoded(response)
 
     async def _send(self, request: httpx2.Request) -> httpx2.Response:
         if request.method != "GET":
@@ -202,14 +238,20 @@ class RestClient:
 
 
 def _http(access: kubeconfig.Access, limits: httpx2.Limits, timeout: httpx2.Timeout) -> httpx2.AsyncClient:
+    def pool() -> httpx2.AsyncHTTPTransport:
+        return httpx2.AsyncHTTPTransport(verify=access.tls, limits=limits, proxy=access.proxy or None, trust_env=False)
+
+    pools = transport.RenewableTransport(pool, access.server_name)
+    if isinstance(access.auth, plugins.ExecAuth):
+        access.auth.renewed.append(pools.renew)
+    own = [("User-Agent", f"brickyard/{brickyard.__version__}"), ("Accept", "application/json")]
     return httpx2.AsyncClient(
         base_url=access.server,
-        verify=access.tls,
+        transport=pools,
         auth=access.auth,
-        limits=limits,
         timeout=timeout,
-        trust_env=not access.is_loopback,
-        headers={"User-Agent": f"brickyard/{brickyard.__version__}", "Accept": "application/json"},
+        trust_env=False,
+        headers=[*own, *access.headers],
     )
 
 

@@ -2,7 +2,8 @@
 
 It keeps the rules that a controller's correctness rests on: resource versions and conflicts, generateName and uid, generation,
 finalizers and graceful pod deletion, the status subresource, patches, selectors, paging, watches that replay from a version. It does not
-default or validate kinds, check that namespaces exist, or collect garbage: run the embedded API server where those matter.
+default or validate kinds, check that namespaces exist, keep field managers, or collect garbage: run the embedded API server where
+those matter.
 
 Knobs: ``seed`` puts objects in as they are, ``fail_next`` makes a coming call fail, ``break_watches`` ends the open watches with an error,
 ``expire`` forgets the history so that old versions are ``Gone``. ``calls`` tells what was asked.
@@ -34,6 +35,7 @@ _WITHOUT_GENERATION = _WITHOUT_STATUS | {"Namespace", "Node", "Service"}
 
 _EVERYTHING = contract.Query()
 _AS_USUAL = contract.DeleteOptions()
+_AS_OURS = contract.ApplyOptions()
 
 
 class Call(NamedTuple):
@@ -171,6 +173,21 @@ class MemoryClient:
         held = self._held(kind, key)
         before = _scale(held) if subresource == "scale" else held
         return self._replace(kind, key, _copy(_patched(before, patch, patch_kind)), subresource)
+
+    async def apply(
+        self, kind: resources.ResourceType, obj: resources.Object, how: contract.ApplyOptions = _AS_OURS
+    ) -> resources.Object:
+        """Creates or merges. Nobody's ownership is kept here: nothing conflicts, and what is no longer named stays."""
+        key = meta.key(obj)
+        await self._called(Call("apply", kind, *key, how.subresource, _copy(obj)))
+        if key not in self._objects[kind]:
+            if how.subresource:
+                raise _refusal(errors.NotFound, kind, key.name, "not found")
+            new = {
+                name: value for name, value in _copy(obj).items() if name != "status" or kind.kind in _WITHOUT_STATUS
+            }
+            return dict(_copy(self._store(kind, self._identified(kind, new))))
+        return self._replace(kind, key, _copy(patch.merge_patch(self._held(kind, key), obj)), how.subresource)
 
     async def delete(
         self,
