@@ -75,3 +75,13 @@ def test_one_entry_per_type_and_time_moves_with_status_only(writes: list[tuple[s
         assert after[kind]["status"] == status
         same = kind in before and before[kind]["status"] == status
         assert after[kind]["lastTransitionTime"] == (before[kind]["lastTransitionTime"] if same else f"t{moment}")
+
+
+def test_upsert_keeps_the_words_while_status_and_reason_stay() -> None:
+    first = conditions.upsert(None, conditions.Condition("Ready", "False", "Waiting", "3 pods"), "t1")
+    same = conditions.upsert(first, conditions.Condition("Ready", "False", "Waiting", "2 pods"), "t2")
+    assert same == first
+    other = conditions.upsert(first, conditions.Condition("Ready", "False", "Failed", "2 pods"), "t2")
+    assert (other[0]["message"], other[0]["lastTransitionTime"]) == ("2 pods", "t1")
+    done = conditions.upsert(other, conditions.Condition("Ready", "True", "Failed"), "t3")
+    assert (done[0]["status"], done[0]["lastTransitionTime"]) == ("True", "t3")

@@ -96,3 +96,23 @@ def test_encoding_uses_the_safe_alphabet(data: bytes, length: int) -> None:
     text = names.encode_safe(data, length)
     assert len(text) == length
     assert set(text) <= set(names.SAFE_ALPHABET)
+
+
+LONG = "abcdefghijklmnopqrstuvwxyz-" + "1234567890" * 4 + "xyz"
+
+
+def test_shortened_keeps_the_first_character_and_the_end() -> None:
+    assert len(LONG) == 70
+    assert names.shortened("a" * 26) == "a" * 26
+    assert names.shortened(LONG) == "a" + LONG[-62:]
+    assert names.shortened(LONG, generate=True) == "a" + LONG[-57:]
+    assert names.shortened(LONG, keep_prefix=True) == LONG[:63]
+    assert names.shortened(LONG, keep_prefix=True, generate=True) == LONG[:58]
+
+
+@given(st.text("abc", max_size=100), st.booleans(), st.booleans())
+def test_shortened_is_never_longer_and_changes_nothing_twice(name: str, keep_prefix: bool, generate: bool) -> None:
+    once = names.shortened(name, keep_prefix=keep_prefix, generate=generate)
+    assert len(once) == min(len(name), 58 if generate else 63)
+    assert names.shortened(once, keep_prefix=keep_prefix, generate=generate) == once
+    assert once[:1] == name[:1]

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import pytest
+
 from brickyard.kube.objects import owners
 
 OWNER = {"apiVersion": "apps/v1", "kind": "ReplicaSet", "metadata": {"name": "rs", "namespace": "d", "uid": "u1"}}
@@ -60,3 +62,12 @@ def test_an_owner_that_was_never_stored_owns_nothing() -> None:
 def test_nothing_owns_an_orphan() -> None:
     assert owners.references({}) == []
     assert owners.controller_of({"metadata": {"ownerReferences": None}}) is None
+
+
+@pytest.mark.parametrize("part", ["apiVersion", "kind", "controller", "blockOwnerDeletion"])
+def test_a_managing_reference_must_be_complete(part: str) -> None:
+    owner = {"apiVersion": "v1", "kind": "Thing", "metadata": {"name": "a", "uid": "u"}}
+    reference = owners.owner_reference(owner)
+    assert owners.is_complete(reference)
+    assert not owners.is_complete({**reference, part: None})
+    assert not owners.is_complete(owners.owner_reference(owner, controller=False))

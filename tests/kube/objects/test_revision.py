@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import re
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -52,3 +54,41 @@ def test_different_templates_have_different_hashes(left: Any, right: Any) -> Non
     same = repr(left) == repr(right)
     if same or left != right:
         assert (revision.pod_template_hash({"v": left}) == revision.pod_template_hash({"v": right})) is same
+
+
+# Published test vectors of the two functions.
+@pytest.mark.parametrize(
+    ("data", "fnv1", "fnv1a"),
+    [(b"", 0x811C9DC5, 0x811C9DC5), (b"a", 0x050C5D7E, 0xE40C292C), (b"foobar", 0x31F0B262, 0xBF9CF968)],
+)
+def test_fnv(data: bytes, fnv1: int, fnv1a: int) -> None:
+    assert revision.fnv1_32(data) == fnv1
+    assert revision.fnv1a_32(data) == fnv1a
+
+
+def test_digits_become_letters_that_spell_nothing() -> None:
+    # FNV-1a of b"1" is 873244444; 8, 7, 3, 2, 4, 4 are the characters 56, 55, 51, 50, 52, 52.
+    assert revision.fnv1a_32(b"1") == 873244444
+    assert revision.short_hash(1) == "".join("bcdfghjklmnpqrstvwxz2456789"[ord(each) % 27] for each in "873244")
+
+
+@given(
+    st.dictionaries(st.text(max_size=5), st.none() | st.booleans() | st.text(max_size=5)),
+    st.none() | st.integers(0, 2**32 - 1),
+    st.booleans(),
+)
+def test_a_short_hash_is_six_characters_and_always_the_same(
+    template: dict[str, Any], count: int | None, fnv1: bool
+) -> None:
+    found = revision.short_hash(template, count, fnv1=fnv1)
+    assert re.fullmatch("[a-z0-9]{6}", found)
+    assert revision.short_hash(dict(reversed(template.items())), count, fnv1=fnv1) == found
+
+
+def test_a_short_hash_changes_with_what_it_is_of() -> None:
+    template = {"spec": {"replicas": 42}}
+    assert revision.short_hash(template) != revision.short_hash({"spec": {"replicas": 43}})
+    counts = [revision.short_hash(template, each) for each in (None, 0, 1, 2, 256)]
+    assert len(set(counts)) == len(counts)
+    assert revision.short_hash(template) != revision.short_hash(template, fnv1=True)
+    assert revision.short_hash({"a": None}) == revision.short_hash({})

@@ -47,6 +47,17 @@ def set_condition(
     return [*result, _merged({}, condition, now)]
 
 
+def upsert(conditions: Sequence[Mapping[str, Any]] | None, condition: Condition, now: str) -> list[resources.Object]:
+    """As ``set_condition``, but a condition whose status and reason stay keeps its words too.
+
+    For messages that count or name what changes from pass to pass: they would make every pass a write.
+    """
+    old = find(conditions, condition.type)
+    if old is not None and (old.get("status"), old.get("reason") or "") == (condition.status, condition.reason):
+        return [dict(each) for each in conditions or ()]
+    return set_condition(conditions, condition, now)
+
+
 def remove(conditions: Sequence[Mapping[str, Any]] | None, kind: str) -> list[resources.Object]:
     """A new list without the condition of type ``kind``."""
     return [dict(each) for each in conditions or () if each.get("type") != kind]

@@ -75,6 +75,18 @@ def truncated(name: str, limit: int = LABEL_LIMIT) -> str:
     return f"{name[: limit - 9].rstrip('-.')}-{digest}"
 
 
+def shortened(name: str, *, keep_prefix: bool = False, generate: bool = False) -> str:
+    """``name`` as AIBrix shortens it for a label or a child's name: to 63 characters, to 58 where a suffix will be generated.
+
+    The first character and the end are kept, since ends tell children apart; with ``keep_prefix`` the beginning is. Unlike
+    ``truncated`` two long names can meet in one.
+    """
+    limit = LABEL_LIMIT - _SUFFIX_LENGTH if generate else LABEL_LIMIT
+    if len(name) <= limit:
+        return name
+    return name[:limit] if keep_prefix else name[0] + name[1 - limit :]
+
+
 def encode_safe(data: bytes, length: int) -> str:
     """``length`` characters of ``SAFE_ALPHABET`` that depend on all of ``data`` (27^length values)."""
     number, letters = int.from_bytes(data, "big"), []

@@ -33,6 +33,12 @@ def controller_of(obj: Mapping[str, Any]) -> resources.Object | None:
     return next((each for each in references(obj) if each.get("controller") is True), None)
 
 
+def is_complete(reference: Mapping[str, Any]) -> bool:
+    """Whether ``reference`` says all that a managing owner's must: apiVersion, kind, and that it controls and blocks deletion."""
+    named = all(reference.get(part) for part in ("apiVersion", "kind"))
+    return named and reference.get("controller") is True and reference.get("blockOwnerDeletion") is True
+
+
 def is_owned_by(obj: Mapping[str, Any], owner: Mapping[str, Any]) -> bool:
     """Whether ``owner``, this very life of it, is among the owners of ``obj``."""
     owner_uid = meta.uid(owner)
