@@ -301,10 +301,22 @@ SCHEMAS = pathlib.Path(kubernetes_validate.__file__).parent / "kubernetes-json-s
 ROOTS = {
     "io.k8s.api.core.v1": (
         "v1",
-        "Pod Service Namespace Node PersistentVolumeClaim ServiceAccount ConfigMap Secret Event Endpoints",
+        "Pod Service Namespace Node PersistentVolumeClaim ServiceAccount ConfigMap Secret Event Endpoints PersistentVolume "
+        "ResourceQuota LimitRange",
     ),
-    "io.k8s.api.apps.v1": ("apps/v1", "Deployment ReplicaSet StatefulSet DaemonSet"),
-    "io.k8s.api.batch.v1": ("batch/v1", "Job"),
+    "io.k8s.api.apps.v1": ("apps/v1", "Deployment ReplicaSet StatefulSet DaemonSet ControllerRevision"),
+    "io.k8s.api.autoscaling.v2": ("autoscaling/v2", "HorizontalPodAutoscaler"),
+    "io.k8s.api.batch.v1": ("batch/v1", "Job CronJob"),
+    "io.k8s.api.networking.v1": ("networking.k8s.io/v1", "Ingress NetworkPolicy"),
+    "io.k8s.api.policy.v1": ("policy/v1", "PodDisruptionBudget"),
+    "io.k8s.api.rbac.v1": ("rbac.authorization.k8s.io/v1", "Role RoleBinding ClusterRole ClusterRoleBinding"),
+    "io.k8s.api.resource.v1": ("resource.k8s.io/v1", "ResourceClaimTemplate"),
+    "io.k8s.api.scheduling.v1": ("scheduling.k8s.io/v1", "PriorityClass"),
+    "io.k8s.api.storage.v1": ("storage.k8s.io/v1", "StorageClass"),
+    "io.k8s.api.admissionregistration.v1": (
+        "admissionregistration.k8s.io/v1",
+        "MutatingWebhookConfiguration ValidatingWebhookConfiguration",
+    ),
     "io.k8s.api.discovery.v1": ("discovery.k8s.io/v1", "EndpointSlice"),
     "io.k8s.api.coordination.v1": ("coordination.k8s.io/v1", "Lease"),
 }
