@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Sequence
 from typing import Any, Final
 
 from brickyard.api.kinds import kind, resources
@@ -37,18 +36,15 @@ def definitions() -> list[resources.Object]:
 
 def definition(declared: type[kind.Kind]) -> resources.Object:
     """The CustomResourceDefinition of one kind."""
-    return _document(declared.type, declared.short_names, _version(declared))
-
-
-def _document(found: resources.ResourceType, short_names: Sequence[str], version: dict[str, Any]) -> resources.Object:
+    found = declared.type
     names: dict[str, Any] = {
         "plural": found.plural,
         "singular": found.kind.lower(),
         "kind": found.kind,
         "listKind": f"{found.kind}List",
     }
-    if short_names:
-        names["shortNames"] = list(short_names)
+    if declared.short_names:
+        names["shortNames"] = list(declared.short_names)
     return {
         "apiVersion": resources.CUSTOM_RESOURCE_DEFINITION.api_version,
         "kind": resources.CUSTOM_RESOURCE_DEFINITION.kind,
@@ -57,7 +53,7 @@ def _document(found: resources.ResourceType, short_names: Sequence[str], version
             "group": found.group,
             "names": names,
             "scope": "Namespaced" if found.namespaced else "Cluster",
-            "versions": [version],
+            "versions": [_version(declared)],
         },
     }
 
