@@ -7,6 +7,8 @@ A request, from the outside in:
     rest        path and method → verb                       requests    path and query as values
     reads, streams, writes, podlog                           the verbs: get and list, watch, create to delete, logs
     drafts, deletion, strategies, patching, scale, ownership what a verb decides (pure)
+    consulting, webhooks                                     who else is asked before a write
+    applying, managing, structures                           server-side apply, and who owns which field
     shapes, paging, pieces                                   how answers look and how much of them is sent at once
     store       the one truth: latest and committed view     watch       who hears of which change
     journal     SQLite on disk                               history     the recent past of a collection

@@ -70,7 +70,8 @@ class App:
         except errors.ApiError as error:
             reply = _refusal(error)
         except errors.StorageError as error:
-            reply = _refusal(errors.InternalError(f"Internal error occurred: {error}"))
+            hint = f" ({error.hint})" if error.hint else ""
+            reply = _refusal(errors.InternalError(f"Internal error occurred: {error}{hint}"))
         except _ClientGoneError:
             return
         except Exception as error:  # noqa: BLE001 - the border of a request: the client gets a Status, the log the rest

@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from brickyard.api.kinds import podlogs, resources
 from brickyard.embedded.apiserver import contract, paging, store, watch
+from brickyard.embedded.apiserver.webhooks import contract as webhooks
 from brickyard.kube.objects import names
 from brickyard.lib import clock
 
@@ -22,7 +23,8 @@ def _nobody(token: str) -> bool:
 class Context:
     """The parts of a running API server. ``logs`` is None where no node agent is at hand.
 
-    ``knows`` tells whether a token is this server's; ``attended`` are the kinds that somebody on this machine acts on.
+    ``knows`` tells whether a token is this server's; ``attended`` are the kinds that somebody on this machine acts on; ``gate``
+    asks registered webhooks.
     """
 
     store: store.Store
@@ -32,6 +34,7 @@ class Context:
     logs: podlogs.PodLogs | None = None
     knows: Callable[[str], bool] = _nobody
     attended: frozenset[resources.ResourceType] = frozenset()
+    gate: webhooks.Gate = dataclasses.field(default_factory=webhooks.OpenGate)
     clock: clock.Clock = dataclasses.field(default_factory=clock.SystemClock)
     rng: random.Random = dataclasses.field(default_factory=random.SystemRandom)
 

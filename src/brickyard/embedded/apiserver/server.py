@@ -12,6 +12,7 @@ import dataclasses
 import errno
 import ipaddress
 import pathlib
+import random
 import socket
 from collections.abc import AsyncIterator, Callable, Generator, Iterable
 
@@ -37,6 +38,7 @@ from brickyard.embedded.apiserver import (
     watch,
 )
 from brickyard.embedded.apiserver.settings import ApiServerSettings
+from brickyard.embedded.apiserver.webhooks import gate
 from brickyard.lib import logs, tasks
 
 log = logs.get(__name__)
@@ -94,6 +96,7 @@ async def _serve(
     settings: ApiServerSettings, parts: _Parts, stop: asyncio.Event, ready: Callable[[Serving], None] | None
 ) -> None:
     watches = watch.Hub(parts.store, settings.watch_queue)
+    asking = gate.Gate(parts.store, parts.catalog, random.SystemRandom())
     shared = context.Context(
         store=parts.store,
         catalog=parts.catalog,
@@ -102,6 +105,7 @@ async def _serve(
         logs=parts.logs,
         knows=lambda shown: auth.same(shown, auth.token(settings.data_dir)),
         attended=parts.attended,
+        gate=asking,
     )
     kinds, collector = customkinds.CustomKinds(shared), gc.GarbageCollector(shared)
     emptier = namespaces.NamespaceEmptier(shared)
@@ -112,7 +116,12 @@ async def _serve(
     except OSError as error:
         raise errors.unusable(settings.data_dir, error) from error
     keeper = await _landmarks(settings, shared, serving) if settings.landmarks else None
-    async with tasks.Scope("apiserver") as scope, _listening(config, parts.listener, watches):
+    asking.start()
+    async with (
+        contextlib.aclosing(asking),
+        tasks.Scope("apiserver") as scope,
+        _listening(config, parts.listener, watches),
+    ):
         scope.start(kinds.run(), name="custom-kinds")
         scope.start(collector.run(), name="garbage-collector")
         scope.start(emptier.run(), name="namespaces")

@@ -1,7 +1,8 @@
 """The verbs that write: create, update and patch (both are ``change``), delete.
 
 Each decides on the store's latest view and hands its decision over without suspending in between, so two writers of one object
-never both win. ``amend`` is the server's own way to write, past the kind's rules.
+never both win. Where webhooks are registered they are asked in between; the store refuses what was decided on a state that is no
+longer the latest, and the verb decides again, a few times. ``amend`` is the server's own way to write, past the kind's rules.
 """
 
 from __future__ import annotations
@@ -13,10 +14,22 @@ from typing import Any, Final
 import orjson
 
 from brickyard.api.kinds import resources
-from brickyard.embedded.apiserver import contract, deletion, drafts, errors, managing, records, strategies
+from brickyard.embedded.apiserver import (
+    consulting,
+    contract,
+    deletion,
+    drafts,
+    errors,
+    managing,
+    records,
+    store,
+    strategies,
+)
 from brickyard.embedded.apiserver.context import Context
 
 _NAME_ATTEMPTS = 8
+_ATTEMPTS = 5
+"""How often a change is decided anew when others write while webhooks are asked."""
 _NAMESPACES: Final = records.resource_of(resources.NAMESPACE)
 _DEFINITIONS: Final = records.resource_of(resources.CUSTOM_RESOURCE_DEFINITION)
 
@@ -49,9 +62,29 @@ async def create(context: Context, place: drafts.Place, body: Any, options: Opti
     Raises:
         ApiError: AlreadyExists, Invalid, BadRequest, NotFound (the namespace), Forbidden (it is going).
     """
-    obj, told = drafts.decoded(place, body, options.strictness)
+    decoded, told = drafts.decoded(place, body, options.strictness)
     warnings = [*told, *_unattended(context, place)]
     _check_definition(context, place)
+    _check_namespace(context, dataclasses.replace(place, name=decoded["metadata"].get("name") or ""))
+    write = consulting.Write(place, "CREATE", options.part, options.dry_run, options.writer.manager)
+    obj, heard = await consulting.changed(context, write, decoded, None)
+    draft, target = _newborn(context, place, obj, options)
+    warnings += [*heard, *await consulting.agreed(context, dataclasses.replace(write, place=target), draft, None)]
+    # Once more: webhooks take their time.
+    _check_namespace(context, target)
+    if options.dry_run:
+        return Written(orjson.dumps(draft), warnings)
+    try:
+        record = await context.store.put(target.key, draft, None)
+    except store.StaleWriteError as error:
+        raise errors.already_exists(place.kind, target.name) from error
+    return Written(record.raw, warnings)
+
+
+def _newborn(
+    context: Context, place: drafts.Place, obj: resources.Object, options: Options
+) -> tuple[resources.Object, drafts.Place]:
+    """The object as it will be stored, and where: under its name, or under a free one made from ``generateName``."""
     prefix = obj["metadata"].get("generateName") or ""
     attempts = _NAME_ATTEMPTS if prefix and not obj["metadata"].get("name") else 1
     for attempt in range(1, attempts + 1):
@@ -59,16 +92,12 @@ async def create(context: Context, place: drafts.Place, body: Any, options: Opti
         birth = drafts.Birth(name, context.new_uid(), context.now(), options.writer)
         draft = drafts.created(place, obj, birth)
         target = dataclasses.replace(place, name=draft["metadata"]["name"])
-        _check_namespace(context, target)
         if context.store.latest(target.key) is None:
             break
         if attempt == attempts:
             raise errors.already_exists(place.kind, target.name)
     _check_encodable(draft)
-    if options.dry_run:
-        return Written(orjson.dumps(draft), warnings)
-    record = await context.store.put(target.key, draft, None)
-    return Written(record.raw, warnings)
+    return draft, target
 
 
 def review(context: Context, place: drafts.Place, body: Any, options: Options) -> Written:
@@ -139,12 +168,24 @@ async def change(context: Context, place: drafts.Place, compute: Compute, option
     Raises:
         ApiError: NotFound, Conflict, Invalid, BadRequest, and what ``compute`` raises.
     """
+    for _ in range(_ATTEMPTS):
+        try:
+            return await _changed(context, place, compute, options)
+        except store.StaleWriteError:
+            continue
+    raise errors.conflict(place.kind, place.name)
+
+
+async def _changed(context: Context, place: drafts.Place, compute: Compute, options: Options) -> Written:
     record = current(context, place)
     old = in_version(record.decode(), place.kind)
     body = compute(in_version(record.decode(), place.kind))
-    obj, warnings = drafts.decoded(place, body, options.strictness, options.part)
+    decoded, told = drafts.decoded(place, body, options.strictness, options.part)
+    write = consulting.Write(place, "UPDATE", options.part, options.dry_run, options.writer.manager)
+    obj, heard = await consulting.changed(context, write, decoded, old)
     draft = drafts.updated(place, obj, old, drafts.Turn(options.part, context.now(), options.writer))
     _check_encodable(draft)
+    warnings = [*told, *heard, *await consulting.agreed(context, write, draft, old)]
     if _same(draft, old):
         return Written(served(await context.store.settled(record), place.kind), warnings)
     if options.dry_run:
@@ -181,21 +222,43 @@ async def delete(context: Context, place: drafts.Place, options: deletion.Option
         NotFoundError: there is none.
         ConflictError: a precondition does not hold.
         ForbiddenError: it may not be deleted.
+        ApiError: a webhook denies it.
     """
+    for _ in range(_ATTEMPTS):
+        try:
+            return await _deleted(context, place, options)
+        except store.StaleWriteError:
+            continue
+    raise errors.conflict(place.kind, place.name)
+
+
+async def _deleted(context: Context, place: drafts.Place, options: deletion.Options) -> Written:
     record = current(context, place)
     if place.name in place.strategy.immortal:
         raise errors.forbidden(place.kind, place.name, f"this {place.resource.singular} may not be deleted")
     obj = record.decode()
     _check_preconditions(place, obj["metadata"], options)
+    warnings = await _delete_agreed(context, place, obj, options)
     decision = deletion.plan(obj, place.strategy, options, context.now())
     if isinstance(decision, deletion.Keep):
-        return Written(await _keep(context, place, record, decision, options))
+        return Written(await _keep(context, place, record, decision, options), warnings)
     raw = orjson.dumps(decision.final)
     if not options.dry_run:
         raw = (await context.store.remove(record, decision.final)).raw
     if place.strategy.returns_deleted:
-        return Written(raw)
-    return Written(orjson.dumps(_success(place, record)))
+        return Written(raw, warnings)
+    return Written(orjson.dumps(_success(place, record)), warnings)
+
+
+async def _delete_agreed(
+    context: Context, place: drafts.Place, obj: resources.Object, options: deletion.Options
+) -> Sequence[str]:
+    """Ask both kinds of webhooks: there is nothing to change, and something to refuse."""
+    if context.gate.idle():
+        return ()
+    write = consulting.Write(place, "DELETE", dry_run=options.dry_run)
+    heard = await context.gate.mutate(write.asked(None, obj))
+    return [*heard.warnings, *await consulting.agreed(context, write, None, obj)]
 
 
 async def discard(context: Context, record: records.Record) -> None:
