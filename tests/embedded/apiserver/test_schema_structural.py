@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from brickyard.embedded.apiserver.structural import definition, judge, patterns, shape
+from brickyard.embedded.apiserver.structural import definition, judge, patterns, rules, shape
 
 KEEP = {shape.PRESERVE: True}
 STRING = {"type": "string"}
@@ -84,8 +84,8 @@ def test_what_keeps_a_schema_from_being_structural(spec: Any, expected: list[str
 
 def test_rules_are_found_wherever_they_stand() -> None:
     rule = {"x-kubernetes-validations": [{"rule": "self.a > 1"}]}
-    assert definition.has_rules(obj(a=array({**INTEGER, **rule})))
-    assert not definition.has_rules(obj(a=array(INTEGER)))
+    assert rules.stand_in(obj(a=array({**INTEGER, **rule})))
+    assert not rules.stand_in(obj(a=array(INTEGER)))
 
 
 # ---- pruning
@@ -253,7 +253,7 @@ JUDGED: list[tuple[Any, Any, list[str]]] = [
         {"a": {}},
         ["a: Invalid value: 0: a in body should have at least 1 properties"],
     ),
-    (obj(a={"type": "object", shape.EMBEDDED: True, **KEEP}), {"a": {"kind": "Pod"}}, ["a.apiVersion: Required value"]),
+    (obj(a={"type": "object", shape.EMBEDDED: True, **KEEP}), {"a": {"kind": "Pod"}}, ["a.apiVersion: Required value: must not be empty"]),
     (
         obj(a={**obj(x=STRING, y=STRING), "oneOf": [{"required": ["x"]}, {"required": ["y"]}]}),
         {"a": {"x": "1", "y": "2"}},

@@ -12,11 +12,9 @@ from brickyard.api.kinds import faults, resources, rules
 from brickyard.embedded.apiserver import contract, definitions, jsonpath, schema, structures
 from brickyard.embedded.apiserver.admission import metadata
 from brickyard.embedded.apiserver.columns import cells
+from brickyard.embedded.apiserver.structural import correlation, judge, shape
 from brickyard.embedded.apiserver.structural import definition as structural
-from brickyard.embedded.apiserver.structural import judge, shape
-from brickyard.lib import logs
-
-log = logs.get(__name__)
+from brickyard.embedded.apiserver.structural import rules as cel_rules
 
 _ANY_OBJECT: shape.Schema = {"type": "object", shape.PRESERVE: True}
 
@@ -27,6 +25,7 @@ class CustomAdmission:
 
     type: resources.ResourceType
     spec: shape.Schema
+    cel: cel_rules.Rules | None = None
 
     @property
     def _rules(self) -> kinds.KindRules:
@@ -52,10 +51,13 @@ class CustomAdmission:
         return self._rules.default(filled)
 
     def validate(self, obj: resources.Object, old: resources.Object | None) -> Sequence[faults.FieldError]:
+        past = correlation.ABSENT if old is None else old
         found = [
             *metadata.validate(obj, self.type.namespaced, metadata.dns_subdomain),
-            *judge.violations(self.spec, obj),
+            *judge.violations(self.spec, obj, past),
         ]
+        if self.cel is not None:
+            found += [judge.UNCHECKED] if judge.blocks(found) else cel_rules.violations(self.cel, obj, past)
         return [*found, *faults.beyond(found, self._rules.validate(obj, old))]
 
 
@@ -97,13 +99,11 @@ def _resource(spec: Mapping[str, Any], names: Mapping[str, Any], version: Mappin
     fault = next(structural.violations(structure, "openAPIV3Schema", root=True), None)
     if fault is not None:
         raise ValueError(f"{kind.kind} {kind.version}: {fault.path}: {fault.message}")
-    if structural.has_rules(structure):
-        log.warning("validation rules of a custom kind are not evaluated", kind=kind.kind, group=kind.group)
     subresources: Mapping[str, Any] = version.get("subresources") or {}
     return contract.Resource(
         type=kind,
         singular=names.get("singular") or kind.kind.lower(),
-        admission=CustomAdmission(kind, structure),
+        admission=CustomAdmission(kind, structure, cel_rules.compiled(structure, kind.kind)),
         short_names=tuple(names.get("shortNames") or ()),
         categories=tuple(names.get("categories") or ()),
         subresources=frozenset({"status", "scale"} & subresources.keys()),

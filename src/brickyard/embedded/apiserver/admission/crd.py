@@ -100,7 +100,7 @@ def _versions(versions: Sequence[Part]) -> faults.Errors:
         if structure is None:
             yield faults.required(f"{path}.schema.openAPIV3Schema", "schemas are required")
         else:
-            yield from definition.violations(structure, f"{path}.schema.openAPIV3Schema", root=True)
+            yield from definition.complete_violations(structure, f"{path}.schema.openAPIV3Schema")
         yield from _columns(f"{path}.additionalPrinterColumns", version.get("additionalPrinterColumns") or ())
         yield from _scale(f"{path}.subresources.scale", (version.get("subresources") or {}).get("scale"))
     names = [(f"[{index}].name", each.get("name")) for index, each in enumerate(versions)]

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from brickyard.api.kinds import faults
-from brickyard.embedded.apiserver.structural import patterns, shape
+from brickyard.embedded.apiserver.structural import defaults, listtypes, patterns, rules, shape
 
 _TYPES = ("array", "boolean", "integer", "number", "object", "string")
 _NEVER = (
@@ -40,6 +40,15 @@ _COUNTS = ("maxItems", "maxLength", "maxProperties", "minItems", "minLength", "m
 _LOGIC = ("allOf", "anyOf", "oneOf")
 
 
+def complete_violations(spec: Any, path: str) -> faults.Errors:
+    """Everything wrong with a kind's schema: whether it is structural, and where it is, its defaults and rules."""
+    found = list(violations(spec, path, root=True))
+    yield from found
+    if not found:
+        yield from defaults.violations(spec, path)
+        yield from rules.faults_of(spec, path)
+
+
 def violations(spec: Any, path: str, *, root: bool = False) -> faults.Errors:
     """Everything that keeps ``spec``, which stands at ``path``, from being structural."""
     if not isinstance(spec, Mapping):
@@ -47,16 +56,10 @@ def violations(spec: Any, path: str, *, root: bool = False) -> faults.Errors:
         return
     yield from _type(spec, path, root)
     yield from _content(spec, path)
+    yield from listtypes.violations(spec, path)
     yield from _children(spec, path)
     for place, part in _logic_parts(spec, path):
         yield from _logic(part, place, int_or_string=bool(spec.get(shape.INT_OR_STRING)))
-
-
-def has_rules(spec: Any) -> bool:
-    """Whether CEL rules stand anywhere in ``spec``."""
-    if isinstance(spec, Mapping):
-        return bool(spec.get("x-kubernetes-validations")) or any(has_rules(each) for each in spec.values())
-    return isinstance(spec, list) and any(has_rules(each) for each in spec)
 
 
 def _type(spec: Mapping[str, Any], path: str, root: bool) -> faults.Errors:
