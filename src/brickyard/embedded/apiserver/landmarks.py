@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from brickyard.api import names
 from brickyard.api.kinds import resources
 from brickyard.embedded.apiserver import chores, drafts, records, strategies, writes
 from brickyard.embedded.apiserver.admission import policy
@@ -33,7 +34,7 @@ async def ensure(context: Context, port: int) -> None:
     ports = [{"name": "https", "protocol": "TCP", "port": _HTTPS, "targetPort": port}]
     await _keep(context, resources.SERVICE, {"metadata": {**metadata, "labels": plain}, "spec": {"ports": ports}})
     endpoints = {
-        "metadata": {**metadata, "labels": {"kubernetes.io/service-name": _SERVER}},
+        "metadata": {**metadata, "labels": {names.SERVICE_OF_SLICE: _SERVER}},
         "addressType": "IPv4",
         "endpoints": [{"addresses": ["127.0.0.1"], "conditions": {"ready": True}}],
         "ports": [{"name": "https", "port": port, "protocol": "TCP"}],

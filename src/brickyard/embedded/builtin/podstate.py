@@ -10,11 +10,12 @@ import functools
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from brickyard.api import names
 from brickyard.api.kinds import resources
 from brickyard.kube.objects import conditions, meta
 from brickyard.lib import timestamps
 
-DELETION_COST = "controller.kubernetes.io/pod-deletion-cost"
+DELETION_COST = names.POD_DELETION_COST
 
 _PHASE_ORDER = {"Pending": 0, "Unknown": 1, "Running": 2}
 _TERMINAL = ("Succeeded", "Failed")

@@ -10,10 +10,11 @@ import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from brickyard.api import names
 from brickyard.embedded.kubelet import errors
 from brickyard.lib import settings
 
-NVIDIA_GPU = "nvidia.com/gpu"
+NVIDIA_GPU = names.GPU_RESOURCE
 VISIBLE = "CUDA_VISIBLE_DEVICES"
 _NVIDIA_DRIVER = pathlib.Path("/proc/driver/nvidia/gpus")
 

@@ -14,6 +14,7 @@ from typing import Any
 import psutil
 
 import brickyard
+from brickyard.api import names
 from brickyard.api.kinds import resources
 from brickyard.embedded.kubelet import procfs
 from brickyard.kube.client import contract as kube
@@ -150,7 +151,7 @@ def pressures(folder: pathlib.Path) -> list[conditions.Condition]:
 
 
 def _object(name: str) -> resources.Object:
-    labels = {"kubernetes.io/hostname": name, "kubernetes.io/os": "linux", "kubernetes.io/arch": _architecture()}
+    labels = {names.HOSTNAME_TOPOLOGY: name, "kubernetes.io/os": "linux", "kubernetes.io/arch": _architecture()}
     return {"apiVersion": "v1", "kind": "Node", "metadata": {"name": name, "labels": labels}, "spec": {}}
 
 

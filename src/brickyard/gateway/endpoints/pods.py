@@ -18,11 +18,12 @@ from typing import Any, Final
 
 from brickyard.api import names
 from brickyard.api.kinds import resources
+from brickyard.api.names import environment
 from brickyard.kube.objects import conditions, meta
 from brickyard.lib import timestamps
 from brickyard.routing import contract
 
-RANKS_VARIABLE: Final = "data-parallel-size"
+RANKS_VARIABLE: Final = environment.DATA_PARALLEL_SIZE
 HIGHEST_PORT: Final = 65535
 
 

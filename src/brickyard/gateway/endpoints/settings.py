@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Final
 
+from brickyard.api.names import environment
 from brickyard.lib import settings
 
 SOON: Final = 1.0
@@ -18,7 +19,7 @@ class EndpointSettings:
 
     strategy: str = settings.field(
         "least-request",
-        env="ROUTING_ALGORITHM",
+        env=environment.ROUTING_ALGORITHM,
         help="Routing strategy of requests that name none: a policy or a mix such as least-request:2,other.",
     )
     policies: str = settings.field(

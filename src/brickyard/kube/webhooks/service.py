@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 
+from brickyard.api import names
 from brickyard.kube.client import contract as clients
 from brickyard.kube.objects import meta
 from brickyard.kube.webhooks import certificates, configurations, contract, injector, keeper, plan, server
@@ -15,11 +16,11 @@ from brickyard.lib import clock, tasks
 class Names:
     """What things are called in the cluster; the defaults are those of AIBrix's manifests."""
 
-    namespace: str = "aibrix-system"
-    secret: str = "aibrix-webhook-server-cert"  # noqa: S105 - a name
-    service: str = "aibrix-webhook-service"
-    mutating: str = "aibrix-mutating-webhook-configuration"
-    validating: str = "aibrix-validating-webhook-configuration"
+    namespace: str = names.SYSTEM_NAMESPACE
+    secret: str = names.WEBHOOK_CERTIFICATE
+    service: str = names.WEBHOOK_SERVICE
+    mutating: str = names.MUTATING_WEBHOOKS
+    validating: str = names.VALIDATING_WEBHOOKS
 
     @property
     def reach(self) -> configurations.Reach:

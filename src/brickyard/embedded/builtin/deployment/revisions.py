@@ -9,14 +9,15 @@ import copy
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from brickyard.api import names as keys
 from brickyard.api.kinds import resources
 from brickyard.kube.objects import meta, names, owners, revision
 
-HASH_LABEL = "pod-template-hash"
-REVISION = "deployment.kubernetes.io/revision"
-HISTORY = "deployment.kubernetes.io/revision-history"
-DESIRED = "deployment.kubernetes.io/desired-replicas"
-MAX = "deployment.kubernetes.io/max-replicas"
+HASH_LABEL = keys.POD_TEMPLATE_HASH
+REVISION = keys.DEPLOYMENT_REVISION
+HISTORY = keys.DEPLOYMENT_REVISION_HISTORY
+DESIRED = keys.DEPLOYMENT_DESIRED_REPLICAS
+MAX = keys.DEPLOYMENT_MAX_REPLICAS
 
 _OWN_ANNOTATIONS = frozenset(
     {

@@ -25,12 +25,13 @@ import hashlib
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from brickyard.api import names as keys
 from brickyard.api.kinds import resources
 from brickyard.embedded.builtin.service import endpoints
 from brickyard.kube.objects import meta, names, owners, selectors
 
 CAPACITY = 100
-SERVICE_NAME = "kubernetes.io/service-name"
+SERVICE_NAME = keys.SERVICE_OF_SLICE
 MANAGED_BY = "endpointslice.kubernetes.io/managed-by"
 MANAGER = "endpointslice-controller.k8s.io"
 HEADLESS = "service.kubernetes.io/headless"
