@@ -69,6 +69,9 @@ def _hook(path: str, hook: Spec) -> faults.Errors:
         yield faults.invalid(f"{path}.timeoutSeconds", seconds, "the timeout value must be between 1 and 30 seconds")
     for name in ("namespaceSelector", "objectSelector"):
         yield from workloads.label_selector(f"{path}.{name}", hook.get(name) or {})
+    if hook.get("matchConditions"):
+        text = "conditions are not evaluated by this API server: leave them out, or check in the webhook"
+        yield faults.forbidden(f"{path}.matchConditions", text)
     yield from _client(f"{path}.clientConfig", hook.get("clientConfig") or {})
 
 
