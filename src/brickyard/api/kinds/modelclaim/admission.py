@@ -12,9 +12,8 @@ from __future__ import annotations
 from typing import Any, Final
 
 from brickyard.api.kinds import contract, faults, resources, shapes
-from brickyard.api.kinds.modelclaim import parallelism
+from brickyard.api.kinds.modelclaim import parallelism, types
 
-DEFAULT_ENGINE: Final = "vllm"
 MEMORY: Final = "--gpu-memory-utilization"
 
 _ARGS: Final = "spec.engineConfig.args"
@@ -32,7 +31,7 @@ class Rules(contract.NoRules):
 
 def engine_faults(spec: Any) -> faults.Errors:
     """What is wrong with the engine's flags."""
-    if (shapes.text(spec, "engine") or DEFAULT_ENGINE) != DEFAULT_ENGINE:
+    if (shapes.text(spec, "engine") or types.VLLM) != types.VLLM:
         return
     args = shapes.mapping(spec, "engineConfig", "args")
     for flag in args:

@@ -30,9 +30,8 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from brickyard.api.kinds import contract, faults, resources, shapes
-from brickyard.api.kinds.podautoscaler import legacy, schedules, texts
+from brickyard.api.kinds.podautoscaler import legacy, schedules, texts, types
 
-_STRATEGIES: Final = ("HPA", "KPA", "APA")
 _SOURCE_TYPES: Final = ("pod", "external", "domain", "resource", "custom")
 _RESOURCES: Final = ("cpu", "memory")
 
@@ -96,11 +95,11 @@ def _windows(spec: Any) -> faults.Errors:
         if seconds is not None and seconds <= 0:
             yield faults.invalid(f"spec.{name}", seconds, "must be greater than 0")
             sound = False
-        elif seconds is not None and seconds > texts.LONGEST_WINDOW:
-            yield faults.invalid(f"spec.{name}", seconds, f"must be less than or equal to {texts.LONGEST_WINDOW}")
+        elif seconds is not None and seconds > types.MAX_WINDOW_SECONDS:
+            yield faults.invalid(f"spec.{name}", seconds, f"must be less than or equal to {types.MAX_WINDOW_SECONDS}")
             sound = False
-    observe = shapes.integer(spec, "observeWindowSeconds") or texts.DEFAULT_OBSERVE_WINDOW
-    panic = shapes.integer(spec, "panicWindowSeconds") or texts.DEFAULT_PANIC_WINDOW
+    observe = shapes.integer(spec, "observeWindowSeconds") or types.DEFAULT_OBSERVE_WINDOW_SECONDS
+    panic = shapes.integer(spec, "panicWindowSeconds") or types.DEFAULT_PANIC_WINDOW_SECONDS
     if sound and panic > observe:
         yield faults.invalid("spec.panicWindowSeconds", panic, "must be less than or equal to observeWindowSeconds")
 
@@ -114,8 +113,8 @@ def _schedules(spec: Any) -> faults.Errors:
 
 def _strategy(spec: Any) -> faults.Errors:
     strategy = shapes.text(spec, "scalingStrategy")
-    if strategy is not None and strategy not in _STRATEGIES:
-        yield faults.not_supported("spec.scalingStrategy", strategy, _STRATEGIES)
+    if strategy is not None and strategy not in types.STRATEGIES:
+        yield faults.not_supported("spec.scalingStrategy", strategy, types.STRATEGIES)
     if strategy == "HPA" and shapes.text(spec, "subTargetSelector", "roleName"):
         text = "not supported with scalingStrategy=HPA; use APA or KPA for StormService role-level autoscaling"
         yield faults.forbidden("spec.subTargetSelector.roleName", text)

@@ -28,7 +28,7 @@ from typing import Any, Final
 
 from brickyard.api import names
 from brickyard.api.kinds import contract, conversion, resources, shapes
-from brickyard.api.kinds.podautoscaler import texts
+from brickyard.api.kinds.podautoscaler import texts, types
 
 PREFIX: Final = names.AUTOSCALING_PREFIX
 KPA: Final = "kpa." + PREFIX
@@ -186,9 +186,9 @@ def _windows(draft: conversion.Draft) -> None:
     if observe is not None:
         # A panic window of today that the client gave is not shortened by a legacy key: the observe window follows it.
         given = shapes.integer(draft.at(*_PANIC)) if draft.given(_PANIC) else None
-        draft.fill(_OBSERVE, max(observe, min(given or 1, texts.LONGEST_WINDOW)))
-    longest = shapes.integer(draft.at(*_OBSERVE)) or texts.DEFAULT_OBSERVE_WINDOW
-    wanted = texts.DEFAULT_PANIC_WINDOW if panic is None else panic
+        draft.fill(_OBSERVE, max(observe, min(given or 1, types.MAX_WINDOW_SECONDS)))
+    longest = shapes.integer(draft.at(*_OBSERVE)) or types.DEFAULT_OBSERVE_WINDOW_SECONDS
+    wanted = types.DEFAULT_PANIC_WINDOW_SECONDS if panic is None else panic
     if panic is None and wanted <= longest:
         return
     if draft.fill(_PANIC, max(min(wanted, longest), 1)) and wanted > longest:
@@ -207,6 +207,6 @@ def _window(draft: conversion.Draft, keys: tuple[str, ...], field: conversion.Pa
         elif draft.given(field) or asked is not None:
             draft.warn(f"annotation {key} is not read beside {today}; leave it out")
         else:
-            asked = min(seconds, texts.LONGEST_WINDOW)
+            asked = min(seconds, types.MAX_WINDOW_SECONDS)
             draft.warn(f"annotation {key} is taken for {today} {asked}; write that instead")
     return asked

@@ -1,4 +1,4 @@
-"""Numbers and durations in a PodAutoscaler's texts, as Go reads them: ``0.5``, ``300s``, ``1h30m``; and the limits of its windows."""
+"""Numbers and durations in a PodAutoscaler's texts, as Go reads them: ``0.5``, ``300s``, ``1h30m``."""
 
 from __future__ import annotations
 
@@ -6,11 +6,6 @@ import math
 import re
 from collections.abc import Mapping
 from typing import Final
-
-DEFAULT_OBSERVE_WINDOW: Final = 180
-DEFAULT_PANIC_WINDOW: Final = 60
-LONGEST_WINDOW: Final = 3600
-"""Seconds, all three."""
 
 _NUMBER: Final = re.compile(r"[+-]?(\d{1,40}(\.\d{0,40})?|\.\d{1,40})([eE][+-]?\d{1,4})?", re.ASCII)
 _UNITS: Final[Mapping[str, float]] = {

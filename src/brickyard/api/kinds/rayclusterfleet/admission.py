@@ -5,10 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from brickyard.api.kinds import contract, resources, shapes
-
-DEFAULT_STRATEGY: Final = "RollingUpdate"
-DEFAULT_BUDGET: Final = "25%"
-"""Of replicas: how many may be added, and how many missing."""
+from brickyard.api.kinds.rayclusterfleet import types
 
 _STRATEGY: Final = ("spec", "strategy")
 
@@ -18,10 +15,12 @@ class Rules(contract.NoRules):
 
     def default(self, obj: resources.Object) -> resources.Object:
         strategy = shapes.at(obj, *_STRATEGY)
-        if not isinstance(obj.get("spec"), dict) or not isinstance(strategy, dict | None):
+        if not isinstance(obj.get("spec"), dict) or shapes.text(strategy, "type") != "":
             return obj
-        if shapes.text(strategy, "type") != "":
+        if not shapes.is_open(obj, (*_STRATEGY, "rollingUpdate", "maxSurge")):
             return obj
         budget = {key: each for key, each in shapes.mapping(strategy, "rollingUpdate").items() if each is not None}
-        rolling = {"maxSurge": DEFAULT_BUDGET, "maxUnavailable": DEFAULT_BUDGET} | budget
-        return shapes.placed(obj, _STRATEGY, {**(strategy or {}), "type": DEFAULT_STRATEGY, "rollingUpdate": rolling})
+        rolling = {"maxSurge": types.DEFAULT_SURGE, "maxUnavailable": types.DEFAULT_SURGE} | budget
+        return shapes.placed(
+            obj, _STRATEGY, {**(strategy or {}), "type": types.ROLLING_UPDATE, "rollingUpdate": rolling}
+        )

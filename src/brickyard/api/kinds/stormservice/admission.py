@@ -15,9 +15,8 @@ from typing import Any, Final
 from brickyard.api import names
 from brickyard.api.kinds import contract, faults, resources, shapes, sidecar
 from brickyard.api.kinds.roleset import admission as roleset
-from brickyard.api.kinds.stormservice import legacy
+from brickyard.api.kinds.stormservice import legacy, types
 
-LONGEST_NAME: Final = 63
 POD_SET_SUFFIX: Final = 36
 """Characters that a pod of a PodSet has in its name beside those of the StormService and the role."""
 
@@ -54,8 +53,8 @@ def _with_sidecar(role: Any, image: str, engine: str) -> Any:
 
 
 def _name(name: str, roles: Any) -> faults.Errors:
-    if len(name) > LONGEST_NAME:
-        text = f"StormService name must be no more than {LONGEST_NAME} characters"
+    if len(name) > types.MAX_NAME_LENGTH:
+        text = f"StormService name must be no more than {types.MAX_NAME_LENGTH} characters"
         yield faults.invalid("metadata.name", name, text)
     grouped = [
         len(shapes.text(each, "name") or "") for each in roles if (shapes.integer(each, "podGroupSize") or 0) > 1
@@ -63,9 +62,9 @@ def _name(name: str, roles: Any) -> faults.Errors:
     if not grouped:
         return
     estimate = len(name) + max(grouped) + POD_SET_SUFFIX
-    if estimate > LONGEST_NAME:
+    if estimate > types.MAX_NAME_LENGTH:
         text = (
             f"combined length of StormService name ({len(name)}) and longest PodSet-enabled role name ({max(grouped)}) "
-            f"may produce PodSet names exceeding {LONGEST_NAME} characters (estimated: {estimate})"
+            f"may produce PodSet names exceeding {types.MAX_NAME_LENGTH} characters (estimated: {estimate})"
         )
         yield faults.invalid("metadata.name", name, text)
