@@ -301,8 +301,8 @@ SCHEMAS = pathlib.Path(kubernetes_validate.__file__).parent / "kubernetes-json-s
 ROOTS = {
     "io.k8s.api.core.v1": (
         "v1",
-        "Pod Service Namespace Node PersistentVolumeClaim ServiceAccount ConfigMap Secret Event Endpoints PersistentVolume "
-        "ResourceQuota LimitRange",
+        """Pod Service Namespace Node PersistentVolume PersistentVolumeClaim ServiceAccount ConfigMap Secret Event Endpoints
+        ResourceQuota LimitRange""",
     ),
     "io.k8s.api.apps.v1": ("apps/v1", "Deployment ReplicaSet StatefulSet DaemonSet ControllerRevision"),
     "io.k8s.api.autoscaling.v2": ("autoscaling/v2", "HorizontalPodAutoscaler"),

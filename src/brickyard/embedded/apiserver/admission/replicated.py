@@ -129,7 +129,9 @@ def _daemon_strategy(path: str, strategy: Mapping[str, Any]) -> faults.Errors:
 
 def judge_controller_revision(obj: resources.Object, old: resources.Object | None) -> faults.Errors:
     """A ControllerRevision holds something, and always the same."""
-    yield from faults.not_negative("", obj, "revision")
+    revision = obj.get("revision") or 0
+    if revision < 0:
+        yield faults.invalid("revision", revision, "must be greater than or equal to 0")
     if obj.get("data") is None:
         yield faults.required("data", "data is mandatory")
     elif not isinstance(obj["data"], dict):
