@@ -222,6 +222,15 @@ class TestKubectl:
         out, _ = await kubectl("get", "podautoscaler", "old", "-o", "jsonpath={.spec.metricsSources[0].targetValue}")
         assert out == "70"
 
+    async def test_a_legacy_manifest_is_applied_by_the_server(self, kubectl: Kubectl) -> None:
+        old = {**OLD_AUTOSCALER, "spec": {**OLD_AUTOSCALER["spec"], "behavior": {"scaleUp": {}}}}
+        _, err = await kubectl("apply", "--server-side", "-f", "-", stdin=json.dumps(old))
+        assert err.count("Warning: spec.") == 2
+        edited = {**OLD_AUTOSCALER, "spec": {**OLD_AUTOSCALER["spec"], "targetValue": "70"}}
+        await kubectl("apply", "--server-side", "-f", "-", stdin=json.dumps(edited))
+        out, _ = await kubectl("get", "podautoscaler", "old", "-o", "jsonpath={.spec.metricsSources[*].targetValue}")
+        assert out == "70"
+
     @pytest.mark.skipif(not PUBLISHED.is_dir(), reason=f"no published manifests in {PUBLISHED}")
     async def test_published_manifests_apply_unchanged(self, kubectl: Kubectl, api: testing.Api) -> None:
         await api.post("/api/v1/namespaces", {"metadata": {"name": names.SYSTEM_NAMESPACE}})

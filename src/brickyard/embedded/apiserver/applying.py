@@ -73,7 +73,8 @@ def _config(place: drafts.Place, body: Any, options: writes.Options) -> tuple[re
     """What is applied, checked, and what the client should be warned of."""
     _check_envelope(place.kind, body)
     config, warnings = drafts.decoded(place, body, options.strictness, options.part)
-    unknown = place.resource.admission.unknown_fields(drafts.identified(place, body))
+    admission = place.resource.admission
+    unknown = admission.unknown_fields(admission.convert(drafts.identified(place, body)).obj)
     if unknown:
         raise managing.undeclared(place.resource, config, unknown[0])
     managing.check(place.resource, config)
