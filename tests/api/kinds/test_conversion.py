@@ -7,10 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from brickyard.api import names
 from brickyard.api.kinds import conversion, resources, shapes
 
 NEW = ("spec", "cache", "image")
-MEMORY = ("metadata", "annotations", conversion.CONVERTED)
+MEMORY = ("metadata", "annotations", names.CONVERTED)
 
 JSON = st.recursive(
     st.none()
@@ -116,17 +117,17 @@ class TestMemory:
 
     @pytest.mark.parametrize("text", ["", "{", "[]", "7", '"x"', "null", '{"spec": 1}', '{"": 1}', '{"//": {}}'])
     def test_somebody_else_s_text_there_is_no_harm(self, text: str) -> None:
-        obj = {"metadata": {"annotations": {conversion.CONVERTED: text}}, "spec": {"cache": {"image": "own"}}}
+        obj = {"metadata": {"annotations": {names.CONVERTED: text}}, "spec": {"cache": {"image": "own"}}}
         found = filled(obj, "a")
         assert found["spec"] == obj["spec"]
-        assert conversion.CONVERTED not in found["metadata"]["annotations"]
+        assert names.CONVERTED not in found["metadata"]["annotations"]
 
     def test_deep_values_are_no_harm(self) -> None:
         deep: Any = 1
         for _ in range(900):
             deep = [deep]
         text = '{"spec/cache/image":' + "[" * 900 + "1" + "]" * 900 + "}"
-        obj = {"metadata": {"annotations": {conversion.CONVERTED: text}}, "spec": {"cache": {"image": deep}}}
+        obj = {"metadata": {"annotations": {names.CONVERTED: text}}, "spec": {"cache": {"image": deep}}}
         assert filled(obj, "a")["spec"] == obj["spec"]
         assert shapes.at(filled({}, deep), *MEMORY) is None
 

@@ -11,14 +11,12 @@ from typing import Any, Final
 
 import orjson
 
+from brickyard.api import names
 from brickyard.api.kinds import contract, resources, shapes
-
-CONVERTED: Final = "brickyard.dev/converted"
-"""Annotation: what was filled from legacy forms, as JSON from a field's path (``spec/cache/image``) to its value."""
 
 Path = tuple[str, ...]
 
-_MEMORY: Final = ("metadata", "annotations", CONVERTED)
+_MEMORY: Final = ("metadata", "annotations", names.CONVERTED)
 
 _DEPTH: Final = 16
 """Values nested deeper are nothing that a conversion makes; two of them are held for different."""
@@ -91,7 +89,7 @@ class Draft:
 
 def _remembered(obj: resources.Object) -> Mapping[str, Any]:
     try:
-        found = orjson.loads(shapes.annotation(obj, CONVERTED) or "{}")
+        found = orjson.loads(shapes.annotation(obj, names.CONVERTED) or "{}")
     except orjson.JSONDecodeError:
         return {}  # somebody else wrote there: nothing is known, so every field counts as given
     return found if isinstance(found, dict) else {}

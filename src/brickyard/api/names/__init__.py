@@ -230,6 +230,10 @@ TLS_NOT_AFTER: Final = "aibrix.io/tls-not-after"
 STORED_ONLY: Final = "brickyard.dev/stored-only"
 """Label, "true" on the CustomResourceDefinition of another project's kind: objects are kept on this machine, nobody acts on them."""
 
+# Legacy manifests.
+CONVERTED: Final = "brickyard.dev/converted"
+"""Annotation: what was filled from legacy forms, as JSON from a field's path (``spec/cache/image``) to its value."""
+
 # Finalizers: who must clean up before an object goes.
 ADAPTER_FINALIZER: Final = "adapter.model.aibrix.ai/finalizer"
 CLAIM_FINALIZER: Final = "model.aibrix.ai/modelclaim-finalizer"

@@ -5,7 +5,8 @@ from typing import Any, ClassVar
 
 import pytest
 
-from brickyard.api.kinds import contract, conversion, resources
+from brickyard.api import names
+from brickyard.api.kinds import contract, resources
 from brickyard.api.kinds.podautoscaler import admission, legacy
 
 NEW = "autoscaling.aibrix.ai/"
@@ -53,7 +54,7 @@ def _has_null(obj: resources.Object) -> bool:
 def annotations(obj: resources.Object) -> dict[str, Any]:
     """Without the memory."""
     found = obj["metadata"].get("annotations") or {}
-    return {key: value for key, value in found.items() if key != conversion.CONVERTED}
+    return {key: value for key, value in found.items() if key != names.CONVERTED}
 
 
 def is_valid(obj: resources.Object) -> bool:
