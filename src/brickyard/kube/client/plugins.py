@@ -18,7 +18,6 @@ from typing import Any, Never
 
 import httpx2
 import orjson
-from cryptography import x509
 
 from brickyard.kube.client import errors
 from brickyard.lib import clock, timestamps
@@ -203,6 +202,8 @@ def _expires(timestamp: object, certificate: str) -> float:
     if timestamp:
         return timestamps.parse_rfc3339(str(timestamp))
     if certificate:
+        from cryptography import x509  # noqa: PLC0415 - 20 ms of every command's start, for the few plug-ins that need it
+
         return x509.load_pem_x509_certificate(certificate.encode()).not_valid_after_utc.timestamp()
     return float("inf")
 
