@@ -78,6 +78,7 @@ def test_a_patch_says_its_kind_and_what_it_takes(served: catalog.BuiltinCatalog)
     assert {"fieldValidation", "dryRun", "fieldManager", "force"} <= query
     assert [each["name"] for each in item["parameters"]] == ["namespace", "name"]
     assert "application/strategic-merge-patch+json" in item["patch"]["requestBody"]["content"]
+    assert "application/apply-patch+yaml" in item["patch"]["requestBody"]["content"]
 
 
 def test_custom_kinds_take_no_strategic_merge(served: catalog.BuiltinCatalog) -> None:

@@ -10,14 +10,14 @@ import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from brickyard.embedded.apiserver import contract, definitions, openapi_schemas
+from brickyard.embedded.apiserver import contract, definitions, openapi_schemas, patching
 
 Operation = dict[str, Any]
 Paths = dict[str, dict[str, Any]]
 
 _JSON = "application/json"
-_PATCHES = ("application/json-patch+json", "application/merge-patch+json", "application/strategic-merge-patch+json")
-_CUSTOM_PATCHES = _PATCHES[:2]
+_CUSTOM_PATCHES = (patching.JSON, patching.MERGE, patching.APPLY)
+_PATCHES = (patching.JSON, patching.MERGE, patching.STRATEGIC, patching.APPLY)
 
 _STRING, _INTEGER, _BOOLEAN = "string", "integer", "boolean"
 _PRETTY = ("pretty", _STRING, "If true, the answer is indented.")
