@@ -19,6 +19,7 @@ from typing import Any, Final
 
 import httpx2
 
+from brickyard.api import names
 from brickyard.api.kinds import resources
 from brickyard.embedded.apiserver import records, store
 from brickyard.embedded.apiserver.webhooks import plan
@@ -26,7 +27,7 @@ from brickyard.lib import errors
 
 _SLICES: Final = records.resource_of(resources.ENDPOINT_SLICE)
 _SERVICES: Final = records.resource_of(resources.SERVICE)
-_SERVICE_NAME: Final = "kubernetes.io/service-name"
+_SERVICE_NAME: Final = names.SERVICE_OF_SLICE
 _MOST_CLIENTS: Final = 64
 _LARGEST_ANSWER: Final = 8 * 1024 * 1024
 _SHOWN: Final = 200
