@@ -15,24 +15,17 @@ from brickyard.kube.webhooks import adapting, contract
 
 _MUTATING, _VALIDATING = contract.Phase.MUTATING, contract.Phase.VALIDATING
 
-_ORCHESTRATION = "orchestration.aibrix.ai"
-_DEPLOYMENT = resources.DEPLOYMENT
-_KV_CACHE = resources.ResourceType(_ORCHESTRATION, "v1alpha1", "kvcaches", "KVCache")
-_STORM_SERVICE = resources.ResourceType(_ORCHESTRATION, "v1alpha1", "stormservices", "StormService")
-_MODEL_ADAPTER = resources.ResourceType("model.aibrix.ai", "v1alpha1", "modeladapters", "ModelAdapter")
-_POD_AUTOSCALER = resources.ResourceType("autoscaling.aibrix.ai", "v1alpha1", "podautoscalers", "PodAutoscaler")
-
 _ROWS = (
-    ("medeployment.aibrix.ai", _MUTATING, _DEPLOYMENT),
-    ("mkvcache-v1alpha1.kb.io", _MUTATING, _KV_CACHE),
-    ("mmodeladapter.kb.io", _MUTATING, _MODEL_ADAPTER),
-    ("mpodautoscaler-v1alpha1.kb.io", _MUTATING, _POD_AUTOSCALER),
-    ("mstormservice.kb.io", _MUTATING, _STORM_SERVICE),
-    ("vedeployment.aibrix.ai", _VALIDATING, _DEPLOYMENT),
-    ("vkvcache-v1alpha1.kb.io", _VALIDATING, _KV_CACHE),
-    ("vmodeladapter.kb.io", _VALIDATING, _MODEL_ADAPTER),
-    ("vpodautoscaler-v1alpha1.kb.io", _VALIDATING, _POD_AUTOSCALER),
-    ("vstormservice.kb.io", _VALIDATING, _STORM_SERVICE),
+    ("medeployment.aibrix.ai", _MUTATING, resources.DEPLOYMENT),
+    ("mkvcache-v1alpha1.kb.io", _MUTATING, resources.KV_CACHE),
+    ("mmodeladapter.kb.io", _MUTATING, resources.MODEL_ADAPTER),
+    ("mpodautoscaler-v1alpha1.kb.io", _MUTATING, resources.POD_AUTOSCALER),
+    ("mstormservice.kb.io", _MUTATING, resources.STORM_SERVICE),
+    ("vedeployment.aibrix.ai", _VALIDATING, resources.DEPLOYMENT),
+    ("vkvcache-v1alpha1.kb.io", _VALIDATING, resources.KV_CACHE),
+    ("vmodeladapter.kb.io", _VALIDATING, resources.MODEL_ADAPTER),
+    ("vpodautoscaler-v1alpha1.kb.io", _VALIDATING, resources.POD_AUTOSCALER),
+    ("vstormservice.kb.io", _VALIDATING, resources.STORM_SERVICE),
 )
 
 

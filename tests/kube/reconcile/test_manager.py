@@ -58,8 +58,7 @@ async def running(found: manager.Manager) -> AsyncIterator[asyncio.Task[None]]:
         await asyncio.gather(task, return_exceptions=True)
 
 
-def made(client: testing.MemoryClient, reconciler: Copier, name: str = "", **options: object) -> manager.Manager:
-    del options
+def made(client: testing.MemoryClient, reconciler: Copier, name: str = "") -> manager.Manager:
     elected = leader.Leader(client, KEY, name, LoopClock()) if name else None
     found = manager.Manager(client, LoopClock(), election=elected)
     copier = controller.Controller("copier", reconciler)
@@ -162,11 +161,32 @@ async def test_what_was_told_last_is_written() -> None:
 async def test_a_parts_readiness_counts() -> None:
     found = manager.Manager(testing.MemoryClient(), LoopClock())
     reasons = ["no certificates yet"]
-    found.always("webhooks", asyncio.Event().wait, lambda: reasons)  # type: ignore[arg-type]  # ends by cancellation only
+
+    async def serve() -> None:
+        await asyncio.Event().wait()
+
+    found.always("webhooks", serve, lambda: reasons)
     async with running(found):
         assert found.not_ready() == reasons
         reasons.clear()
         assert not found.not_ready()
+
+
+async def test_nothing_that_leads_begins_before_the_gates_are_open() -> None:
+    client, reconciler, gate = testing.MemoryClient(), Copier(), asyncio.Event()
+    client.seed(resources.CONFIG_MAP, config_map("a"))
+    found = made(client, reconciler, "one")
+
+    async def opened() -> None:
+        await gate.wait()
+
+    found.work_after(opened)
+    async with running(found):
+        await asyncio.sleep(60)
+        assert (reconciler.seen, client.all(resources.LEASE)) == ([], [])
+        gate.set()
+        await asyncio.sleep(1)
+        assert reconciler.seen == ["a"]
 
 
 async def test_a_part_that_fails_ends_the_run() -> None:

@@ -211,7 +211,8 @@ async def test_ready_means_served_and_trusted() -> None:
     found = service.WebhookService(client, clock.SystemClock(), ROWS, options)
     assert "webhooks are not served yet" in found.not_ready()
     async with running(found.run()):
-        await eventually(lambda: found.not_ready() != () and "not served" not in found.not_ready()[0])
+        async with asyncio.timeout(10):
+            await found.served()
         assert [each.startswith("there is no ") for each in found.not_ready()] == [True, True]
         for phase, name in NAMES.configurations.items():
             kind = configurations.OF_PHASE[phase]

@@ -1,8 +1,8 @@
 """Runs what belongs together: caches, then leadership, then controllers; and stops it in the opposite order.
 
-    parts and caches start ──► caches synced ──► lease held ──► controllers and leading parts work
-                                                                     │ cancelled, lease lost, or a part failed
-    parts and caches end  ◄── events written ◄── lease released ◄────┘
+    parts and caches start ──► caches synced ──► gates open ──► lease held ──► controllers and leading parts work
+                                                                                   │ cancelled, lease lost, a part failed
+    parts and caches end  ◄──────────────── events written ◄── lease released ◄────┘
 
 A process makes one manager, adds what it needs and awaits ``run``. ``not_ready`` is what a readiness page asks.
 """
@@ -73,6 +73,7 @@ class Manager:
         self._parts: list[tuple[str, Work]] = []
         self._leading: list[tuple[str, Work]] = []
         self._checks: list[Check] = []
+        self._gates: list[Work] = []
         if observed is not None and election is not None:
             observed.show_leader(election)
 
@@ -117,6 +118,10 @@ class Manager:
         """Run ``work`` beside the controllers."""
         self._leading.append((name, work))
 
+    def work_after(self, gate: Work) -> None:
+        """Let nothing that leads begin before ``gate`` has returned, such as the webhooks' certificates being there."""
+        self._gates.append(gate)
+
     # Asking.
 
     def not_ready(self) -> Sequence[str]:
@@ -141,6 +146,8 @@ class Manager:
             for name, events in self._recorders.items():
                 scope.start(events.run(), name=f"events/{name}")
             await self._sync()
+            for gate in self._gates:
+                await gate()
             try:
                 await (self._work() if self._election is None else self._election.run(self._work))
             finally:

@@ -45,7 +45,11 @@ class Options:
 
 
 class WebhookService:
-    """``async with`` is not needed: ``run`` serves until it is cancelled. Make it on the loop that runs it."""
+    """``run`` serves until it is cancelled. Make it on the loop that runs it; a manager takes it like this:
+
+    runs.always("webhooks", hooks.run, hooks.not_ready)
+    runs.work_after(hooks.served)
+    """
 
     def __init__(
         self,
@@ -71,6 +75,10 @@ class WebhookService:
         """Why the webhooks should not be asked yet: not served, or not trusted by the cluster. Empty when they may."""
         unserved = () if self._server.serving.is_set() else ("webhooks are not served yet",)
         return (*unserved, *self._injector.missing())
+
+    async def served(self) -> None:
+        """Wait until there is a certificate and questions are answered; controllers begin after that."""
+        await self._server.serving.wait()
 
     async def run(self) -> None:
         """Serve until cancelled."""
