@@ -27,6 +27,7 @@ class Stream:
 
     chunks: AsyncIterator[bytes]
     content_type: str = JSON
+    headers: Sequence[tuple[str, str]] = ()
 
 
 def of_json(value: Mapping[str, Any], code: int = 200) -> Answer:

@@ -220,7 +220,8 @@ async def _send_stream(send: Send, receive: Receive, stream: answers.Stream) -> 
 
 async def _pump(send: Send, stream: answers.Stream) -> None:
     async with contextlib.aclosing(_closable(stream.chunks)) as chunks:
-        headers = _encoded([("content-type", stream.content_type), ("cache-control", "no-cache, private")])
+        more = [("content-type", stream.content_type), ("cache-control", "no-cache, private"), *stream.headers]
+        headers = _encoded(more)
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         async for chunk in chunks:
             if chunk:

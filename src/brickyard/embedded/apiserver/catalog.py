@@ -11,6 +11,14 @@ from brickyard.api.kinds import resources
 from brickyard.embedded.apiserver import builtin_kinds, contract, custom
 
 
+class NameConflictError(ValueError):
+    """Another kind of the group goes by one of the names. ``reason`` is Kubernetes' word for which."""
+
+    def __init__(self, reason: str, why: str) -> None:
+        super().__init__(why)
+        self.reason = reason
+
+
 class BuiltinCatalog:
     """Fills ``contract.Catalog``. A custom kind never hides a built-in one, nor one that another definition brought."""
 
@@ -52,13 +60,19 @@ class BuiltinCatalog:
 
     def _refuse_collisions(self, name: str, made: Sequence[contract.Resource]) -> None:
         others = [*self._builtin, *(each for key, kinds in self._custom.items() if key != name for each in kinds)]
-        taken = {(each.type.group, each.type.plural) for each in others}
-        kinds = {(each.type.group, each.type.kind) for each in others}
-        for each in made:
-            if (each.type.group, each.type.plural) in taken:
-                raise ValueError(f'"{each.type.plural}" is already in use')
-            if (each.type.group, each.type.kind) in kinds:
-                raise ValueError(f'"{each.type.kind}" is already in use')
+        for each in made[:1]:
+            beside = [other for other in others if other.type.group == each.type.group]
+            called = {word for other in beside for word in (other.type.plural, other.singular, *other.short_names)}
+            kinds = {word for other in beside for word in (other.type.kind, other.list_kind)}
+            for reason, words, taken in (
+                ("PluralConflict", (each.type.plural,), called),
+                ("SingularConflict", (each.singular,), called),
+                ("ShortNamesConflict", each.short_names, called),
+                ("KindConflict", (each.type.kind,), kinds),
+                ("ListKindConflict", (each.list_kind,), kinds),
+            ):
+                if held := [word for word in words if word in taken]:
+                    raise NameConflictError(reason, f'"{held[0]}" is already in use')
 
     def _index(self) -> None:
         self._version += 1

@@ -111,6 +111,11 @@ class Resource:
     scale: ScalePaths | None = None
     selectable_fields: tuple[str, ...] = ()
     """Dotted paths usable in field selectors beside ``metadata.name`` and ``metadata.namespace``."""
+    custom: bool = False
+    """Whether a CustomResourceDefinition brought it: updates say which revision they are of; status counts as wanted unless it is
+    a subresource."""
+    deprecation: str = ""
+    """What a client of a deprecated version is warned with."""
     structure: objects.Node | None = None
     """What objects are made of, for owning their fields; None for built-in kinds, whose definitions tell (see ``structures``)."""
     review: Reviewer | None = None

@@ -103,6 +103,8 @@ def _resource(spec: Mapping[str, Any], names: Mapping[str, Any], version: Mappin
     return contract.Resource(
         type=kind,
         singular=names.get("singular") or kind.kind.lower(),
+        custom=True,
+        deprecation=_deprecation(kind, version),
         admission=CustomAdmission(kind, structure, cel_rules.compiled(structure, kind.kind)),
         short_names=tuple(names.get("shortNames") or ()),
         categories=tuple(names.get("categories") or ()),
@@ -114,6 +116,12 @@ def _resource(spec: Mapping[str, Any], names: Mapping[str, Any], version: Mappin
             each["jsonPath"].removeprefix(".") for each in version.get("selectableFields") or () if each.get("jsonPath")
         ),
     )
+
+
+def _deprecation(kind: resources.ResourceType, version: Mapping[str, Any]) -> str:
+    if not version.get("deprecated"):
+        return ""
+    return version.get("deprecationWarning") or f"{kind.api_version} {kind.kind} is deprecated"
 
 
 def _scale(found: Mapping[str, Any] | None) -> contract.ScalePaths | None:

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 import orjson
 
 from brickyard.api.kinds import resources
-from brickyard.embedded.apiserver import chores, drafts, ownership, records, strategies, watch, writes
+from brickyard.embedded.apiserver import catalog, chores, drafts, ownership, records, strategies, watch, writes
 from brickyard.embedded.apiserver.context import Context
 from brickyard.kube.objects import conditions
 from brickyard.lib import logs, timestamps
@@ -123,6 +123,10 @@ class CustomKinds:
     def _uninstall(self, record: records.Record) -> None:
         self._context.catalog.uninstall(record.key.name)
         self._context.watches.close_all(_collection(record.decode()), watch.Closed.GONE)
+        for other in self._context.store.list(_DEFINITIONS):
+            # One that had to wait for a name may have it now.
+            if not _is_accepted(other.decode()):
+                self._chores.ask(other.key.name)
 
     async def _work(self, name: str) -> None:
         record = self._context.store.latest(records.Key(_DEFINITIONS, "", name))
@@ -134,7 +138,11 @@ class CustomKinds:
         try:
             self._context.catalog.install(record.decode())
         except ValueError as error:
-            await writes.amend(self._context, record, _refused(str(error), self._context.now()))
+            # Under other names than before it may have been served until now.
+            self._context.catalog.uninstall(name)
+            await writes.amend(self._context, record, _refused(error, self._context.now()))
+            return
+        await writes.amend(self._context, record, _served(self._context.now()))
 
     async def _clear(self, definition: records.Record) -> None:
         held = self._context.store.latest_in(_collection(definition.decode()))
@@ -149,13 +157,31 @@ def _collection(definition: resources.Object) -> str:
     return f"{spec['group']}/{spec['names']['plural']}"
 
 
-def _refused(why: str, now: float) -> Any:
+def _is_accepted(definition: resources.Object) -> bool:
+    found = (definition.get("status") or {}).get("conditions") or ()
+    return all(each.get("status") != "False" for each in found if each.get("type") == "NamesAccepted")
+
+
+def _served(now: float) -> Callable[[resources.Object], None]:
     def mutate(definition: resources.Object) -> None:
         status = definition.setdefault("status", {})
-        found = status.get("conditions")
-        for kind, reason in (("NamesAccepted", "NotServed"), ("Established", "NotServed")):
-            condition = conditions.Condition(kind, "False", reason, why)
-            found = conditions.set_condition(found, condition, timestamps.rfc3339(now))
-        status["conditions"] = found
+        status["conditions"] = strategies.accepted(status.get("conditions"), now)
+
+    return mutate
+
+
+def _refused(why: ValueError, now: float) -> Callable[[resources.Object], None]:
+    taken = why if isinstance(why, catalog.NameConflictError) else None
+    outcome = (
+        conditions.Condition("NamesAccepted", "False", taken.reason if taken else "NotServed", str(why)),
+        conditions.Condition(
+            "Established", "False", "NotAccepted", "not all names are accepted" if taken else str(why)
+        ),
+    )
+
+    def mutate(definition: resources.Object) -> None:
+        status = definition.setdefault("status", {})
+        for each in outcome:
+            status["conditions"] = conditions.set_condition(status.get("conditions"), each, timestamps.rfc3339(now))
 
     return mutate

@@ -7,7 +7,7 @@ Everything up to the server's fields is about the text the client sent; everythi
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from typing import Any, Literal
 
 from brickyard.api.kinds import faults, resources
@@ -203,7 +203,7 @@ def updated(place: Place, obj: resources.Object, old: resources.Object, turn: Tu
     judge(place, draft, old)
     managing.updated(managing.Change(resource, old, turn.part), draft, turn.writer, turn.now)
     if turn.part != "status" and _has_generation(place.kind):
-        _count_generation(draft, old)
+        _count_generation(draft, old, resource)
     return draft
 
 
@@ -216,6 +216,9 @@ def _check_revision(place: Place, new: dict[str, Any], old: dict[str, Any]) -> N
             f"Precondition failed: UID in precondition: {new['uid']}, UID in object meta: {old['uid']}",
         )
     revision = new.get("resourceVersion")
+    if place.resource.custom and not revision:
+        fault = faults.invalid("metadata.resourceVersion", 0, "must be specified for an update")
+        raise errors.invalid(place.kind, name, [fault])
     if revision and revision != old["resourceVersion"]:
         raise errors.conflict(place.kind, name)
 
@@ -266,10 +269,12 @@ def _has_generation(kind: resources.ResourceType) -> bool:
     return kind.group not in _WITHOUT_GENERATION or kind == resources.POD
 
 
-def _count_generation(draft: resources.Object, old: resources.Object) -> None:
-    if _desired(draft) != _desired(old):
+def _count_generation(draft: resources.Object, old: resources.Object, resource: contract.Resource) -> None:
+    # A custom kind whose status is no subresource has one writer for everything.
+    wanted = _NOT_DESIRED - ({"status"} if resource.custom and "status" not in resource.subresources else set())
+    if _desired(draft, wanted) != _desired(old, wanted):
         draft["metadata"]["generation"] = (old["metadata"].get("generation") or 0) + 1
 
 
-def _desired(obj: resources.Object) -> dict[str, Any]:
-    return {key: each for key, each in obj.items() if key not in _NOT_DESIRED}
+def _desired(obj: resources.Object, beside: Set[str]) -> dict[str, Any]:
+    return {key: each for key, each in obj.items() if key not in beside}

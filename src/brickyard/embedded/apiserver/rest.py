@@ -95,7 +95,10 @@ async def answer(context: Context, request: Request) -> Reply:
         raise errors.MethodNotAllowedError(
             "the server does not allow this method on the requested resource", errors.details(place.kind, place.name)
         )
-    return await verb(context, request, place)
+    reply = await verb(context, request, place)
+    if not resource.deprecation:
+        return reply
+    return dataclasses.replace(reply, headers=[*_warnings([resource.deprecation]), *reply.headers])
 
 
 def _place(resource: contract.Resource, target: requests.Target) -> drafts.Place:
@@ -153,7 +156,11 @@ def _written(
     context: Context, request: Request, place: drafts.Place, written: writes.Written, code: int = 200
 ) -> Reply:
     body = _view(request, place).one(written.raw, context.now())
-    return answers.Answer(body, code, headers=[("warning", f'299 - "{each}"') for each in _quoted(written.warnings)])
+    return answers.Answer(body, code, headers=list(_warnings(written.warnings)))
+
+
+def _warnings(texts: Sequence[str]) -> Iterator[tuple[str, str]]:
+    return (("warning", f'299 - "{each}"') for each in _quoted(texts))
 
 
 def _quoted(warnings: Sequence[str]) -> Iterator[str]:

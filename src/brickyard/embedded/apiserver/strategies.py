@@ -6,11 +6,12 @@ The rule (``Strategy()``): status is dropped at creation, nothing is added, dele
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from brickyard.api.kinds import resources
 from brickyard.embedded.apiserver import records
+from brickyard.embedded.apiserver.admission import crd
 from brickyard.embedded.apiserver.admission import jobs
 from brickyard.kube.objects import conditions
 from brickyard.lib import timestamps
@@ -140,11 +141,21 @@ def _definition_guard(draft: Draft, old: resources.Object, now: float) -> None:
 def _definition_status(spec: Mapping[str, Any], before: Mapping[str, Any], now: float) -> dict[str, Any]:
     """What Kubernetes' controllers write a moment later: here at once, since nothing has to be asked."""
     found = before.get("conditions") or []
-    for each in _ACCEPTED:
-        found = conditions.set_condition(found, each, timestamps.rfc3339(now))
+    names = crd.names_of(spec)
+    if before.get("acceptedNames") != names:
+        # What others hold was decided on the names: it stands as long as they do.
+        found = accepted(found, now)
     stored = [each.get("name") for each in spec.get("versions") or () if each.get("storage")]
     kept = [each for each in before.get("storedVersions") or () if each not in stored]
-    return {"conditions": found, "acceptedNames": spec.get("names") or {}, "storedVersions": [*kept, *stored]}
+    return {"conditions": found, "acceptedNames": names, "storedVersions": [*kept, *stored]}
+
+
+def accepted(found: Sequence[Mapping[str, Any]] | None, now: float) -> list[resources.Object]:
+    """Conditions of a definition that is served."""
+    result = [dict(each) for each in found or ()]
+    for each in _ACCEPTED:
+        result = conditions.set_condition(result, each, timestamps.rfc3339(now))
+    return result
 
 
 def _definition_doomed(draft: Draft, now: float) -> None:

@@ -18,14 +18,19 @@ _COLUMN_FORMATS = ("byte", "date", "date-time", "double", "float", "int32", "int
 _APPROVAL = "api-approved.kubernetes.io"
 
 
+def names_of(spec: Part) -> dict[str, Any]:
+    """The names of a kind, with those that follow from others."""
+    names = dict(spec.get("names") or {})
+    if kind := names.get("kind"):
+        names["singular"] = names.get("singular") or kind.lower()
+        names["listKind"] = names.get("listKind") or f"{kind}List"
+    return names
+
+
 def fill(draft: resources.Object) -> None:
     """Fill in a definition."""
     spec = draft.setdefault("spec", {})
-    names = spec.setdefault("names", {})
-    kind = names.get("kind") or ""
-    if kind:
-        names["singular"] = names.get("singular") or kind.lower()
-        names["listKind"] = names.get("listKind") or f"{kind}List"
+    spec["names"] = names_of(spec)
     spec.setdefault("conversion", {"strategy": "None"})
 
 
@@ -40,6 +45,7 @@ def judge(obj: resources.Object, old: resources.Object | None) -> faults.Errors:
         # A webhook would have to be asked for every object of another version.
         yield faults.not_supported("spec.conversion.strategy", strategy, ("None",))
     yield from _versions(spec.get("versions") or ())
+    yield from _stored_versions(obj)
     if old is not None:
         before: Part = old.get("spec") or {}
         for name in ("group", "scope"):
@@ -47,6 +53,19 @@ def judge(obj: resources.Object, old: resources.Object | None) -> faults.Errors:
         for name in ("plural", "kind"):
             previous = (before.get("names") or {}).get(name)
             yield from metadata.immutable(f"spec.names.{name}", names.get(name), previous)
+
+
+def _stored_versions(obj: resources.Object) -> faults.Errors:
+    """A version that objects may still be stored in has to stay."""
+    known = [each.get("name") for each in (obj.get("spec") or {}).get("versions") or ()]
+    for index, name in enumerate((obj.get("status") or {}).get("storedVersions") or ()):
+        if name not in known:
+            text = (
+                f"missing from spec.versions; {name} was previously a storage version, and must remain in spec.versions "
+                f"until a storage migration ensures no data remains persisted in {name} and removes {name} from "
+                "status.storedVersions"
+            )
+            yield faults.invalid(f"status.storedVersions[{index}]", name, text)
 
 
 def _group(obj: resources.Object, group: str) -> faults.Errors:
