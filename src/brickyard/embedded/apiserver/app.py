@@ -167,6 +167,9 @@ def _read_head(scope: Scope) -> _Head:
 
 def _refusal(error: errors.ApiError) -> answers.Answer:
     more = _MORE_HEADERS.get(error.code)
+    seconds = (error.about or {}).get("retryAfterSeconds")
+    if seconds:
+        more = ("retry-after", str(seconds))
     return answers.Answer(orjson.dumps(error.status()), error.code, headers=[more] if more else [])
 
 

@@ -99,7 +99,7 @@ class Admission(Protocol):
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Resource:
-    """A served kind. ``subresources`` is a subset of {"status", "scale", "log"}."""
+    """A served kind. ``subresources`` is a subset of {"status", "scale", "log", "binding", "eviction"}."""
 
     type: resources.ResourceType
     singular: str

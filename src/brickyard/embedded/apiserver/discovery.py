@@ -18,8 +18,15 @@ _SUBRESOURCE_VERBS: Mapping[str, Sequence[str]] = {
     "status": ("get", "patch", "update"),
     "scale": ("get", "patch", "update"),
     "log": ("get",),
+    "binding": ("create",),
+    "eviction": ("create",),
 }
-_SCALE = {"group": "autoscaling", "version": "v1", "kind": "Scale"}
+_SUBRESOURCE_KINDS: Mapping[str, Mapping[str, str]] = {
+    "scale": {"group": "autoscaling", "version": "v1", "kind": "Scale"},
+    "eviction": {"group": "policy", "version": "v1", "kind": "Eviction"},
+    "binding": {"group": "", "version": "v1", "kind": "Binding"},
+}
+"""Of what kind the subresources are that are not of the resource's own."""
 _AGGREGATED = re.compile(
     r"application/json\s*(?=[^,]*;\s*g=apidiscovery\.k8s\.io)(?=[^,]*;\s*v=(v2|v2beta1)\b)(?=[^,]*;\s*as=APIGroupDiscoveryList)"
 )
@@ -150,7 +157,9 @@ def _entries(resource: contract.Resource) -> list[Document]:
     parts: list[Document] = [own]
     for subresource in sorted(resource.subresources):
         entry = {"name": f"{kind.plural}/{subresource}", "singularName": "", "namespaced": kind.namespaced}
-        answer = _SCALE if subresource == "scale" else {"kind": kind.kind}
+        other = _SUBRESOURCE_KINDS.get(subresource, {"kind": kind.kind})
+        # What is of the resource's own group and version does not repeat them.
+        answer = other if other.get("group") else {"kind": other["kind"]}
         parts.append({**entry, **answer, "verbs": list(_SUBRESOURCE_VERBS[subresource])})
     return parts
 
@@ -197,7 +206,7 @@ def _aggregated_resource(resource: contract.Resource) -> Document:
         entry["subresources"] = [
             {
                 "subresource": each,
-                "responseKind": _SCALE if each == "scale" else answers,
+                "responseKind": _SUBRESOURCE_KINDS.get(each, answers),
                 "verbs": list(_SUBRESOURCE_VERBS[each]),
             }
             for each in sorted(resource.subresources)

@@ -56,6 +56,8 @@ _LOG = (
     ("limitBytes", _INTEGER, "At most this many bytes."),
     ("timestamps", _BOOLEAN, "Each line begins with its time."),
 )
+_ACTIONS = frozenset({"binding", "eviction"})
+"""Subresources that take a kind without a definition of its own: clients know them from discovery."""
 _IN_PATH = {"namespace": "Namespace of the object.", "name": "Name of the object."}
 
 Parameters = Sequence[tuple[str, str, str]]
@@ -110,6 +112,8 @@ def _of(resource: contract.Resource) -> Iterator[tuple[str, list[_Plan]]]:
     )
     yield f"{collection}/{{name}}", [*_object(resource, one), _deletion("delete", _DELETE)]
     for part in sorted(resource.subresources):
+        if part in _ACTIONS:
+            continue
         if part == "log":
             yield f"{collection}/{{name}}/log", [_Plan("get", "get", _LOG, media=("text/plain",))]
         else:

@@ -8,7 +8,9 @@ path                       GET             POST      PUT       PATCH     DELETE
 …/pods/NAME/log            stream          405       405       405       405
 …/namespaces/NAME/finalize 405             405       replace   405       405
 a review (never stored)    405             answer    -         -         -
-exec, attach, portforward, proxy, binding, eviction, ephemeralcontainers, token: 501
+…/pods/NAME/binding        405             give node 405       405       405
+…/pods/NAME/eviction       405             delete    405       405       405
+exec, attach, portforward, proxy, ephemeralcontainers, resize, token: 501, and what to use instead
 """
 
 from __future__ import annotations
@@ -28,6 +30,7 @@ from brickyard.embedded.apiserver import (
     errors,
     media,
     patching,
+    podactions,
     podlog,
     reads,
     requests,
@@ -39,9 +42,15 @@ from brickyard.embedded.apiserver import (
 )
 from brickyard.embedded.apiserver.context import Context
 
-_UNSERVED: Final = frozenset(
-    {"exec", "attach", "portforward", "proxy", "binding", "eviction", "ephemeralcontainers", "resize", "token"}
-)
+_UNSERVED: Final[Mapping[str, str]] = {
+    "exec": "a container is a process of this machine: use its shell",
+    "attach": "read what a container says with `kubectl logs`",
+    "portforward": "a pod's address (status.podIP) is reachable on this machine",
+    "proxy": "a pod's address (status.podIP) is reachable on this machine",
+    "ephemeralcontainers": "a container is a process of this machine: use its own tools",
+    "resize": "nothing on this machine enforces resources: delete the pod and create it anew",
+    "token": "the one token of this server lies in the kubeconfig",
+}
 
 _WARNINGS_LIMIT = 4096
 
@@ -115,7 +124,8 @@ def _verbs(resource: contract.Resource, target: requests.Target) -> Mapping[str,
     if part == "finalize" and resource.type == resources.NAMESPACE and not target.rest:
         return {"PUT": _finalize}
     if part in _UNSERVED:
-        raise errors.NotServedError(f"{resource.type.plural}/{part} is not served by this API server")
+        why = f"{resource.type.plural}/{part} is not served by this API server: {_UNSERVED[part]}"
+        raise errors.NotServedError(why, errors.details(resource.type, target.name))
     if target.rest or (part and part not in resource.subresources):
         raise errors.no_such_path()
     if part:
@@ -290,6 +300,15 @@ async def _log(context: Context, request: Request, place: drafts.Place) -> Reply
     return await podlog.open_log(context, place, request.query)
 
 
+async def _bind(context: Context, request: Request, place: drafts.Place) -> Reply:
+    status = await podactions.bind(context, place, request.decoded(), dry_run=request.query.dry_run())
+    return answers.of_json(status, 201)
+
+
+async def _evict(context: Context, request: Request, place: drafts.Place) -> Reply:
+    return answers.of_json(await podactions.evict(context, place, request.decoded(), request.query), 201)
+
+
 async def _finalize(context: Context, request: Request, place: drafts.Place) -> Reply:
     """Take ``spec.finalizers`` of a namespace from the body: the one field an ordinary update leaves alone."""
     body = drafts.identified(place, request.decoded())
@@ -310,4 +329,6 @@ _PARTS: Mapping[str, Mapping[str, Verb]] = {
     "status": {"GET": _get_status, "PUT": _replace_status, "PATCH": _patch_status},
     "scale": {"GET": _get_scale, "PUT": _replace_scale, "PATCH": _patch_scale},
     "log": {"GET": _log},
+    "binding": {"POST": _bind},
+    "eviction": {"POST": _evict},
 }

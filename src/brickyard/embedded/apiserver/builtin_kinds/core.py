@@ -37,7 +37,7 @@ POD = contract.Resource(
     kind.KindAdmission(resources.POD, pods.fill, pods.judge),
     short_names=("po",),
     categories=("all",),
-    subresources=frozenset({"status", "log"}),
+    subresources=frozenset({"status", "log", "binding", "eviction"}),
     selectable_fields=(
         "spec.nodeName",
         "spec.restartPolicy",
