@@ -184,6 +184,121 @@ class TestWarnings:
         assert "warning" not in reply.headers
 
 
+QUARTER = {"maxSurge": "25%", "maxUnavailable": "25%"}
+OLD_SPEC = OLD_AUTOSCALER["spec"]
+TARGET = {key: OLD_SPEC[key] for key in ("scaleTargetRef", "maxReplicas", "scalingStrategy")}
+POD_SOURCE = {
+    "metricSourceType": "pod",
+    "protocolType": "http",
+    "port": "8000",
+    "path": "metrics",
+    "targetMetric": "vllm:gpu_cache_usage_perc",
+    "targetValue": "0.5",
+}
+ROLES = [
+    {
+        "name": "a",
+        "podGroupSize": 0,
+        "updateStrategy": {"type": ""},
+        "template": {"metadata": {"annotations": {"a": None}}},
+    }
+]
+POD_GROUP = {
+    "podGroup": {
+        "minMember": 1,
+        "priorityClassName": "p",
+        "scheduleTimeoutSeconds": 9,
+        "application": "a",
+        "affinity": {},
+    }
+}
+ROLE_SET = {"roles": ROLES, "updateStrategy": "", "schedulingStrategy": POD_GROUP}
+ROLE_SETS = "/apis/orchestration.aibrix.ai/v1alpha1/namespaces/default/rolesets"
+REPLICA_SETS = "/apis/orchestration.aibrix.ai/v1alpha1/namespaces/default/rayclusterreplicasets"
+RAY = {
+    "metadata": {"labels": {"a": "b"}},
+    "spec": {"headGroupSpec": {"rayStartParams": {}, "template": {"spec": {"containers": []}}}},
+}
+
+
+class TestGenerations:
+    """Forms of every release, each applied by a client that is strict about unknown fields."""
+
+    @pytest.mark.parametrize(
+        ("collection", "spec", "annotations"),
+        [
+            (AUTOSCALERS, OLD_SPEC, {}),
+            (AUTOSCALERS, {**OLD_SPEC, "targetMetric": "gpu_cache_usage_perc", "scalingStrategy": "KPA"}, {}),
+            (
+                AUTOSCALERS,
+                {**TARGET, "metricsSources": [{"endpoint": "o:80", "path": "/m", "metric": "x"}], "targetValue": "1"},
+                {},
+            ),
+            (AUTOSCALERS, {**TARGET, "metricsSources": [{**POD_SOURCE, "metricSourceType": "domain"}]}, {}),
+            (AUTOSCALERS, {**TARGET, "metricsSources": [POD_SOURCE], "behavior": {"scaleDown": {}}}, {}),
+            (
+                AUTOSCALERS,
+                {**TARGET, "metricsSources": [POD_SOURCE], "minReplicas": 0},
+                {"apa.autoscaling.aibrix.ai/window": "30s", "kpa.autoscaling.aibrix.ai/scale-down-delay": "3m"},
+            ),
+            (
+                CACHES,
+                {"replicas": 1, "etcdReplicas": 1, "cacheSpec": {"cpu": "1", "memory": "2Gi", "sharedMemorySize": ""}},
+                {},
+            ),
+            (
+                CACHES,
+                {
+                    "metadata": {"etcd": {"image": "e", "replicas": 1, "storage": {"size": "10Gi"}, "resources": {}}},
+                    "cacheSpec": {
+                        "image": "a",
+                        "imagePullPolicy": "Always",
+                        "replicas": 3,
+                        "env": [{"name": "A", "value": "b"}],
+                    },
+                    "service": {"type": "ClusterIP", "port": 9600, "nodePort": 0},
+                },
+                {},
+            ),
+            (CACHES, {"metadata": {"redis": {"image": "r", "replicas": 1, "storage": {"size": "1Gi"}}}}, {}),
+            (CACHES, {"mode": "centralized"}, {"kvcache.orchestration.aibrix.ai/mode": "centralized"}),
+            (ADAPTERS, {"podSelector": {}, "artifactURL": "hf://a/b", "replicas": 3, "schedulerName": "x"}, {}),
+            (ROLE_SETS, ROLE_SET, {}),
+            (STORMS, {"selector": {}, "template": {"spec": ROLE_SET}, "updateStrategy": {"type": ""}}, {"a": None}),
+        ],
+    )
+    async def test_it_applies_and_stays(
+        self, api: testing.Api, collection: str, spec: dict[str, Any], annotations: dict[str, Any]
+    ) -> None:
+        body = {"metadata": {"name": "old", "annotations": annotations}, "spec": spec}
+        reply = await api.post(f"{collection}?fieldValidation=Strict", body)
+        assert reply.code == 201, reply.body
+        assert "warning" in reply.headers
+        again = await api.patch(f"{collection}/old?fieldValidation=Strict", {"spec": spec})
+        assert again.code == 200, again.body
+        assert again.body["spec"] == reply.body["spec"]
+        labelled = await api.patch(f"{collection}/old?fieldValidation=Strict", {"metadata": {"labels": {"a": "b"}}})
+        assert labelled.body["spec"] == reply.body["spec"]
+
+    @pytest.mark.parametrize(
+        ("collection", "spec", "path", "wanted"),
+        [
+            (
+                FLEETS,
+                {"selector": {}, "template": RAY},
+                "strategy",
+                {"type": "RollingUpdate", "rollingUpdate": QUARTER},
+            ),
+            (REPLICA_SETS, {"template": RAY}, "selector", {"matchLabels": {"a": "b"}}),
+        ],
+    )
+    async def test_ray(self, api: testing.Api, collection: str, spec: dict[str, Any], path: str, wanted: Any) -> None:
+        reply = await api.post(f"{collection}?fieldValidation=Strict", {"metadata": {"name": "old"}, "spec": spec})
+        assert reply.code == 201, reply.body
+        assert reply.body["spec"][path] == wanted
+        assert "warning" not in reply.headers
+
+
 @dataclasses.dataclass(frozen=True)
 class Kubectl:
     kubeconfig: pathlib.Path
