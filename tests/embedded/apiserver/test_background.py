@@ -97,7 +97,7 @@ class TestGarbageCollection:
         await api.gone(SECRETS, "child")
 
     async def test_nobody_can_tell_of_kinds_that_are_not_served(self, api: testing.Api) -> None:
-        ghost = {"apiVersion": "ray.io/v1", "kind": "RayCluster", "metadata": {"name": "r", "uid": "unknown"}}
+        ghost = {"apiVersion": "example.com/v1", "kind": "Widget", "metadata": {"name": "r", "uid": "unknown"}}
         await api.created(SECRETS, thing("child", ghost))
         probe = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "ghost", "uid": "never"}}
         await api.created(SECRETS, thing("probe", probe))
@@ -130,7 +130,7 @@ class TestNamespaces:
         for number in range(5):
             await api.created(f"{NAMESPACES}/team/configmaps", thing(f"c{number}"))
         stormservices = "/apis/orchestration.aibrix.ai/v1alpha1/namespaces/team/stormservices"
-        await api.created(stormservices, {"metadata": {"name": "s"}, "spec": {}})
+        await api.created(stormservices, {"metadata": {"name": "s"}, "spec": {"selector": {}, "template": {}}})
         reply = await api.delete(f"{NAMESPACES}/team")
         assert reply.body["status"]["phase"] == "Terminating"
         await api.gone(NAMESPACES, "team")

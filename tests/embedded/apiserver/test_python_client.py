@@ -59,7 +59,7 @@ def custom_objects(kubeconfig: pathlib.Path) -> None:
             "apiVersion": "orchestration.aibrix.ai/v1alpha1",
             "kind": "StormService",
             "metadata": {"name": "s"},
-            "spec": {"replicas": 1},
+            "spec": {"replicas": 1, "selector": {}, "template": {}},
         }
         assert custom.create_namespaced_custom_object(*STORMS, body)["metadata"]["generation"] == 1
         patched = custom.patch_namespaced_custom_object(*STORMS, "s", {"spec": {"replicas": 2}})

@@ -259,8 +259,8 @@ class TestPatch:
 
     async def test_custom_kinds_have_no_strategic_merge(self, api: testing.Api) -> None:
         path = "/apis/orchestration.aibrix.ai/v1alpha1/namespaces/default/stormservices"
-        await api.created(path, {"metadata": {"name": "s"}, "spec": {}})
-        reply = await api.patch(f"{path}/s", {"spec": {"x": 1}}, "strategic-merge-patch")
+        await api.created(path, {"metadata": {"name": "s"}, "spec": {"selector": {}, "template": {}}})
+        reply = await api.patch(f"{path}/s", {"spec": {"replicas": 1}}, "strategic-merge-patch")
         assert (reply.code, reply.body["reason"]) == (415, "UnsupportedMediaType")
         assert "application/merge-patch+json" in reply.body["message"]
 
@@ -313,7 +313,7 @@ class TestScale:
 
     async def test_custom_kinds_scale_where_they_say(self, api: testing.Api) -> None:
         path = "/apis/orchestration.aibrix.ai/v1alpha1/namespaces/default/stormservices"
-        await api.created(path, {"metadata": {"name": "s"}, "spec": {"replicas": 1}})
+        await api.created(path, {"metadata": {"name": "s"}, "spec": {"replicas": 1, "selector": {}, "template": {}}})
         assert (await api.patch(f"{path}/s/scale", {"spec": {"replicas": 3}})).body["spec"] == {"replicas": 3}
         assert (await api.get(f"{path}/s")).body["spec"]["replicas"] == 3
         assert (await api.get(f"{CONFIG_MAPS}/a/scale")).code == 404
