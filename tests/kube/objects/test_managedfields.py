@@ -401,7 +401,7 @@ def modelled(entry: managedfields.Entry) -> set[tuple[str, ...]]:
     return {path for path in fieldsets.paths(managedfields.owned(entry)) if path not in containers}
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(STEPS)
 def test_three_managers_and_the_model_agree(steps: list[tuple[str, str, dict[str, Any]]]) -> None:
     world, model = World(), Model()

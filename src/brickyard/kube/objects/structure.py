@@ -84,12 +84,22 @@ def element_of(node: Node, value: Any) -> str:
 
 
 def indexed(node: Node, values: Sequence[Any]) -> dict[str, Any] | None:
-    """Elements of a list by path element, in order; None where they cannot be told apart, so that the list counts as a leaf."""
-    try:
-        found = {element_of(node, each): each for each in values}
-    except errors.UnkeyedListError:
-        return None
-    return found if len(found) == len(values) else None
+    """Elements of a list by path element, in order; None where one has no identity, so that the list counts as a leaf.
+
+    Where several share one identity, the tuple of them stands for them: together they count as a leaf.
+    """
+    found: dict[str, Any] = {}
+    for each in values:
+        try:
+            element = element_of(node, each)
+        except errors.UnkeyedListError:
+            return None
+        if element in found:
+            before = found[element]
+            found[element] = (*before, each) if isinstance(before, tuple) else (before, each)
+        else:
+            found[element] = each
+    return found
 
 
 def mentioned(node: Node, value: Any) -> FieldSet:
@@ -177,7 +187,8 @@ def _compare_values(node: Node, element: str, pair: tuple[Any, Any], found: tupl
     elif is_collection(node, new) and isinstance(old, list) and _compare_lists(node, old, new, changed, removed):
         pass
     else:
-        found[0][element] = _mentioned(node, new, whole=True)
+        became = _mentioned(node, new, whole=True)
+        found[0][element] = became if element.startswith("f:") else _member(became)
         if isinstance(old, dict | list):
             found[1][element] = LEAF_SET  # whatever was owned inside it is gone
         return
