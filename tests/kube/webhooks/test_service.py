@@ -6,6 +6,7 @@ import asyncio
 import base64
 import contextlib
 import ssl
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
@@ -193,6 +194,40 @@ async def test_a_new_certificate_is_served_without_breaking_what_stands() -> Non
         found.certify(new.serving)
         assert (await after.get(url)).status_code == 200
         assert (await before.get(url)).status_code == 200  # its connection stands
+
+
+async def test_stopping_does_not_wait_for_clients_that_keep_their_connection() -> None:
+    bundle = pair()
+    async with trusting(bundle.trust) as api:
+        async with serving(bundle) as found:
+            assert (await api.get(f"https://127.0.0.1:{found.port}/healthz")).status_code == 200
+            began = asyncio.get_running_loop().time()
+        assert asyncio.get_running_loop().time() - began < 2
+
+
+async def test_what_is_under_way_is_answered_before_the_end() -> None:
+    bundle, asked, go = pair(), threading.Event(), threading.Event()
+
+    def slow(request: contract.Request) -> contract.Answer:
+        del request
+        asked.set()
+        go.wait(5)
+        return contract.Allowed()
+
+    row = contract.Webhook("a.b.c", "/slow", contract.Phase.VALIDATING, resources.DEPLOYMENT, slow)
+    found = server.WebhookServer([row], host="127.0.0.1", port=0)
+    found.certify(bundle.serving)
+    task = asyncio.create_task(found.run())
+    await found.serving.wait()
+    async with trusting(bundle.trust) as api:
+        body = orjson.dumps(question())
+        asking = asyncio.create_task(api.post(f"https://127.0.0.1:{found.port}/slow", content=body))
+        await eventually(asked.is_set)
+        task.cancel()
+        await asyncio.sleep(0.05)
+        go.set()
+        assert (await asking).status_code == 200
+        await asyncio.gather(task, return_exceptions=True)
 
 
 async def test_a_port_that_is_taken_is_told() -> None:

@@ -169,8 +169,17 @@ async def _listening(config: uvicorn.Config, listener: socket.socket) -> AsyncIt
         yield
     finally:
         server.should_exit = True
+        while not running.done():
+            _abort_idle(server)
+            await asyncio.wait([running], timeout=0.01)
         await running
-        for connection in tuple(server.server_state.connections):
+
+
+def _abort_idle(server: uvicorn.Server) -> None:
+    """End connections on which nothing is under way: a polite end of TLS waits for the other side, and clients keep theirs open."""
+    for connection in tuple(server.server_state.connections):
+        cycle = getattr(connection, "cycle", None)
+        if cycle is None or cycle.response_complete:
             connection.transport.abort()
 
 
