@@ -147,6 +147,11 @@ def _with_default(declared: _Declared, value: Any) -> _Declared:
     return dataclasses.replace(declared, absent=value, default_in_schema=True)
 
 
+def _fresh(value: Any) -> Any:
+    """``value`` for a reader who may write into it; most need no copy."""
+    return copy.deepcopy(value) if isinstance(value, dict | list) else value
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class _Pending:
     """Where the dict of a view will stand as soon as something is written into it."""
@@ -200,7 +205,7 @@ class View:
             raise errors.MalformedError(path, "is required")
         if declared.absent is _NOTHING:
             return None
-        found = declared.form.read(copy.deepcopy(declared.absent), path)
+        found = declared.form.read(_fresh(declared.absent), path)
         if isinstance(found, View):
             found._pending = _Pending(self, declared.name)
         return found
