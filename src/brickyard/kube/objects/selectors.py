@@ -188,7 +188,7 @@ class _Parser:
         return found
 
     def _error(self, problem: str) -> errors.SelectorError:
-        return errors.SelectorError(f"unable to parse label selector {self._text!r}: {problem}")
+        return errors.SelectorError(f"unable to parse requirement: {problem} in {self._text!r}")
 
 
 def _check_key(key: str) -> None:
