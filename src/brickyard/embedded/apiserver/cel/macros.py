@@ -39,17 +39,18 @@ class _Loop:
     def body(self, node: Node) -> Part:
         """Compile what is done in each round."""
         scope = self.compiler.scope
-        hidden = {name: scope.get(name) for name in self.names}
+        hidden, used = {name: scope.get(name) for name in self.names}, set(self.compiler.uses)
         scope.update(zip(self.names, self.types, strict=True))
         try:
             part = self.compiler.part(node)
         finally:
             for name, before in hidden.items():
-                if before is None:
-                    del scope[name]
-                    self.compiler.uses.discard(name)
-                else:
+                del scope[name]
+                if before is not None:
                     scope[name] = before
+                if name not in used:
+                    # What the body refers to by this name is the round's, not a variable of the rule.
+                    self.compiler.uses.discard(name)
         return part
 
     def cost(self, *bodies: Part) -> float:
@@ -242,12 +243,13 @@ def _optional_map(flat: bool) -> compiler.Macro:
         held = made_by.part(receiver)
         if held.type.name not in ("optional", "dyn"):
             return made_by.fault(node, f"found no matching overload for '{node.text}' applied to '{held.type}.()'")
-        name, scope = arguments[0].text, dict(made_by.scope)
+        name, scope, used = arguments[0].text, dict(made_by.scope), set(made_by.uses)
         made_by.scope[name] = held.type.item
         body = made_by.part(arguments[1])
         made_by.scope.clear()
         made_by.scope.update(scope)
-        made_by.uses &= scope.keys()
+        if name not in used:
+            made_by.uses.discard(name)
 
         def run(frame: Frame) -> values.Optional:
             found = held.run(frame)

@@ -1,0 +1,57 @@
+"""Expressions that would take for ever, or all memory, do not."""
+
+from __future__ import annotations
+
+import pytest
+
+from brickyard.embedded.apiserver.cel import environment, errors, types
+
+LONG = "a" * 100_000
+SELF = {"l": list(range(3000)), "s": LONG, "w": [LONG] * 30}
+
+DEAR = [
+    "self.l.all(a, self.l.all(b, self.l.all(c, a + b + c >= 0)))",
+    "self.l.map(a, self.l.map(b, b)).size() > 0",
+    "self.l.all(a, self.s.contains('b') == false)",
+    "self.s.replace('a', self.s).size() > 0",
+    "self.w.map(x, self.w).map(y, y.join('')).size() > 0",
+    "lists.range(1000000000000).size() > 0",
+    "self.l.all(a, self.s.matches('(a+)+$'))",
+    "self.l.all(a, self.l == self.l)",
+    "self.l.all(a, 'x' in self.l || true)",
+    "'%s%s%s'.format([self.w, self.w, self.w]).size() > 0",
+]
+
+
+@pytest.mark.parametrize("text", DEAR)
+def test_what_costs_too_much_is_broken_off(text: str) -> None:
+    program = environment.compile(text, {"self": types.DYN})
+    with pytest.raises(errors.BudgetError, match="cost limit exceeded"):
+        program.run({"self": SELF}, 300_000)
+
+
+def test_nothing_gets_over_a_spent_budget() -> None:
+    program = environment.compile("self.l.all(a, self.l.all(b, true)) || true", {"self": types.DYN})
+    with pytest.raises(errors.BudgetError):
+        program.run({"self": SELF}, 1000)
+
+
+def test_a_pattern_that_others_choke_on_is_linear() -> None:
+    program = environment.compile("self.matches('^(a+)+$')", {"self": types.STRING})
+    assert program.run({"self": "a" * 50_000 + "b"}, 1_000_000).value is False
+
+
+def test_the_cost_of_a_run_is_told() -> None:
+    program = environment.compile("self.l.exists(x, x == 100)", {"self": types.DYN})
+    found = program.run({"self": SELF}, 100_000)
+    assert found.value is True
+    assert 100 < found.cost < 1000
+
+
+def test_a_value_too_deep_to_walk_is_no_crash() -> None:
+    deep: list[object] = []
+    for _ in range(5000):
+        deep = [deep]
+    program = environment.compile("self == self", {"self": types.DYN})
+    with pytest.raises(errors.BudgetError, match="nested too deeply"):
+        program.run({"self": deep}, 1_000_000)
