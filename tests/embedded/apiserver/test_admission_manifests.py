@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from brickyard.api.kinds import crds, resources
-from brickyard.embedded.apiserver import catalog
+from brickyard.embedded.apiserver import catalog, companions
 from brickyard.embedded.apiserver.admission import testing
 
 MANIFESTS = pathlib.Path(__file__).resolve().parents[4] / "shared" / "manifests"
@@ -26,7 +26,7 @@ def documents() -> list[tuple[str, resources.Object]]:
 @pytest.fixture(scope="module")
 def served() -> catalog.BuiltinCatalog:
     made = catalog.BuiltinCatalog()
-    for definition in crds.definitions():
+    for definition in [*crds.definitions(), *companions.definitions()]:
         made.install(definition)
     return made
 

@@ -33,7 +33,7 @@ spec:
 """
 WRONG_TYPE = TYPO.replace("replcas: 2", 'replicas: "2"').replace(", imag: engine", "")
 INVALID = TYPO.replace("replcas: 2", "replicas: -1").replace("image: engine, imag: engine", "imagePullPolicy: Often")
-UNKNOWN = "{apiVersion: rbac.authorization.k8s.io/v1, kind: Role, metadata: {name: r}, rules: []}"
+UNKNOWN = "{apiVersion: example.com/v1, kind: Widget, metadata: {name: w}}"
 
 
 class Kubectl:
@@ -106,7 +106,7 @@ async def test_api_resources_lists_what_is_served(kubectl: Kubectl) -> None:
                 '* spec.template.spec.containers[0].imagePullPolicy: Unsupported value: "Often": supported values: "Always"',
             ],
         ),
-        (UNKNOWN, ['no matches for kind "Role" in version "rbac.authorization.k8s.io/v1"']),
+        (UNKNOWN, ['no matches for kind "Widget" in version "example.com/v1"']),
     ],
     ids=["typo", "wrong type", "invalid", "unknown kind"],
 )
