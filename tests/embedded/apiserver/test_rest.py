@@ -1,5 +1,6 @@
 """The verbs over real HTTP: what clients send, what they get, and how they are refused."""
 
+import base64
 from typing import Any
 
 import pytest
@@ -280,6 +281,19 @@ class TestPatch:
         assert (await api.patch(f"{CONFIG_MAPS}/a", {"data": {}})).code == 404
 
 
+class TestGeneration:
+    async def test_annotations_of_a_deployment_count_labels_and_those_of_others_do_not(self, api: testing.Api) -> None:
+        made = await api.created(DEPLOYMENTS, deployment())
+        assert made["metadata"]["generation"] == 1
+        noted = await api.patch(f"{DEPLOYMENTS}/web", {"metadata": {"annotations": {"k": "v"}}})
+        assert noted.body["metadata"]["generation"] == 2
+        labelled = await api.patch(f"{DEPLOYMENTS}/web", {"metadata": {"labels": {"k": "v"}}})
+        assert labelled.body["metadata"]["generation"] == 2
+        await api.created(PODS, pod())
+        other = await api.patch(f"{PODS}/p", {"metadata": {"annotations": {"k": "v"}}})
+        assert other.body["metadata"]["generation"] == 1
+
+
 class TestScale:
     async def test_get_put_patch(self, api: testing.Api) -> None:
         made = await api.created(DEPLOYMENTS, deployment(replicas=2))
@@ -361,9 +375,21 @@ class TestList:
         token = (await api.get(f"{CONFIG_MAPS}?limit=1")).body["metadata"]["continue"]
         assert (await api.get(f"{PODS}?limit=1&continue={token}")).code == 400
         assert (await api.get(f"{CONFIG_MAPS}?limit=1&continue=nonsense")).code == 400
-        forgotten = "eDox"  # x:1
+
+    async def test_a_list_that_is_no_longer_held_goes_on_as_it_is_now(self, api: testing.Api) -> None:
+        for number in range(3):
+            await api.created(CONFIG_MAPS, config_map(f"c{number}"))
+        forgotten = base64.urlsafe_b64encode(b'["gone",1,"default","c0"]').decode().rstrip("=")
         reply = await api.get(f"{CONFIG_MAPS}?limit=1&continue={forgotten}")
         assert (reply.code, reply.body["reason"]) == (410, "Expired")
+        assert reply.body["message"].startswith("The provided continue parameter is too old")
+        await api.created(CONFIG_MAPS, config_map("c11"))
+        names, token = [], reply.body["metadata"]["continue"]
+        while token:
+            page = (await api.get(f"{CONFIG_MAPS}?limit=2&continue={token}")).body
+            names.append([each["metadata"]["name"] for each in page["items"]])
+            token = page["metadata"].get("continue")
+        assert names == [["c1", "c11"], ["c2"]]
 
     async def test_revisions(self, api: testing.Api) -> None:
         made = await api.created(CONFIG_MAPS, config_map())
@@ -377,8 +403,12 @@ class TestList:
             ("resourceVersion=1&resourceVersionMatch=Exact", 410),
             (f"resourceVersion={at + 1000}", 504),
             ("resourceVersion=abc", 400),
-            ("resourceVersionMatch=Exact", 400),
-            ("resourceVersion=1&resourceVersionMatch=Nearly", 400),
+            ("resourceVersionMatch=Exact", 422),
+            ("resourceVersion=0&resourceVersionMatch=Exact", 422),
+            ("sendInitialEvents=true", 422),
+            ("continue=abc", 400),
+            ("continue=eyJhIjoxfQ", 400),
+            ("resourceVersion=1&resourceVersionMatch=Nearly", 422),
             ("limit=-1", 400),
             ("watch=perhaps", 400),
         ):
@@ -483,7 +513,7 @@ class TestDelete:
         [
             [],
             {"gracePeriodSeconds": "x"},
-            {"propagationPolicy": "Sideways"},
+            {"orphanDependents": 1},
             {"preconditions": "x"},
             {"dryRun": "All"},
             {"dryRun": ["Some"]},
@@ -492,6 +522,26 @@ class TestDelete:
     async def test_options_that_make_no_sense(self, api: testing.Api, options: Any) -> None:
         await api.created(CONFIG_MAPS, config_map())
         assert (await api.delete(f"{CONFIG_MAPS}/a", options)).code == 400
+        assert (await api.get(f"{CONFIG_MAPS}/a")).code == 200
+
+    @pytest.mark.parametrize(
+        ("options", "message"),
+        [
+            (
+                {"propagationPolicy": "Sideways"},
+                'propagationPolicy: Unsupported value: "Sideways": supported values: "Background", "Foreground", "Orphan"',
+            ),
+            (
+                {"propagationPolicy": "Foreground", "orphanDependents": True},
+                'propagationPolicy: Invalid value: "Foreground": orphanDependents and deletionPropagation cannot be both set',
+            ),
+        ],
+    )
+    async def test_options_that_contradict(self, api: testing.Api, options: Any, message: str) -> None:
+        await api.created(CONFIG_MAPS, config_map())
+        reply = await api.delete(f"{CONFIG_MAPS}/a", options)
+        assert (reply.code, reply.body["reason"]) == (422, "Invalid")
+        assert reply.body["message"] == f'DeleteOptions.meta.k8s.io "" is invalid: {message}'
         assert (await api.get(f"{CONFIG_MAPS}/a")).code == 200
 
 
@@ -515,8 +565,8 @@ class TestPaths:
             ("POST", f"{PODS}/x/exec", 501),
             ("GET", f"{PODS}/x/attach", 501),
             ("GET", f"{PODS}/x/portforward", 501),
-            ("POST", f"{PODS}/x/binding", 501),
-            ("POST", f"{PODS}/x/eviction", 501),
+            ("PUT", f"{PODS}/x/binding", 405),
+            ("GET", f"{PODS}/x/eviction", 405),
             ("GET", f"{PODS}/x/proxy/some/where", 501),
             ("OPTIONS", PODS, 405),
         ],

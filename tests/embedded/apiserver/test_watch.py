@@ -162,14 +162,29 @@ class TestOverHttp:
         [
             "resourceVersion=abc",
             "timeoutSeconds=-1",
-            "sendInitialEvents=true",
-            "resourceVersionMatch=NotOlderThan",
             "fieldSelector=spec.nonsense%3Dx",
             "allowWatchBookmarks=perhaps",
         ],
     )
     async def test_queries_that_make_no_sense(self, api: testing.Api, query: str) -> None:
         assert (await api.get(f"{CONFIG_MAPS}?watch=true&{query}")).code == 400
+
+    @pytest.mark.parametrize(
+        ("query", "message"),
+        [
+            ("sendInitialEvents=true", "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan"),
+            (
+                "resourceVersionMatch=NotOlderThan",
+                "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided",
+            ),
+        ],
+    )
+    async def test_queries_that_contradict(self, api: testing.Api, query: str, message: str) -> None:
+        reply = await api.get(f"{CONFIG_MAPS}?watch=true&{query}")
+        assert (reply.code, reply.body["reason"]) == (422, "Invalid")
+        assert reply.body["message"] == (
+            f'ListOptions.meta.k8s.io "" is invalid: resourceVersionMatch: Forbidden: {message}'
+        )
 
     async def test_stopping_ends_open_watches_at_once(self, tmp_path: pathlib.Path) -> None:
         loop = asyncio.get_running_loop()

@@ -123,12 +123,13 @@ def decoded(place: Place, body: Any, strictness: Strictness, part: str = "") -> 
     if strictness != "Ignore":
         warnings = [f'unknown field "{path}"' for path in admission.unknown_fields(obj)]
     if warnings and strictness == "Strict":
-        kind = place.kind
-        raise errors.BadRequestError(
-            f'{kind.kind} in version "{kind.version}" cannot be handled as a {kind.kind}: '
-            f"strict decoding error: {', '.join(warnings)}"
-        )
+        raise undecodable(place.kind, f"strict decoding error: {', '.join(warnings)}")
     return admission.prune(obj), [*told, *warnings]
+
+
+def undecodable(kind: resources.ResourceType, why: str) -> errors.BadRequestError:
+    """The refusal of a body that a decoder of ``kind`` does not take."""
+    return errors.BadRequestError(f'{kind.kind} in version "{kind.version}" cannot be handled as a {kind.kind}: {why}')
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -272,9 +273,15 @@ def _has_generation(kind: resources.ResourceType) -> bool:
 def _count_generation(draft: resources.Object, old: resources.Object, resource: contract.Resource) -> None:
     # A custom kind whose status is no subresource has one writer for everything.
     wanted = _NOT_DESIRED - ({"status"} if resource.custom and "status" not in resource.subresources else set())
-    if _desired(draft, wanted) != _desired(old, wanted):
+    noted = resource.type == resources.DEPLOYMENT and _annotations(draft) != _annotations(old)
+    if noted or _desired(draft, wanted) != _desired(old, wanted):
         draft["metadata"]["generation"] = (old["metadata"].get("generation") or 0) + 1
 
 
 def _desired(obj: resources.Object, beside: Set[str]) -> dict[str, Any]:
     return {key: each for key, each in obj.items() if key not in beside}
+
+
+def _annotations(obj: resources.Object) -> dict[str, str]:
+    """Those of a Deployment count as wanted, in Kubernetes as here: they are copied to its ReplicaSets."""
+    return obj["metadata"].get("annotations") or {}

@@ -127,9 +127,18 @@ class ConflictError(ApiError):
 
 
 class ExpiredError(ApiError):
-    """A revision that is no longer held."""
+    """A revision that is no longer held. ``token`` continues an expired list anyway, at the price of consistency."""
 
     code, reason = 410, "Expired"
+
+    def __init__(self, message: str, about: Details | None = None, *, token: str = "") -> None:
+        super().__init__(message, about)
+        self._token = token
+
+    def status(self) -> dict[str, Any]:
+        """The refusal with the token where clients look for one."""
+        found = super().status()
+        return {**found, "metadata": {"continue": self._token}} if self._token else found
 
 
 class TooLargeError(ApiError):
@@ -241,6 +250,11 @@ def invalid(kind: resources.ResourceType, name: str, found: Sequence[faults.Fiel
     causes = [{"reason": each.reason, "message": each.message, "field": each.path} for each in found]
     about = {"name": name, "group": kind.group, "kind": kind.kind, "causes": causes}
     return InvalidError(f'{who} "{name}" is invalid: {what}', {key: value for key, value in about.items() if value})
+
+
+def invalid_options(kind: str, found: Sequence[faults.FieldError]) -> InvalidError:
+    """The options of a verb contradict each other: ``ListOptions.meta.k8s.io "" is invalid: …``."""
+    return invalid(resources.ResourceType("meta.k8s.io", "v1", "", kind), "", found)
 
 
 def too_old(asked: int, oldest: int) -> ExpiredError:

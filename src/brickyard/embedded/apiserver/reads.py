@@ -7,6 +7,7 @@ import dataclasses
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
+from brickyard.api.kinds import faults
 from brickyard.embedded.apiserver import (
     answers,
     drafts,
@@ -21,6 +22,7 @@ from brickyard.embedded.apiserver import (
 )
 from brickyard.embedded.apiserver.context import Context
 
+_MATCHES = ("", "Exact", "NotOlderThan")
 _ORDINARY_LIMIT = 500
 _OUR_LIMIT = 10_000
 """A limit of 500 or more is a client being kind to its server (kubectl's default is 500, five pages a second after the tenth). We need
@@ -41,7 +43,8 @@ def list_query(query: requests.Query) -> ListQuery:
     """Read the parameters of a list.
 
     Raises:
-        BadRequestError: one of them is not valid, or they exclude each other.
+        BadRequestError: one of them cannot be read.
+        InvalidError: they contradict each other.
     """
     found = ListQuery(
         query.number("limit") or 0,
@@ -49,13 +52,26 @@ def list_query(query: requests.Query) -> ListQuery:
         query.text("resourceVersion"),
         query.text("resourceVersionMatch"),
     )
-    if found.match not in ("", "Exact", "NotOlderThan"):
-        raise errors.BadRequestError(f'resourceVersionMatch: Unsupported value: "{found.match}"')
-    if found.match and not found.resource_version:
-        raise errors.BadRequestError("resourceVersionMatch: Forbidden: it is only allowed with a resourceVersion")
+    wrong = list(_contradictions(found, initial="sendInitialEvents" in query))
+    if wrong:
+        raise errors.invalid_options("ListOptions", wrong)
     if found.continue_token and found.resource_version not in ("", "0"):
         raise errors.BadRequestError("specifying resource version is not allowed when using continue")
     return found
+
+
+def _contradictions(asked: ListQuery, *, initial: bool) -> faults.Errors:
+    path, match = "resourceVersionMatch", asked.match
+    if match and not asked.resource_version:
+        yield faults.forbidden(path, f"{path} is forbidden unless resourceVersion is provided")
+    if match and asked.continue_token:
+        yield faults.forbidden(path, f"{path} is forbidden when continue is provided")
+    if match and match not in _MATCHES:
+        yield faults.not_supported(path, match, _MATCHES)
+    if match == "Exact" and asked.resource_version == "0":
+        yield faults.forbidden(path, f'{path} "exact" is forbidden for resourceVersion "0"')
+    if initial:
+        yield faults.forbidden("sendInitialEvents", "sendInitialEvents is forbidden for list")
 
 
 def revision_of(text: str) -> int:
@@ -100,7 +116,11 @@ def page(context: Context, resource: str, wanted: selection.Selection, asked: Li
     limit = asked.limit if asked.limit < _ORDINARY_LIMIT else max(asked.limit, _OUR_LIMIT)
     subject = f"{resource} {wanted.namespace} {wanted.labels} {wanted.fields}"
     if asked.continue_token:
-        return context.pages.next(subject, asked.continue_token, limit, context.now())
+        behind = paging.resumed(asked.continue_token)
+        if behind is None:
+            return context.pages.next(subject, asked.continue_token, limit, context.now())
+        rest = [each for each in find(context, resource, wanted) if (each.key.namespace, each.key.name) > behind]
+        return context.pages.first(subject, rest, context.store.revision, limit, context.now())
     at, current = revision_of(asked.resource_version), context.store.revision
     if at > current:
         raise errors.in_the_future(at, current)

@@ -150,6 +150,7 @@ def delete_options(query: Query, body: Any) -> deletion.Options:
 
     Raises:
         BadRequestError: they are none.
+        InvalidError: they contradict each other, or ask for a propagation that there is not.
     """
     body = {} if body is None else body
     if not isinstance(body, dict):
@@ -177,12 +178,22 @@ def _grace(query: Query, asked: Any) -> int | None:
 
 def _policy(query: Query, body: dict[str, Any]) -> deletion.Policy:
     text = str(body.get("propagationPolicy") or query.text("propagationPolicy"))
-    orphan = body.get("orphanDependents")
-    if orphan is not None and not text:
-        text = "Orphan" if orphan else "Background"
+    orphan = _orphan(query, body.get("orphanDependents"))
+    if orphan is not None:
+        if text:
+            why = "orphanDependents and deletionPropagation cannot be both set"
+            raise errors.invalid_options("DeleteOptions", [faults.invalid("propagationPolicy", text, why)])
+        return "Orphan" if orphan else "Background"
     policy = _POLICIES.get(text)
     if policy is None:
-        raise errors.BadRequestError(
-            f'propagationPolicy: Unsupported value: "{text}": supported values: "Background", "Foreground", "Orphan"'
-        )
+        wrong = faults.not_supported("propagationPolicy", text, ("Background", "Foreground", "Orphan"))
+        raise errors.invalid_options("DeleteOptions", [wrong])
     return policy
+
+
+def _orphan(query: Query, asked: Any) -> bool | None:
+    if asked is None:
+        return query.flag("orphanDependents") if "orphanDependents" in query else None
+    if not isinstance(asked, bool):
+        raise errors.BadRequestError("DeleteOptions: orphanDependents is true or false")
+    return asked

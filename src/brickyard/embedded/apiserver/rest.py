@@ -27,6 +27,7 @@ from brickyard.embedded.apiserver import (
     applying,
     contract,
     drafts,
+    duplicates,
     errors,
     media,
     patching,
@@ -198,9 +199,26 @@ async def _get(context: Context, request: Request, place: drafts.Place) -> Reply
     return answers.Answer(reads.get(context, place, _view(request, place)))
 
 
+def _whole(request: Request, place: drafts.Place, options: writes.Options) -> tuple[Any, Sequence[str]]:
+    """An object sent as a whole, and a warning for each of its fields that stands there twice."""
+    body, media_type = request.decoded(), media.essence(request.content_type)
+    if options.strictness == "Ignore" or media_type not in ("", "application/json"):
+        return body, ()
+    twice = [f'duplicate field "{path}"' for path in duplicates.find(request.body, body)]
+    if twice and options.strictness == "Strict":
+        raise drafts.undecodable(place.kind, f"strict decoding error: {', '.join(twice)}")
+    return body, twice
+
+
 async def _create(context: Context, request: Request, place: drafts.Place) -> Reply:
-    written = await writes.create(context, place, request.decoded(), request.options())
-    return _written(context, request, place, written, 201)
+    options = request.options()
+    body, twice = _whole(request, place, options)
+    written = await writes.create(context, place, body, options)
+    return _written(context, request, place, _warned(written, twice), 201)
+
+
+def _warned(written: writes.Written, more: Sequence[str]) -> writes.Written:
+    return dataclasses.replace(written, warnings=[*more, *written.warnings]) if more else written
 
 
 async def _review(context: Context, request: Request, place: drafts.Place) -> Reply:
@@ -209,9 +227,10 @@ async def _review(context: Context, request: Request, place: drafts.Place) -> Re
 
 
 async def _replace(context: Context, request: Request, place: drafts.Place, part: str = "") -> Reply:
-    body = request.decoded()
-    written = await writes.change(context, place, lambda _: body, request.options(part))
-    return _written(context, request, place, written)
+    options = request.options(part)
+    body, twice = _whole(request, place, options)
+    written = await writes.change(context, place, lambda _: body, options)
+    return _written(context, request, place, _warned(written, twice))
 
 
 async def _patch(context: Context, request: Request, place: drafts.Place, part: str = "") -> Reply:

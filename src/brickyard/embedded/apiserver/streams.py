@@ -22,6 +22,7 @@ from typing import Final
 
 import orjson
 
+from brickyard.api.kinds import faults
 from brickyard.embedded.apiserver import errors, pieces, reads, records, requests, selection, shapes, watch
 from brickyard.embedded.apiserver.context import Context
 
@@ -49,18 +50,20 @@ def watch_query(query: requests.Query) -> WatchQuery:
     """Read the parameters of a watch.
 
     Raises:
-        BadRequestError: one of them is not valid, or they exclude each other.
+        BadRequestError: one of them cannot be read.
+        InvalidError: they contradict each other.
     """
     initial = query.flag("sendInitialEvents") if "sendInitialEvents" in query else None
     match = query.text("resourceVersionMatch")
+    path, wrong = "resourceVersionMatch", list[faults.FieldError]()
     if match and initial is None:
-        raise errors.BadRequestError(
-            "resourceVersionMatch: Forbidden: resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided"
-        )
+        wrong.append(faults.forbidden(path, f"{path} is forbidden for watch unless sendInitialEvents is provided"))
     if initial is not None and match != "NotOlderThan":
-        raise errors.BadRequestError(
-            "resourceVersionMatch: Forbidden: sendInitialEvents requires setting resourceVersionMatch to NotOlderThan"
-        )
+        wrong.append(faults.forbidden(path, f"sendInitialEvents requires setting {path} to NotOlderThan"))
+    if initial is not None and query.text("continue"):
+        wrong.append(faults.forbidden("continue", "continue is forbidden when sendInitialEvents is provided"))
+    if wrong:
+        raise errors.invalid_options("ListOptions", wrong)
     timeout = query.number("timeoutSeconds")
     version = query.text("resourceVersion")
     reads.revision_of(version)
