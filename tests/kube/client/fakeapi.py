@@ -76,6 +76,7 @@ class FakeApi:
             limit=int(request.query_params.get("limit", "0")),
             continue_token=request.query_params.get("continue", ""),
             resource_version=request.query_params.get("resourceVersion", ""),
+            initial_events=request.query_params.get("sendInitialEvents") == "true",
         )
         if request.method == "POST":
             obj = orjson.loads(await request.body())

@@ -352,6 +352,22 @@ async def test_a_watch_without_a_version_begins_with_what_is(client: contract.Cl
     ) == [("ADDED", "a")]
 
 
+async def test_a_streaming_list_tells_all_and_then_that_it_did(client: contract.Client) -> None:
+    for name in ("a", "b"):
+        await client.create(resources.CONFIG_MAP, config_map(name))
+    query = contract.Query(namespace=SPACE, field_selector=MADE_BY_CLUSTERS, initial_events=True)
+    events = client.watch(resources.CONFIG_MAP, query)
+    names: list[str] = []
+    async with asyncio.timeout(5):
+        async for event in events:
+            if event.ends_initial:
+                break
+            names.append(meta.name(event.object))
+    await events.aclose()  # type: ignore[attr-defined]  # every client's watch is a generator
+    assert sorted(names) == ["a", "b"]
+    assert meta.resource_version(event.object)
+
+
 async def test_there_is_no_stream_of_what_does_not_exist(client: contract.Client) -> None:
     with pytest.raises(errors.NotFound):
         await client.stream(f"/api/v1/namespaces/{SPACE}/pods/none/log", {})

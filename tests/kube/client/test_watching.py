@@ -173,3 +173,31 @@ async def test_a_line_has_a_limit() -> None:
     with pytest.raises(errors.Unreachable, match="larger"):
         async for _ in watching.lines(feed([b"x" * 10] * 20), limit=100):
             pass
+
+
+END = {"metadata": {"resourceVersion": "7", "annotations": {contract.INITIAL_EVENTS_END: "true"}}}
+STREAMING = contract.Query(namespace="default", initial_events=True)
+
+
+async def test_a_streaming_list_is_asked_for_until_it_has_ended(api: fakeapi.FakeApi, client: rest.RestClient) -> None:
+    api.answers += [
+        canned(event("ADDED", metadata={"name": "a", "resourceVersion": "5"}), event("BOOKMARK", **END)),
+        canned(event("ADDED", metadata={"name": "b", "resourceVersion": "8"})),
+    ]
+    found = await take(client, 3, STREAMING)
+    assert [each.ends_initial for each in found] == [False, True, False]
+    first, second = (dict(each.query_params) for each in api.seen[:2])
+    assert (first["sendInitialEvents"], first["resourceVersionMatch"]) == ("true", "NotOlderThan")
+    assert "resourceVersion" not in first
+    assert (second["resourceVersion"], "sendInitialEvents" in second) == ("7", False)
+
+
+async def test_a_streaming_list_that_breaks_off_is_the_callers_to_begin_anew(
+    api: fakeapi.FakeApi, client: rest.RestClient
+) -> None:
+    api.answers.append(canned(event("ADDED", metadata={"name": "a", "resourceVersion": "5"})))
+    with pytest.raises(errors.Unreachable, match="before it had told everything"):
+        await take(client, 2, STREAMING)
+    api.answers.append(fakeapi.refusal(errors.Unavailable("starting", reason="ServiceUnavailable")))
+    with pytest.raises(errors.Unavailable):
+        await take(client, 1, STREAMING)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 from collections.abc import AsyncIterator
 
 import pytest
@@ -260,3 +261,74 @@ async def test_versions_told_twice_are_told_once() -> None:
             client.break_watches(errors.Gone("again"))
             await asyncio.sleep(60)
         assert listener.taken() == []
+
+
+# Streaming lists.
+
+STREAMING = contract.Query(initial_events=True)
+
+
+def asked(client: testing.MemoryClient) -> list[str]:
+    return [each.verb for each in client.calls if each.verb in ("list", "watch")]
+
+
+async def test_a_streaming_list_needs_no_list() -> None:
+    client, listener = testing.MemoryClient(), Listener()
+    client.seed(resources.POD, pod("a"), pod("b"))
+    found = informer.Informer(client, resources.POD, STREAMING)
+    found.subscribe(listener)
+    async with running(found):
+        assert listener.taken() == [(None, "a=1"), (None, "b=1")]
+        await relabel(client, "a", "2")
+        await settle()
+        assert listener.taken() == [("a=1", "a=2")]
+        assert asked(client) == ["watch"]
+
+
+async def test_what_vanished_before_a_new_stream_is_told() -> None:
+    client, listener = testing.MemoryClient(), Listener()
+    client.seed(resources.POD, pod("a"), pod("b"))
+    found = informer.Informer(client, resources.POD, STREAMING)
+    async with running(found):
+        found.subscribe(listener)
+        listener.taken()
+        client.break_watches(errors.Gone("too old", reason="Expired"))
+        await client.delete(resources.POD, ("default", "a"), contract.DeleteOptions(grace_period_seconds=0))
+        await asyncio.sleep(5)
+        assert listener.taken() == [("a=1", None)]
+        assert set(asked(client)) == {"watch"}
+
+
+@pytest.mark.parametrize("refusal", [errors.Invalid("no such option"), errors.BadRequest("no such option")])
+async def test_an_api_that_refuses_streaming_is_listed(refusal: errors.KubeError) -> None:
+    client = testing.MemoryClient()
+    client.seed(resources.POD, pod("a"))
+    client.fail_next(refusal, verb="watch")
+    found = informer.Informer(client, resources.POD, STREAMING)
+    async with running(found):
+        await settle()
+        assert [meta.name(each) for each in found.list()] == ["a"]
+        assert asked(client) == ["watch", "list", "watch"]
+
+
+class Ignoring(testing.MemoryClient):
+    """An API that does not know of streaming lists and does not say so."""
+
+    def watch(self, kind: resources.ResourceType, query: contract.Query) -> AsyncIterator[contract.WatchEvent]:
+        return super().watch(kind, dataclasses.replace(query, initial_events=False))
+
+
+async def test_an_api_that_ignores_streaming_is_listed_after_a_while() -> None:
+    client = Ignoring()
+    client.seed(resources.POD, pod("a"))
+    found = informer.Informer(client, resources.POD, STREAMING)
+    task = asyncio.create_task(found.run())
+    await asyncio.sleep(informer.STREAM - 1)
+    assert not found.synced
+    await asyncio.sleep(2)
+    assert [meta.name(each) for each in found.list()] == ["a"]
+    await relabel(client, "a", "2")
+    await settle()
+    assert said(found.get("default", "a")) == "a=2"
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)

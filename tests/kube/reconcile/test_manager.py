@@ -104,7 +104,7 @@ async def test_a_cache_is_shared_and_its_indexes_add_up() -> None:
 
 async def test_an_api_that_does_not_show_its_objects_ends_the_start() -> None:
     client = testing.MemoryClient()
-    client.fail_next(kube_errors.Forbidden("no"), verb="list", times=1000)
+    client.fail_next(kube_errors.Forbidden("no"), kind=resources.CONFIG_MAP, times=1000)
     with pytest.raises(errors.NotSynced, match="120 s configmaps are not read yet"):
         await made(client, Copier()).run()
 

@@ -14,6 +14,9 @@ from typing import Any, Protocol
 
 from brickyard.api.kinds import resources
 
+INITIAL_EVENTS_END = "k8s.io/initial-events-end"
+"""Annotation of the bookmark that ends a streaming list."""
+
 
 class PatchKind(enum.Enum):
     """Media types of a patch."""
@@ -26,7 +29,11 @@ class PatchKind(enum.Enum):
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Query:
-    """Which objects of a collection: empty fields ask for all. ``namespace`` "" means every namespace."""
+    """Which objects of a collection: empty fields ask for all. ``namespace`` "" means every namespace.
+
+    ``initial_events`` is for watches: begin with every object there is, each as ADDED, then a bookmark for which ``ends_initial`` holds
+    (a streaming list). Servers that cannot refuse it as ``Invalid``, or ignore it.
+    """
 
     namespace: str = ""
     label_selector: str = ""
@@ -34,6 +41,7 @@ class Query:
     limit: int = 0
     continue_token: str = ""
     resource_version: str = ""
+    initial_events: bool = False
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -60,6 +68,14 @@ class WatchEvent:
 
     type: EventType
     object: resources.Object
+
+    @property
+    def ends_initial(self) -> bool:
+        """Whether everything that was there has been told: what follows are changes."""
+        if self.type is not EventType.BOOKMARK:
+            return False
+        annotations = (self.object.get("metadata") or {}).get("annotations") or {}
+        return annotations.get(INITIAL_EVENTS_END) == "true"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -133,6 +149,7 @@ class Client(Protocol):
 
         Raises:
             Gone: that version is no longer held; list again.
+            KubeError: with ``query.initial_events``, also whatever breaks the stream before it has told everything.
         """
         ...
 

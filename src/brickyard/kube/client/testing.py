@@ -213,11 +213,10 @@ class MemoryClient:
     async def watch(self, kind: resources.ResourceType, query: contract.Query) -> AsyncIterator[contract.WatchEvent]:
         await self._called(Call("watch", kind, query.namespace, ""))
         chosen, broken = _chooser(query), self._broken[0]
-        if query.resource_version in ("", "0"):
+        if query.initial_events or query.resource_version in ("", "0"):
             at = self._version
-            for obj in self.all(kind):
-                if chosen(obj):
-                    yield contract.WatchEvent(contract.EventType.ADDED, obj)
+            for first in self._beginning(kind, query, at):
+                yield first
         else:
             at = int(query.resource_version)
         while True:
@@ -232,6 +231,15 @@ class MemoryClient:
                     yield event
             if not fresh:
                 await self._changed.wait()
+
+    def _beginning(self, kind: resources.ResourceType, query: contract.Query, at: int) -> Sequence[contract.WatchEvent]:
+        chosen = _chooser(query)
+        events = [contract.WatchEvent(contract.EventType.ADDED, each) for each in self.all(kind) if chosen(each)]
+        if query.initial_events:
+            told = {"resourceVersion": str(at), "annotations": {contract.INITIAL_EVENTS_END: "true"}}
+            bookmark = {"apiVersion": kind.api_version, "kind": kind.kind, "metadata": told}
+            events.append(contract.WatchEvent(contract.EventType.BOOKMARK, bookmark))
+        return events
 
     async def stream(self, path: str, params: dict[str, str]) -> AsyncIterator[bytes]:
         del params

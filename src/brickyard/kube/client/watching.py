@@ -109,6 +109,7 @@ class Watch:
         self._kind = kind
         self._params = {**selection(query), "watch": "true", "allowWatchBookmarks": "true"}
         self._version = query.resource_version
+        self._initial = query.initial_events
         self._failures = 0
 
     async def events(self) -> AsyncIterator[contract.WatchEvent]:
@@ -125,14 +126,18 @@ class Watch:
                 async with contextlib.aclosing(self._connection()) as found:
                     async for event in found:
                         self._failures = 0
+                        self._initial = self._initial and not event.ends_initial
                         self._version = meta.resource_version(event.object) or self._version
                         yield event
             except errors.KubeError as error:
-                if not error.retryable or self._client.is_closed:
+                if not error.retryable or self._client.is_closed or self._initial:
                     raise
                 wait = error.retry_after or 0.0
                 tell = log.warning if self._failures + 1 == _WORTH_TELLING else log.debug
                 tell("watch broke", kind=self._kind.plural, failures=self._failures + 1, error=error)
+            if self._initial:
+                # Going on would hide what vanished in between: the caller begins anew.
+                raise errors.Unreachable(f"the watch of {self._kind.plural} ended before it had told everything")
             # A connection that lasted did what was asked, even if it had nothing to tell.
             self._failures = 0 if loop.time() - began > RETRY.cap else self._failures + 1
             await asyncio.sleep(max(wait, RETRY.delay(self._failures)))
@@ -140,7 +145,9 @@ class Watch:
     async def _connection(self) -> AsyncGenerator[contract.WatchEvent]:
         lasts = random.randint(*SERVER_TIMEOUT)  # noqa: S311 - spreads load, guards nothing
         params = {**self._params, "timeoutSeconds": str(lasts)}
-        if self._version:
+        if self._initial:
+            params |= {"sendInitialEvents": "true", "resourceVersionMatch": "NotOlderThan"}
+        elif self._version:
             params["resourceVersion"] = self._version
         timeout = httpx2.Timeout(_HEAD, read=lasts + _SILENCE)
         request = self._client.build_request("GET", self._path, params=params, timeout=timeout)

@@ -5,6 +5,9 @@
             │  └── 410 Gone ────────────┤           │  every event goes to the store, then to the handlers
             └───── back-off ◄── error ──┘           ▼
 
+With ``query.initial_events`` the watch itself begins with all there is, where the API can do that, and the list is left out: the API
+need not hold a page of a large collection in one piece, and neither need we. Where it cannot, we list.
+
 Nothing here gives up: whatever the API or the network does is waited out with back-off. A relist compares with what is held, so
 that handlers hear of every object that appeared, changed or vanished in between, once.
 """
@@ -12,6 +15,7 @@ that handlers hear of every object that appeared, changed or vanished in between
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 
 from brickyard.api.kinds import resources
@@ -27,6 +31,8 @@ Handler = Callable[[resources.Object | None, resources.Object | None], None]
 
 PAGE = 500
 """Objects asked for at a time."""
+STREAM = 60.0
+"""Seconds that a streaming list may take."""
 
 RETRY = backoff.Backoff(0.2, 2.0, 30.0)
 _EVERYTHING = contract.Query()
@@ -41,10 +47,10 @@ class Informer:
     Args:
         client: where objects come from.
         kind: of which kind.
-        query: which of them; only namespace and selectors count.
+        query: which of them; only namespace, selectors and ``initial_events`` count.
         indexers: name → the values under which ``indexed`` finds an object.
         resync: seconds after which every object is told to the handlers again, None for never.
-        retry: how long to wait after the n-th failure in a row.
+        backoff: how long to wait after the n-th failure in a row.
     """
 
     def __init__(
@@ -57,6 +63,7 @@ class Informer:
         resync: float | None = None,
         backoff: backoff.Backoff = RETRY,
     ) -> None:
+        self._streaming = query.initial_events
         self.kind = kind
         self._client = client
         self._query = query
@@ -130,9 +137,7 @@ class Informer:
         while True:
             began = loop.time()
             try:
-                if not self._version:
-                    await self._relist()
-                await self._watch()
+                await self._pass()
             except errors.Gone:
                 log.debug("history is gone, listing again", kind=self.kind.plural)
                 self._version = ""
@@ -141,6 +146,18 @@ class Informer:
             # A quiet watch that held for long was no failure, however it ended.
             self._failures = 1 if loop.time() - began > self._backoff.cap else self._failures + 1
             await asyncio.sleep(self._backoff.delay(self._failures))
+
+    async def _pass(self) -> None:
+        """Follow from where we are until something breaks."""
+        if not self._version and self._streaming:
+            try:
+                await self._stream()
+            except (errors.Invalid, errors.BadRequest, TimeoutError) as error:
+                log.info("no streaming list here, listing", kind=self.kind.plural, error=error)
+                self._streaming = False
+        if not self._version:
+            await self._relist()
+        await self._watch()
 
     async def _relist(self) -> None:
         """Read every page, then make the store equal to what was read."""
@@ -152,13 +169,35 @@ class Informer:
             token = page.continue_token
             if not token:
                 break
+        self._replace(found, page.resource_version)
+
+    def _replace(self, found: Mapping[meta.Key, resources.Object], version: str) -> None:
+        """Make the store equal to ``found``, which is all there was at ``version``."""
         for key in self._store.known():
             if key not in found:
                 self._forget(key)
         for obj in found.values():
             self._hold(obj)
-        self._version = page.resource_version
+        self._version = version
         self._synced.set()
+
+    async def _stream(self) -> None:
+        """Read everything from a watch, then follow the same watch.
+
+        Raises:
+            TimeoutError: the API did not say within ``STREAM`` seconds that this was all; it knows no streaming lists.
+        """
+        found: dict[meta.Key, resources.Object] = {}
+        query = dataclasses.replace(self._query, initial_events=True, resource_version="")
+        async with asyncio.timeout(STREAM) as limit:
+            async for event in self._client.watch(self.kind, query):
+                if self._version:
+                    self._take(event)
+                elif event.ends_initial:
+                    self._replace(found, meta.resource_version(event.object))
+                    limit.reschedule(None)
+                elif event.type is not contract.EventType.BOOKMARK:
+                    found[meta.key(event.object)] = event.object
 
     async def _watch(self) -> None:
         query = contract.Query(
@@ -168,15 +207,18 @@ class Informer:
             resource_version=self._version,
         )
         async for event in self._client.watch(self.kind, query):
-            self._failures = 0
-            match event.type:
-                case contract.EventType.ADDED | contract.EventType.MODIFIED:
-                    self._hold(event.object)
-                case contract.EventType.DELETED:
-                    self._forget(meta.key(event.object))
-                case contract.EventType.BOOKMARK:
-                    pass
-            self._version = meta.resource_version(event.object) or self._version
+            self._take(event)
+
+    def _take(self, event: contract.WatchEvent) -> None:
+        self._failures = 0
+        match event.type:
+            case contract.EventType.ADDED | contract.EventType.MODIFIED:
+                self._hold(event.object)
+            case contract.EventType.DELETED:
+                self._forget(meta.key(event.object))
+            case contract.EventType.BOOKMARK:
+                pass
+        self._version = meta.resource_version(event.object) or self._version
 
     def _hold(self, obj: resources.Object) -> None:
         key = meta.key(obj)

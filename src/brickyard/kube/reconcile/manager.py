@@ -36,10 +36,14 @@ _EVERYTHING = clients.Query()
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Options:
-    """``resync``: seconds after which every object is told again; AIBrix's default is ten hours, None turns it off."""
+    """``resync``: seconds after which every object is told again; AIBrix's default is ten hours, None turns it off.
+
+    ``streaming``: caches are read by a watch where the API can do that, see ``informer``.
+    """
 
     sync_deadline: float = SYNC_DEADLINE
     resync: float | None = 36_000.0
+    streaming: bool = True
 
 
 class Manager:
@@ -88,7 +92,8 @@ class Manager:
         """The cache of what ``query`` selects of ``kind``, the same for everybody who asks for the same."""
         found = self._caches.get((kind, query))
         if found is None:
-            found = informers.Informer(self.client, kind, query, resync=self._options.resync)
+            asked = dataclasses.replace(query, initial_events=self._options.streaming)
+            found = informers.Informer(self.client, kind, asked, resync=self._options.resync)
             self._caches[kind, query] = found
         for name, indexer in (indexers or {}).items():
             found.add_index(name, indexer)
