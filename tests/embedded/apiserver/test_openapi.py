@@ -84,7 +84,8 @@ def test_a_patch_says_its_kind_and_what_it_takes(served: catalog.BuiltinCatalog)
 def test_custom_kinds_take_no_strategic_merge(served: catalog.BuiltinCatalog) -> None:
     paths = document(served, "/openapi/v3/apis/model.aibrix.ai/v1alpha1")["paths"]
     patch = paths["/apis/model.aibrix.ai/v1alpha1/namespaces/{namespace}/modeladapters/{name}"]["patch"]
-    assert list(patch["requestBody"]["content"]) == ["application/json-patch+json", "application/merge-patch+json"]
+    content = patch["requestBody"]["content"]
+    assert set(content) == {f"application/{each}" for each in ("json-patch+json", "merge-patch+json", "apply-patch+yaml")}
 
 
 def test_the_paths_are_those_that_are_served(served: catalog.BuiltinCatalog) -> None:
