@@ -131,6 +131,11 @@ class TestMemory:
         assert filled(obj, "a")["spec"] == obj["spec"]
         assert shapes.at(filled({}, deep), *MEMORY) is None
 
+    def test_a_large_value_is_filled_and_not_remembered(self) -> None:
+        obj = filled({}, "x" * 40_000)
+        assert shapes.at(obj, *NEW) == "x" * 40_000
+        assert shapes.at(obj, *MEMORY) is None
+
     @given(JSON, JSON)
     def test_filling_twice_is_filling_once(self, first: Any, value: Any) -> None:
         once = filled({"spec": first}, value)

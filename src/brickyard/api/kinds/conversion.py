@@ -18,6 +18,8 @@ Path = tuple[str, ...]
 
 _MEMORY: Final = ("metadata", "annotations", names.CONVERTED)
 
+_LARGEST: Final = 32 * 1024
+"""Bytes of memory. The annotations of an object have room for 256 KiB in all, and more than this is not worth their place."""
 _DEPTH: Final = 16
 """Values nested deeper are nothing that a conversion makes; two of them are held for different."""
 
@@ -97,9 +99,10 @@ def _remembered(obj: resources.Object) -> Mapping[str, Any]:
 
 def _written(filled: Mapping[str, Any]) -> str:
     try:
-        return orjson.dumps(filled, option=orjson.OPT_SORT_KEYS).decode() if filled else ""
+        text = orjson.dumps(filled, option=orjson.OPT_SORT_KEYS) if filled else b""
     except TypeError:
         return ""  # nested or large beyond what JSON of ours can hold: the write itself is refused for that in a moment
+    return text.decode() if len(text) <= _LARGEST else ""
 
 
 def _covers(found: Any, filled: Any, depth: int = _DEPTH) -> bool:

@@ -1,6 +1,7 @@
 """PodAutoscalers of earlier releases, row by row."""
 
 import copy
+import time
 from typing import Any, ClassVar
 
 import pytest
@@ -157,6 +158,13 @@ class TestFirstSources:
 
     def test_sources_of_today_stay(self) -> None:
         assert converted_sources(autoscaler(metricsSources=[POD, self.OLD], targetValue="1")) == [POD, self.TODAY]
+
+    def test_thousands_take_no_time(self) -> None:
+        begin = time.process_time()
+        assert (
+            converted_sources(autoscaler(metricsSources=[self.OLD] * 20_000, targetValue="1")) == [self.TODAY] * 20_000
+        )
+        assert time.process_time() - begin < 5
 
     def test_without_a_value(self) -> None:
         (made,) = converted_sources(autoscaler(metricsSources=[self.OLD]))

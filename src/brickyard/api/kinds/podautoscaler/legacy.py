@@ -90,12 +90,11 @@ def _single_metric(draft: conversion.Draft) -> None:
 def _first_sources(draft: conversion.Draft) -> None:
     """The first release's sources: an endpoint, a path and the name of a metric, without a type."""
     found = shapes.sequence(draft.at(*_SOURCES))
-    indexes = [index for index, each in enumerate(found) if _is_first_source(each)]
-    if not indexes:
-        return
     value = draft.text("spec", "targetValue")
-    sources = [_external(each, value) if index in indexes else each for index, each in enumerate(found)]
-    draft.replace(_SOURCES, sources)
+    sources = [_external(each, value) if _is_first_source(each) else each for each in found]
+    indexes = [index for index, (new, old) in enumerate(zip(sources, found, strict=True)) if new is not old]
+    if indexes:
+        draft.replace(_SOURCES, sources)
     for index in indexes:
         draft.warn(
             f"spec.metricsSources[{index}] has a metric and no metricSourceType: it is taken for external over http; write "
