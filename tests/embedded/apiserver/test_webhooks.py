@@ -331,3 +331,46 @@ async def test_a_restart_asks_nobody_before_it_serves(tmp_path: pathlib.Path) ->
         await register(api, "validating", client, rules=[hooks.EVERYTHING])
     async with testing.running(tmp_path) as server, testing.connect(server) as api:
         assert (await api.post(CONFIG_MAPS, config_map())).code == 500
+
+
+CONDITIONS = [{"name": "wanted", "expression": "object.metadata.name.startsWith('a') && request.operation == 'CREATE'"}]
+
+
+async def test_conditions_choose_what_is_asked_about(api: testing.Api, tmp_path: pathlib.Path) -> None:
+    async with hooks.answering(tmp_path, lambda _: {"allowed": True}) as hook:
+        await register(api, "validating", hook.client(), matchConditions=CONDITIONS)
+        await api.created(CONFIG_MAPS, config_map("a"))
+        await api.created(CONFIG_MAPS, config_map("b"))
+        await api.patch(f"{CONFIG_MAPS}/a", {"data": {"k": "v"}})
+    assert [each["name"] for each in hook.heard] == ["a"]
+
+
+@pytest.mark.parametrize(("policy", "code"), [("Fail", 403), ("Ignore", 201)])
+async def test_a_condition_without_an_answer(api: testing.Api, tmp_path: pathlib.Path, policy: str, code: int) -> None:
+    unanswered = [{"name": "odd", "expression": "object.data.k == 'v'"}]
+    async with hooks.answering(tmp_path, lambda _: {"allowed": False}) as hook:
+        await register(api, "validating", hook.client(), matchConditions=unanswered, failurePolicy=policy)
+        reply = await api.post(CONFIG_MAPS, config_map())
+        assert (reply.code, hook.heard) == (code, [])
+        if policy == "Fail":
+            assert reply.body["message"] == 'configmaps "a" is forbidden: match condition "odd": no such key: data'
+        # A condition that is false outweighs the one without an answer.
+        await api.delete(f"{VALIDATING}/hooks")
+        both = [*unanswered, {"name": "no", "expression": "false"}]
+        await register(api, "validating", hook.client(), matchConditions=both, failurePolicy=policy)
+        assert (await api.post(CONFIG_MAPS, config_map("c"))).code == 201
+
+
+async def test_conditions_that_are_none(api: testing.Api) -> None:
+    wrong = [{"name": "x", "expression": "object.metadata."}, {"name": "x", "expression": "1 + 1"}, {"name": "y"}]
+    made = hooks.configuration("validating", {"url": "https://localhost:1"}, matchConditions=wrong)
+    reply = await api.post(VALIDATING, made)
+    assert reply.code in (400, 422)
+    causes = {(each["field"], each["reason"]) for each in reply.body["details"]["causes"]}
+    at = "webhooks[0].matchConditions"
+    assert causes == {
+        (f"{at}[0].expression", "FieldValueInvalid"),
+        (f"{at}[1].expression", "FieldValueInvalid"),
+        (f"{at}[1].name", "FieldValueDuplicate"),
+        (f"{at}[2].expression", "FieldValueRequired"),
+    }

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import urllib.parse
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from brickyard.api.kinds import faults, resources
 from brickyard.embedded.apiserver.admission import metadata, workloads
+from brickyard.embedded.apiserver.webhooks import conditions
 
 Spec = Mapping[str, Any]
 
+_MOST_CONDITIONS = 64
 _FAILURE = ("Fail", "Ignore")
 _MATCH = ("Equivalent", "Exact")
 _SIDE_EFFECTS = ("None", "NoneOnDryRun")
@@ -69,9 +71,7 @@ def _hook(path: str, hook: Spec) -> faults.Errors:
         yield faults.invalid(f"{path}.timeoutSeconds", seconds, "the timeout value must be between 1 and 30 seconds")
     for name in ("namespaceSelector", "objectSelector"):
         yield from workloads.label_selector(f"{path}.{name}", hook.get(name) or {})
-    if hook.get("matchConditions"):
-        text = "conditions are not evaluated by this API server: leave them out, or check in the webhook"
-        yield faults.forbidden(f"{path}.matchConditions", text)
+    yield from _conditions(f"{path}.matchConditions", hook.get("matchConditions") or ())
     yield from _client(f"{path}.clientConfig", hook.get("clientConfig") or {})
 
 
@@ -112,6 +112,19 @@ def _rule(path: str, rule: Spec) -> faults.Errors:
 
 def _plain(name: str) -> str:
     return {"apiGroups": "API groups", "apiVersions": "API versions"}.get(name, name)
+
+
+def _conditions(path: str, found: Sequence[Spec]) -> faults.Errors:
+    if len(found) > _MOST_CONDITIONS:
+        yield faults.too_many(path, len(found), _MOST_CONDITIONS)
+    for index, each in enumerate(found[:_MOST_CONDITIONS]):
+        if not each.get("name"):
+            yield faults.required(f"{path}[{index}].name")
+        if not each.get("expression"):
+            yield faults.required(f"{path}[{index}].expression")
+        elif problem := conditions.fault(each["expression"]):
+            yield faults.invalid(f"{path}[{index}].expression", each["expression"], problem)
+    yield from faults.unique(path, [(f"[{index}].name", each.get("name")) for index, each in enumerate(found)])
 
 
 def _client(path: str, client: Spec) -> faults.Errors:

@@ -10,13 +10,13 @@ import asyncio
 import dataclasses
 import random
 import uuid
-from collections.abc import Iterator, Sequence
-from typing import Final
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
 
 from brickyard.api.kinds import resources
 from brickyard.embedded.apiserver import contract as kinds
 from brickyard.embedded.apiserver import errors, records, reviews, store
-from brickyard.embedded.apiserver.webhooks import calls, contract, plan, registry, review
+from brickyard.embedded.apiserver.webhooks import calls, conditions, contract, plan, registry, review
 from brickyard.kube.objects import errors as object_errors
 from brickyard.kube.objects import patch
 from brickyard.lib import logs
@@ -24,6 +24,7 @@ from brickyard.lib import logs
 log = logs.get(__name__)
 
 _NAMESPACES: Final = records.resource_of(resources.NAMESPACE)
+_PASSED: Final = review.Verdict(allowed=True)
 _USER: Final = {"username": reviews.USER, "groups": list(reviews.GROUPS)}
 
 
@@ -93,13 +94,15 @@ class Gate:
         return plan.version_for(hook, asked, plan.Situation(namespace.labels if namespace else None, versions))
 
     async def _ask(self, hook: plan.Hook, asked: contract.Asked, version: str, phase: plan.Phase) -> review.Verdict:
+        uid = str(uuid.UUID(int=self._rng.getrandbits(128), version=4))
+        request = review.request(asked, version, uid, _USER)
+        if not _meant(hook, asked, request):
+            return _PASSED
         if asked.dry_run and not hook.without_side_effects:
             raise errors.BadRequestError(f"admission webhook {hook.name!r} does not support dry run")
-        uid = str(uuid.UUID(int=self._rng.getrandbits(128), version=4))
-        question = review.question(hook, asked, version, uid, _USER)
         try:
             where = calls.address(hook, self._source, self._rng)
-            body = await self._caller.post(where, question, hook.timeout)
+            body = await self._caller.post(where, review.question(hook, request), hook.timeout)
             verdict = review.answer(hook, body, uid, phase)
         except (calls.CallError, review.AnswerError) as error:
             return _unasked(hook, error)
@@ -108,12 +111,23 @@ class Gate:
         return verdict
 
 
+def _meant(hook: plan.Hook, asked: contract.Asked, request: Mapping[str, Any]) -> bool:
+    """Whether the conditions of ``hook`` hold; one without an answer counts as its ``failurePolicy`` says."""
+    try:
+        return conditions.hold(hook.conditions, request)
+    except conditions.ConditionError as error:
+        log.warning("match conditions have no answer", webhook=hook.name, ignored=hook.ignores_failure, error=error)
+        if hook.ignores_failure:
+            return False
+        raise errors.forbidden(asked.resource.type, asked.name, str(error)) from error
+
+
 def _unasked(hook: plan.Hook, error: Exception) -> review.Verdict:
     """What it means that ``hook`` gave no answer."""
     text = f"received invalid webhook response: {error}" if isinstance(error, review.AnswerError) else str(error)
     log.warning("webhook gave no answer", webhook=hook.name, ignored=hook.ignores_failure, error=text)
     if hook.ignores_failure:
-        return review.Verdict(allowed=True)
+        return _PASSED
     said = f'failed calling webhook "{hook.name}": {text}'
     raise errors.InternalError(f"Internal error occurred: {said}", {"causes": [{"message": said}]})
 

@@ -34,10 +34,10 @@ class Verdict:
     warnings: Sequence[str] = ()
 
 
-def question(hook: plan.Hook, asked: contract.Asked, version: str, uid: str, user: User) -> bytes:
-    """The body that is sent to ``hook`` for a request in ``version`` of its kind."""
+def request(asked: contract.Asked, version: str, uid: str, user: User) -> dict[str, Any]:
+    """The AdmissionRequest about a write, in ``version`` of its kind."""
     kind = asked.resource.type
-    request: dict[str, Any] = {
+    found: dict[str, Any] = {
         "uid": uid,
         "kind": {"group": kind.group, "version": version, "kind": kind.kind},
         "resource": {"group": kind.group, "version": version, "resource": kind.plural},
@@ -51,14 +51,18 @@ def question(hook: plan.Hook, asked: contract.Asked, version: str, uid: str, use
         "options": dict(asked.options) or None,
     }
     if asked.part:
-        request |= {"subResource": asked.part, "requestSubResource": asked.part}
+        found |= {"subResource": asked.part, "requestSubResource": asked.part}
     if asked.name:
-        request["name"] = asked.name
+        found["name"] = asked.name
     if asked.namespace:
-        request["namespace"] = asked.namespace
-    return orjson.dumps(
-        {"kind": "AdmissionReview", "apiVersion": f"{_GROUP}/{hook.review_version}", "request": request}
-    )
+        found["namespace"] = asked.namespace
+    return found
+
+
+def question(hook: plan.Hook, about: Mapping[str, Any]) -> bytes:
+    """The body that is sent to ``hook`` with an AdmissionRequest."""
+    version = f"{_GROUP}/{hook.review_version}"
+    return orjson.dumps({"kind": "AdmissionReview", "apiVersion": version, "request": about})
 
 
 def _in_version(obj: resources.Object | None, kind: resources.ResourceType, version: str) -> resources.Object | None:
