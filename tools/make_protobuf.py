@@ -60,7 +60,7 @@ _SPECIAL: Mapping[str, str] = {
     "k8s.io/apimachinery/pkg/runtime.RawExtension": "json",
 }
 # A list that is a message of its own, since it is the value of a map; its JSON is the list.
-_EXTRA = "k8s.io/api/authentication/v1.ExtraValue"
+EXTRA = "k8s.io/api/authentication/v1.ExtraValue"
 _SCALARS: Mapping[int, str] = {
     gotypes.BOOL: "bool",
     gotypes.INT32: "int",
@@ -102,8 +102,8 @@ class Messages:
             self.add(name, found)
             return _SPECIAL.get(name, name)
         if found.kind == gotypes.SLICE and found.name.endswith(".ExtraValue"):
-            self.found[_EXTRA] = [[1, "items", "list string", False]]
-            return _EXTRA
+            self.found[EXTRA] = [[1, "items", "list string", False]]
+            return EXTRA
         if found.kind in (gotypes.SLICE, gotypes.MAP):
             inner = self._program.element(found)
             if found.kind == gotypes.SLICE and inner.kind == gotypes.UINT8:
@@ -126,7 +126,7 @@ def document(kubectl: pathlib.Path) -> dict[str, Any]:
     return {
         "kubectl": version(kubectl),
         "messages": dict(sorted({**messages.found, **definition_fields.messages()}.items())),
-        "either": [_EXTRA, *(definition_fields.full_name(name) for name in definition_fields.EITHER)],
+        "either": [EXTRA, *(definition_fields.full_name(name) for name in definition_fields.EITHER)],
     }
 
 
