@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from brickyard.embedded.apiserver import testing
 
 CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
@@ -11,7 +13,7 @@ ANY = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
 
 
 def version(name: str = "v1", *, storage: bool = True, **more: Any) -> dict[str, Any]:
-    return {"name": name, "served": True, "storage": storage, "schema": {"openAPIV3Schema": ANY}, **more}
+    return {"name": name, "served": True, "storage": storage, "schema": {"openAPIV3Schema": ANY}} | more
 
 
 def definition(plural: str, kind: str, versions: list[dict[str, Any]] | None = None, **names: Any) -> dict[str, Any]:
@@ -113,3 +115,34 @@ async def test_a_status_update_leaves_metadata_and_spec_alone(api: testing.Api) 
     changed = await api.put(f"{objects('mines')}/x/status", {**made, "spec": {"a": 2}, "status": {"ready": True}})
     assert (changed.body["spec"], changed.body["status"]) == ({"a": 1}, {"ready": True})
     assert "labels" not in changed.body["metadata"]
+
+
+async def test_objects_are_selected_by_declared_fields(api: testing.Api) -> None:
+    schema = {"type": "object", "properties": {"spec": {"type": "object", "properties": {"size": {"type": "integer"}}}}}
+    chosen = version(schema={"openAPIV3Schema": schema}, selectableFields=[{"jsonPath": ".spec.size"}])
+    await api.created(CRDS, definition("mills", "Mill", [chosen]))
+    for name, size in (("a", 1), ("b", 2)):
+        await api.created(objects("mills"), {**thing("Mill", spec={"size": size}), "metadata": {"name": name}})
+    found = await api.get(f"{objects('mills')}?fieldSelector=spec.size%3D2")
+    assert [each["metadata"]["name"] for each in found.body["items"]] == ["b"]
+    assert (await api.get(f"{objects('mills')}?fieldSelector=spec.colour%3D2")).code == 400
+
+
+@pytest.mark.parametrize(
+    ("paths", "why"),
+    [
+        ([".spec.none"], "must be a valid path: does not refer to a valid field"),
+        ([".metadata.labels"], "must not point to fields in metadata"),
+        ([".spec"], "must be a field of type boolean, integer, string"),
+        ([".spec.a", ".spec.a"], "Duplicate value"),
+        ([f".spec.a{each}" for each in range(9)], "Too many: 9: must have at most 8 items"),
+        ([""], "Required value"),
+    ],
+)
+async def test_fields_that_cannot_be_selected_by(api: testing.Api, paths: list[str], why: str) -> None:
+    inner = {"type": "object", "properties": {"a": {"type": "string"}}}
+    schema = {"openAPIV3Schema": {"type": "object", "properties": {"spec": inner}}}
+    chosen = version(schema=schema, selectableFields=[{"jsonPath": each} for each in paths])
+    refused = await api.post(CRDS, definition("mills", "Mill", [chosen]))
+    assert refused.code == 422
+    assert why in refused.body["message"]

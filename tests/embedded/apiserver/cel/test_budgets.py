@@ -55,3 +55,15 @@ def test_a_value_too_deep_to_walk_is_no_crash() -> None:
     program = environment.compile("self == self", {"self": types.DYN})
     with pytest.raises(errors.BudgetError, match="nested too deeply"):
         program.run({"self": deep}, 1_000_000)
+
+
+@pytest.mark.parametrize(
+    "text", ["self.min() == 1", "self[0] + 1 == 2", "self.size() > 0", "self.isSorted()", "self + self == self"]
+)
+def test_a_value_of_another_type_than_was_promised_is_no_crash(text: str) -> None:
+    program = environment.compile(text, {"self": types.list_of(types.INT)})
+    for value in (True, 3, "x", {"a": 1}, None, [None], ["x"]):
+        try:
+            program.run({"self": value}, 1000)
+        except errors.EvaluationError:
+            continue

@@ -8,13 +8,15 @@ from typing import Any
 from brickyard.api.kinds import faults, resources
 from brickyard.embedded.apiserver import jsonpath
 from brickyard.embedded.apiserver.admission import metadata
-from brickyard.embedded.apiserver.structural import definition
+from brickyard.embedded.apiserver.structural import definition, rulepaths
 
 Part = Mapping[str, Any]
 
 _SCOPES = ("Cluster", "Namespaced")
 _COLUMN_TYPES = ("boolean", "date", "integer", "number", "string")
 _COLUMN_FORMATS = ("byte", "date", "date-time", "double", "float", "int32", "int64", "password")
+_SELECTABLE = ("boolean", "integer", "string")
+_MOST_SELECTABLE = 8
 _APPROVAL = "api-approved.kubernetes.io"
 
 
@@ -120,10 +122,36 @@ def _versions(versions: Sequence[Part]) -> faults.Errors:
             yield faults.required(f"{path}.schema.openAPIV3Schema", "schemas are required")
         else:
             yield from definition.complete_violations(structure, f"{path}.schema.openAPIV3Schema")
+        yield from _selectable(f"{path}.selectableFields", version.get("selectableFields") or (), structure)
         yield from _columns(f"{path}.additionalPrinterColumns", version.get("additionalPrinterColumns") or ())
         yield from _scale(f"{path}.subresources.scale", (version.get("subresources") or {}).get("scale"))
     names = [(f"[{index}].name", each.get("name")) for index, each in enumerate(versions)]
     yield from faults.unique("spec.versions", names)
+
+
+def _selectable(path: str, declared: Sequence[Part], structure: Any) -> faults.Errors:
+    """Fields by which objects can be selected: few, plain, each once, and not the ones that every object has."""
+    if len(declared) > _MOST_SELECTABLE:
+        yield faults.too_many(path, len(declared), _MOST_SELECTABLE)
+    for index, each in enumerate(declared):
+        inner, found = f"{path}[{index}].jsonPath", each.get("jsonPath") or ""
+        if not found:
+            yield faults.required(inner)
+        elif found.startswith(".metadata"):
+            yield faults.invalid(inner, found, "must not point to fields in metadata")
+        elif problem := _unselectable(found, structure):
+            yield faults.invalid(inner, found, problem)
+    yield from faults.unique(
+        path, [(f"[{index}].jsonPath", each.get("jsonPath")) for index, each in enumerate(declared)]
+    )
+
+
+def _unselectable(path: str, structure: Any) -> str:
+    try:
+        spec = rulepaths.reached(path, structure if isinstance(structure, Mapping) else {})
+    except ValueError as error:
+        return f"must be a valid path: {error}"
+    return "" if spec.get("type") in _SELECTABLE else f"must be a field of type {', '.join(_SELECTABLE)}"
 
 
 def _columns(path: str, columns: Sequence[Part]) -> faults.Errors:

@@ -34,6 +34,9 @@ _RUNTIME: Mapping[str, type] = {
     "optional": values.Optional,
     "type": values.TypeName,
 }
+_MISFITS: Final = (TypeError, AttributeError, LookupError, ValueError, ArithmeticError)
+"""What a function says to a value of another type than its schema promises: old objects may hold what a newer schema refuses."""
+
 _TYPE_VALUES: Mapping[str, str] = {
     **{name: name for name in ("bool", "int", "uint", "double", "string", "bytes", "list", "map", "null_type", "type")},
     "optional_type": "optional_type",
@@ -220,6 +223,8 @@ class Compiler:
                 made, found = each_key.run(frame), each_value.run(frame)
                 if optional and not _optional(found).present:
                     continue
+                if isinstance(made, list | dict):
+                    raise errors.EvaluationError("unsupported key type")
                 if made in result:
                     raise errors.EvaluationError(f"insert failed: key {made} already exists")
                 result[made] = found.value if optional else found
@@ -300,8 +305,11 @@ def _called(overloads: Sequence[library.Overload], arguments: Sequence[Part], fo
     def run(frame: Frame) -> Any:
         given = [each(frame) for each in runs]
         chosen = only if sure else _chosen(overloads, given)
-        frame.spend(chosen.charge(chosen.weigh(given)) if chosen.heavy else 1)
-        return chosen.run(*given)
+        try:
+            frame.spend(chosen.charge(chosen.weigh(given)) if chosen.heavy else 1)
+            return chosen.run(*given)
+        except _MISFITS as error:
+            raise errors.EvaluationError(values.NO_OVERLOAD) from error
 
     return Part(form, run, cost)
 
@@ -314,13 +322,21 @@ def _light(overload: library.Overload, runs: Sequence[programs.Run]) -> programs
 
         def run_two(frame: Frame) -> Any:
             frame.spend(1)
-            return apply(left(frame), right(frame))
+            one, other = left(frame), right(frame)
+            try:
+                return apply(one, other)
+            except _MISFITS as error:
+                raise errors.EvaluationError(values.NO_OVERLOAD) from error
 
         return run_two
 
     def run(frame: Frame) -> Any:
         frame.spend(1)
-        return apply(*(each(frame) for each in runs))
+        given = [each(frame) for each in runs]
+        try:
+            return apply(*given)
+        except _MISFITS as error:
+            raise errors.EvaluationError(values.NO_OVERLOAD) from error
 
     return run
 

@@ -37,18 +37,26 @@ def text_of(path: str) -> str:
         return ""
 
 
-def _reaches(path: str, spec: Mapping[str, Any]) -> str:
-    """What is wrong with a rule's path; "" when it leads to a field."""
+def reached(path: str, spec: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The schema of the field that ``path`` leads to.
+
+    Raises:
+        ValueError: it leads nowhere.
+    """
+    for name in steps(path):
+        properties, others = spec.get("properties"), spec.get("additionalProperties")
+        below = properties.get(name) if isinstance(properties, Mapping) else others
+        spec = below if isinstance(below, Mapping) else {}
+        if not spec:
+            raise ValueError("does not refer to a valid field")
+    return spec
+
+
+def _problem(path: str, spec: Mapping[str, Any]) -> str:
     try:
-        names = list(steps(path))
+        reached(path, spec)
     except ValueError as error:
         return str(error)
-    for name in names:
-        properties, others = spec.get("properties"), spec.get("additionalProperties")
-        below = (properties or {}).get(name) if properties else others
-        if not isinstance(below, Mapping):
-            return "does not refer to a valid field"
-        spec = below
     return ""
 
 
@@ -62,7 +70,7 @@ def wording(rule: Mapping[str, Any], spec: Mapping[str, Any], path: str) -> faul
     yield from _texts(given, path)
     if given["reason"]:
         yield from faults.one_of(f"{path}.reason", given["reason"], _REASONS)
-    if given["fieldPath"] and (why := _reaches(given["fieldPath"].strip(), spec)):
+    if given["fieldPath"] and (why := _problem(given["fieldPath"].strip(), spec)):
         yield faults.invalid(f"{path}.fieldPath", given["fieldPath"], f"fieldPath must be a valid path: {why}")
 
 
