@@ -185,5 +185,6 @@ async def test_on_a_real_api(tmp_path: pathlib.Path) -> None:
         await client.delete(plan.MODEL_ALIAS, ("a", "chat"))
         for namespace in ("a", "b"):
             await until(client, namespace, None)
-        with pytest.raises(errors.NotFound):
-            await client.get(plan.MODEL_ALIAS, "chat", "a")
+        async with asyncio.timeout(10):
+            while (await client.list(plan.MODEL_ALIAS)).items:
+                await asyncio.sleep(0.01)
