@@ -65,7 +65,6 @@ JOB = contract.Resource(
     kind.KindAdmission(resources.JOB, jobs.fill_job, jobs.judge_job),
     categories=("all",),
     subresources=_STATUS,
-    selectable_fields=("status.successful",),
     columns=columns.JOB,
     unattended=_NOBODY.format("Jobs"),
 )
