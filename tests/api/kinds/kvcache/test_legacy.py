@@ -180,6 +180,24 @@ class TestTable:
             assert found.obj["spec"][key] == spec[key]
 
 
+class TestImage:
+    """The schema gives an image to an absent cache only."""
+
+    @pytest.mark.parametrize(
+        "spec", [{"replicas": 3}, {"cacheSpec": {"cpu": "1"}}, {"replicas": 3, "cache": {"replicas": 1}}]
+    )
+    def test_a_cache_that_came_to_be_has_one(self, spec: dict[str, Any]) -> None:
+        assert part(converted(spec), "cache", "image") == "aibrix/kvcache:20241120"
+
+    def test_an_absent_cache_is_left_to_the_schema(self) -> None:
+        assert part(converted({"etcdReplicas": 1}), "cache") is None
+
+    def test_one_that_is_given_later_comes_through(self) -> None:
+        stored = converted({"replicas": 3}).obj
+        stored["spec"]["cacheSpec"] = {"image": "own:1"}
+        assert part(legacy.convert(stored), "cache", "image") == "own:1"
+
+
 class TestGiven:
     """Fields of today win."""
 

@@ -30,7 +30,6 @@ from brickyard.api.kinds.kvcache import types
 
 BACKEND_OF_MODE: Final[Mapping[str, str]] = {types.DISTRIBUTED: types.INFINISTORE, types.CENTRALIZED: types.VINEYARD}
 
-_SPEC: Final = ("spec",)
 _SERVICE_PORT: Final = 9600
 _CPU: Final = "1"
 _MEMORY: Final = "2Gi"
@@ -44,6 +43,7 @@ def convert(obj: resources.Object) -> contract.Converted:
     if _is_legacy(draft.at("spec")):
         _replicas(draft)
         _cache(draft)
+        _image(draft)
         _stores(draft)
         _service(draft)
     _metadata(draft, legacy=_is_legacy(draft.at("spec")))
@@ -111,6 +111,12 @@ def _cache(draft: conversion.Draft) -> None:
         draft.warn(
             f"{shown} {_verb(amounts)} not read beside resources; leave {'it' if len(amounts) == 1 else 'them'} out"
         )
+
+
+def _image(draft: conversion.Draft) -> None:
+    """The schema defaults the image of an absent cache only; this one has just come to be."""
+    if isinstance(draft.at("spec", "cache"), dict) and draft.at("spec", "cacheSpec", "image") is None:
+        draft.fill(("spec", "cache", "image"), types.DEFAULT_IMAGE)
 
 
 def _verb(subjects: Mapping[str, Any]) -> str:
