@@ -168,3 +168,21 @@ def test_any_json_is_either_refused_or_pruned_to_what_is_known(obj: dict[str, An
     schema.check_types(DEPLOYMENT, kept, resources.DEPLOYMENT)
     assert schema.unknown_fields(DEPLOYMENT, kept) == []
     assert schema.pruned(DEPLOYMENT, kept) == kept
+
+
+@pytest.mark.parametrize(
+    ("micro", "sent", "kept"),
+    [
+        (False, "2026-01-02T03:04:05Z", "2026-01-02T03:04:05Z"),
+        (False, "2026-01-02T03:04:05+00:00", "2026-01-02T03:04:05Z"),
+        (False, "2026-01-02T03:04:05.999+02:00", "2026-01-02T01:04:05Z"),
+        (True, "2026-01-02T03:04:05Z", "2026-01-02T03:04:05.000000Z"),
+        (True, "2026-01-02T03:04:05.123456Z", "2026-01-02T03:04:05.123456Z"),
+        (True, "2026-01-02T03:04:05.1234567+01:00", "2026-01-02T02:04:05.123456Z"),
+        (False, "0001-01-01T00:00:00+00:00", "0001-01-01T00:00:00Z"),
+        (False, "0001-01-01T00:00:00+14:00", "0001-01-01T00:00:00+14:00"),
+    ],
+)
+def test_times_are_kept_in_utc(micro: bool, sent: str, kept: str) -> None:
+    field = "eventTime" if micro else "firstTimestamp"
+    assert schema.pruned(EVENT, {field: sent}) == {field: kept}

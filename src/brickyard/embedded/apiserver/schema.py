@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import dataclasses
+import datetime
 import functools
 import re
 from collections.abc import Callable, Mapping
@@ -277,7 +278,7 @@ def unknown_fields(node: Node, value: Any, path: str = "") -> list[str]:
 
 
 def pruned(node: Node, value: Any) -> Any:
-    """A copy of ``value`` without unknown fields and without null fields; a null in a list or map becomes its type's zero."""
+    """What a typed decoder keeps of ``value``: no unknown fields, no null fields, nulls of lists and maps as zeros, times in UTC."""
     if node.form == "struct" and isinstance(value, dict):
         fields = node.fields
         return {name: pruned(fields[name], each) for name, each in value.items() if each is not None and name in fields}
@@ -285,7 +286,19 @@ def pruned(node: Node, value: Any) -> Any:
         return [_zero(node.element) if each is None else pruned(node.element, each) for each in value]
     if node.form == "map" and isinstance(value, dict):
         return {key: _zero(node.element) if each is None else pruned(node.element, each) for key, each in value.items()}
-    return value
+    return _utc(node, value) if node.form == "time" and isinstance(value, str) else value
+
+
+def _utc(node: Node, text: str) -> str:
+    """A time as a typed decoder keeps it: in UTC, with whole seconds or (``MicroTime``) six decimals."""
+    micro = node.go == "v1.MicroTime"
+    if text.endswith("Z") and len(text) == (27 if micro else 20):
+        return text
+    try:
+        moment = datetime.datetime.fromisoformat(text).astimezone(datetime.UTC)
+    except (ValueError, OverflowError):
+        return text
+    return moment.isoformat(timespec="microseconds" if micro else "seconds").removesuffix("+00:00") + "Z"
 
 
 def _zero(node: Node) -> Any:
