@@ -30,9 +30,8 @@ def left(kubectl: Kubectl) -> set[str]:
 
 def test_background(kubectl: Kubectl) -> None:
     family(kubectl)
-    assert (
-        kubectl.says("delete", "cm", "parent") == 'configmap "parent" deleted from %s namespace\n' % kubectl.namespace
-    )
+    told = kubectl.says("delete", "cm", "parent")
+    assert told == f'configmap "parent" deleted from {kubectl.namespace} namespace\n'
     kubectl.says("wait", "--for=delete", "cm/grandchild", "--timeout=20s")
     assert left(kubectl) == set()
 

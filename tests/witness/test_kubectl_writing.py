@@ -178,8 +178,12 @@ def test_an_edit_that_is_refused_is_shown_again(kubectl: Kubectl, tmp_path: path
     result = kubectl("edit", "deploy", "web", env=env)
     assert 'deployments.apps "web" is invalid' in result.err
     assert (result.code, kubectl.path("deploy/web", REPLICAS)) == (0, "3")
+    # One that gives up finds what it wrote in a copy, with what is wrong on top.
     gone = kubectl("edit", "deploy", "web", env=editor(tmp_path, "s/replicas: 3/replicas: -3/"))
-    assert (gone.code, "must be greater than or equal to 0" in gone.err + gone.out) == (1, True)
+    assert (gone.code, "no valid changes were saved" in gone.err) == (1, True)
+    copies = [copy.read_text() for copy in tmp_path.glob("kubectl-edit-*.yaml")]
+    wrong = "# * spec.replicas: Invalid value: -3: must be greater than or equal to 0"
+    assert any(wrong in copy for copy in copies)
 
 
 def test_edit_of_a_subresource(kubectl: Kubectl, tmp_path: pathlib.Path) -> None:
@@ -271,10 +275,8 @@ def test_rollouts(kubectl: Kubectl) -> None:
         counts = dict.fromkeys(("replicas", "updatedReplicas", "availableReplicas", "readyReplicas"), 2)
         status = json.dumps({"status": {"observedGeneration": generation, **counts}})
         kubectl.says("patch", "deploy", "web", "--subresource=status", "--type=merge", "-p", status)
-        told = ""
-        while following.poll() is None and "successfully" not in told:
-            (told,) = clusters.lines(following, 1)
-    assert told == 'deployment "web" successfully rolled out'
+        assert following.stdout is not None
+        assert following.stdout.read().splitlines()[-1] == 'deployment "web" successfully rolled out'
 
 
 @pytest.mark.parametrize(
