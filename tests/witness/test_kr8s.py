@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import AsyncIterator
 from typing import Any
 
 import kr8s.asyncio
 import kr8s.asyncio.objects
 import pytest
+import pytest_asyncio
 import yaml
 from tests.witness import cluster as clusters
 from tests.witness import manifests
 
 pytestmark = [
     pytest.mark.slow,
+    # kr8s remembers connections by the identity of their loop, which a later loop may share.
+    pytest.mark.asyncio(loop_scope="module"),
     # kr8s lists the versions it was tested with; ours is newer.
     pytest.mark.filterwarnings("ignore:Kubernetes version .* is not supported:UserWarning"),
 ]
@@ -20,9 +25,12 @@ pytestmark = [
 objects: Any = kr8s.asyncio.objects
 
 
-@pytest.fixture
-async def api(cluster: clusters.Cluster, space: str) -> Any:
-    return await kr8s.asyncio.api(kubeconfig=str(cluster.kubeconfig), namespace=space)
+@pytest_asyncio.fixture(loop_scope="module")
+async def api(cluster: clusters.Cluster, space: str) -> AsyncIterator[Any]:
+    made: Any = await kr8s.asyncio.api(kubeconfig=str(cluster.kubeconfig), namespace=space)
+    yield made
+    # It has no way to close its connections but this one.
+    await made._session.aclose()
 
 
 async def test_a_life(api: Any, space: str) -> None:
@@ -44,9 +52,9 @@ async def test_scaling_and_watching(api: Any, space: str) -> None:
     web = await objects.Deployment(yaml.safe_load(manifests.WEB), namespace=space, api=api)
     await web.create()
     await web.patch({"metadata": {"annotations": {"k": "v"}}})
-    async for event, found in api.watch("deployments", namespace=space):
-        assert (event, found.name, found.annotations["k"]) == ("ADDED", "web", "v")
-        break
+    async with contextlib.aclosing(api.watch("deployments", namespace=space)) as events:
+        event, found = await anext(events)
+    assert (event, found.name, found.annotations["k"]) == ("ADDED", "web", "v")
     await web.patch({"spec": {"replicas": 5}}, subresource="scale")
     await web.refresh()
     assert web.replicas == 5
