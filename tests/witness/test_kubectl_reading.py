@@ -266,3 +266,7 @@ def test_explain(kubectl: Kubectl) -> None:
     assert "metricsSources" in teaches
     assert "FIELDS:" in teaches
     assert 'field "nonsense" does not exist' in kubectl.refused("explain", "pods.spec.nonsense")
+
+
+def test_nobody_acts_as_another(kubectl: Kubectl) -> None:
+    assert "impersonation is not served" in kubectl.refused("get", "pods", "--as=nobody")

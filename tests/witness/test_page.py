@@ -48,7 +48,7 @@ class Row:
 
     def headers(self) -> dict[str, str]:
         name, _, value = self.media.partition(" ")
-        if name in ("accept", "authorization"):
+        if name in ("accept", "authorization", "impersonate-user"):
             return {name: value}
         return {"content_type": self.media} if self.media else {}
 
