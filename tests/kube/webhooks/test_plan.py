@@ -41,6 +41,21 @@ def decided(found: plan.State | None) -> plan.Action:
         (state(authority=plan.Validity(NOW - 9e8, NOW)), plan.Action.EVERYTHING),
         (state(authority=plan.Validity(NOW - DAY, NOW + 365 * DAY)), plan.Action.AUTHORITY),
         (state(names_fit=False), plan.Action.SERVING),
+        (state(names_fit=False, authority=plan.Validity(NOW - DAY, NOW + 365 * DAY)), plan.Action.SERVING),
+        (
+            state(
+                serving=plan.Validity(NOW - 60 * DAY, NOW + 30 * DAY),
+                authority=plan.Validity(NOW - DAY, NOW + 365 * DAY),
+            ),
+            plan.Action.SERVING,
+        ),
+        (
+            state(
+                serving=plan.Validity(NOW - 60 * DAY, NOW + 30 * DAY),
+                authority=plan.Validity(NOW - DAY, NOW + 30 * DAY),
+            ),
+            plan.Action.AUTHORITY,
+        ),
         (state(serving=plan.Validity(NOW - 60 * DAY, NOW + 30 * DAY)), plan.Action.SERVING),
         (state(signed_by_current=False), plan.Action.SERVING),
         (
@@ -123,6 +138,18 @@ def test_no_client_ever_meets_what_it_cannot_check(steps: list[float]) -> None:
         assert len(bundle.older) <= 2
         now += step
     assert plan.Action.EVERYTHING in seen
+
+
+def test_a_new_authority_finds_what_is_served_with_time_left() -> None:
+    """Both near their end while nobody looked, and nobody looks again until the serving certificate would have ended."""
+    bundle = rotation.carried_out(plan.plan(None, SHORT, NOW), None, SUBJECT, SHORT, NOW)
+    now = certificates.ends(bundle.authority.certificate) - SHORT.authority_margin
+    old = certificates.make_serving(bundle.authority, SUBJECT, now - 7 * DAY, SHORT.serving)
+    bundle = dataclasses.replace(bundle, serving=old)
+    while (chosen := plan.plan(rotation.state(bundle, SUBJECT), SHORT, now)).action is not plan.Action.KEEP:
+        bundle = rotation.carried_out(chosen, bundle, SUBJECT, SHORT, now)
+    later = plan.plan(rotation.state(bundle, SUBJECT), SHORT, certificates.ends(old.certificate))
+    assert (chosen.check_after, later.action) == (SHORT.settle, plan.Action.SERVING)
 
 
 def test_an_authority_is_replaced_in_steps() -> None:

@@ -9,12 +9,15 @@ An authority is replaced in two steps, so that no client ever meets a certificat
 | bundle                                                       | plan          |
 |--------------------------------------------------------------|---------------|
 | none that can be used, or its serving certificate has ended  | EVERYTHING    |
-| authority ends within ``authority_margin``                   | AUTHORITY     |
 | serving has other names than ours                            | SERVING       |
 | serving is of an older authority, the new one has settled    | SERVING       |
 | serving is the current one's, ends within ``serving_margin`` | SERVING       |
+| authority ends within ``authority_margin``                   | AUTHORITY     |
 | an older authority has ended, or nothing of it can be in use | FORGET        |
 | else                                                         | KEEP          |
+
+What is served comes before who signs it: until a new authority has settled nothing is signed, so what is served has to last that
+long, and longer where nobody looks. An authority that ends within ``serving_margin`` itself signs nothing that would last.
 """
 
 from __future__ import annotations
@@ -87,10 +90,10 @@ def plan(state: State | None, lives: Lives, now: float) -> Plan:
     if state.serving.ends <= now or state.authority.ends <= now:
         return Plan(Action.EVERYTHING, "the certificates have ended", 0.0)
     kept = tuple(index for index, each in enumerate(state.older) if _in_use(each, state, lives, now))
-    if state.authority.ends - now <= lives.authority_margin:
-        return Plan(Action.AUTHORITY, "the authority nears its end", 0.0, kept)
     if reason := _serving_reason(state, lives, now):
         return Plan(Action.SERVING, reason, 0.0, kept)
+    if state.authority.ends - now <= lives.authority_margin:
+        return Plan(Action.AUTHORITY, "the authority nears its end", 0.0, kept)
     if len(kept) < len(state.older):
         return Plan(Action.FORGET, "an older authority is no longer needed", 0.0, kept)
     return Plan(Action.KEEP, "all is well", _next(state, lives, now), kept)
@@ -102,7 +105,7 @@ def _serving_reason(state: State, lives: Lives, now: float) -> str:
     if not state.signed_by_current:
         # Only the new authority can sign, and not before clients know it.
         return "the new authority is known by now" if now >= state.authority.made + lives.settle else ""
-    if state.serving.ends - now <= lives.serving_margin:
+    if state.serving.ends - now <= lives.serving_margin < state.authority.ends - now:
         return "the serving certificate nears its end"
     return ""
 
