@@ -102,6 +102,22 @@ async def test_who_dies_is_followed_when_its_lease_has_run_out() -> None:
         assert heir.leader.leads
 
 
+async def test_a_change_counts_from_when_it_was_read_not_from_when_it_was_asked_for() -> None:
+    """Another may have renewed while the question was on its way: it leads for ten seconds from then on."""
+    client = testing.MemoryClient()
+    client.latency = 4.0
+    spec = {"holderIdentity": "other", "leaseDurationSeconds": 15}
+    client.seed(resources.LEASE, {"metadata": {"name": KEY.name, "namespace": KEY.namespace}, "spec": spec})
+    heir = Replica(client, "heir")
+    async with started(heir):
+        await asyncio.sleep(5)  # asked at 0, read at 4
+        client.latency = 0.0
+        await asyncio.sleep(13.9)
+        assert not heir.leader.leads
+        await asyncio.sleep(2.1)
+        assert heir.leader.leads
+
+
 async def test_who_cannot_renew_stops_before_another_may_begin() -> None:
     client = testing.MemoryClient()
     one = Replica(client, "one")

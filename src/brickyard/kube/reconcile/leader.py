@@ -95,11 +95,12 @@ class Leader:
         return taken
 
     async def _take(self) -> bool:
-        now = asyncio.get_running_loop().time()
         try:
             lease = await self._client.get(resources.LEASE, self._key.name, self._key.namespace)
         except kube_errors.NotFound:
             lease = None
+        # Now, not when it was asked for: its holder may have renewed it in between, and leads from then on.
+        now = asyncio.get_running_loop().time()
         self._candidate.observe(lease, now)
         if not self._candidate.may_take(now):
             return False
