@@ -90,6 +90,7 @@ async def _api_server(wanted: api_settings.ApiServerSettings, pod_logs: podlogs.
             logs=pod_logs,
             stop=stop,
             ready=serving.set_result,
+            attended=controllers.ATTENDED,
         )
         running = scope.start(work, name="server")
         async with asyncio.timeout(API_DEADLINE):

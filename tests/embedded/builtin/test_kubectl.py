@@ -188,6 +188,41 @@ async def test_scale_wait_get_and_describe(tmp_path: pathlib.Path) -> None:
         assert "SuccessfulCreate" in await it.kubectl("describe", "replicaset", meta.name(replica_set))
 
 
+async def test_a_stateful_set_rolls_out_back_and_scales(tmp_path: pathlib.Path) -> None:
+    async with cluster(tmp_path) as it:
+        claim = {
+            "metadata": {"name": "data"},
+            "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}},
+        }
+        told = await it.apply(testing.stateful_set(replicas=2, volumeClaimTemplates=[claim]))
+        assert "created" in told
+        await it.kubectl("rollout", "status", "statefulset/web", "--timeout=20s")
+        columns = (await it.kubectl("get", "statefulset", "web", "--no-headers")).split()
+        assert columns[:2] == ["web", "2/2"]
+        assert [meta.name(each) for each in await it.found(resources.POD)] == ["web-0", "web-1"]
+        claims = await it.found(resources.PERSISTENT_VOLUME_CLAIM)
+        assert [meta.name(each) for each in claims] == ["data-web-0", "data-web-1"]
+
+        await it.kubectl("set", "image", "statefulset/web", "web=web:2")
+        await it.kubectl("rollout", "status", "statefulset/web", "--timeout=20s")
+        assert await it.images() == ["web:2"] * 2
+        history = (await it.kubectl("rollout", "history", "statefulset/web")).splitlines()
+        assert [line.split()[0] for line in history if line[:1].isdigit()] == ["1", "2"]
+        await it.kubectl("rollout", "undo", "statefulset/web")
+        await it.kubectl("rollout", "status", "statefulset/web", "--timeout=20s")
+        assert await it.images() == ["web:1"] * 2
+
+        await it.kubectl("rollout", "restart", "statefulset/web")
+        await it.kubectl("rollout", "status", "statefulset/web", "--timeout=20s")
+        await it.kubectl("scale", "statefulset/web", "--replicas=1")
+        await it.until(resources.POD, lambda pods: [meta.name(pod) for pod in pods] == ["web-0"])
+        assert "create Pod web-1 in StatefulSet web successful" in await it.kubectl("describe", "statefulset", "web")
+        await it.kubectl("delete", "statefulset", "web", "--cascade=foreground", "--timeout=20s")
+        assert await it.found(resources.POD) == []
+        assert await it.found(resources.CONTROLLER_REVISION) == []
+        assert len(await it.found(resources.PERSISTENT_VOLUME_CLAIM)) == 2
+
+
 async def test_a_replica_set_of_its_own_scales(tmp_path: pathlib.Path) -> None:
     async with cluster(tmp_path) as it:
         await it.apply(testing.replica_set(replicas=2))

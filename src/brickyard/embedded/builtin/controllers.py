@@ -3,6 +3,7 @@
 pods ────────────┬─► replicaset ─► pods
 replicasets ─────┼─► deployment ─► replicasets
 deployments ─────┘
+statefulsets, pods, controllerrevisions, persistentvolumeclaims ─► statefulset ─► those
 services, pods, endpointslices ─► service ─► endpointslices
 """
 
@@ -16,14 +17,25 @@ from brickyard.embedded.builtin import ownership
 from brickyard.embedded.builtin.deployment import reconciler as deployment
 from brickyard.embedded.builtin.replicaset import reconciler as replicaset
 from brickyard.embedded.builtin.service import reconciler as service
+from brickyard.embedded.builtin.statefulset import reconciler as statefulset
 from brickyard.kube.client import contract
 from brickyard.kube.informers import informer as informers
+from brickyard.kube.reconcile import contract as reconcile
 from brickyard.kube.reconcile import controller as controllers
 from brickyard.kube.reconcile import recorder
 from brickyard.lib import backoff, clock, tasks
 
 RETRY = backoff.Backoff(0.05, 2.0, 60.0)
 """On one machine a person waits: nothing is left alone for longer than a minute."""
+
+
+ATTENDED: tuple[resources.ResourceType, ...] = (
+    resources.DEPLOYMENT,
+    resources.REPLICA_SET,
+    resources.SERVICE,
+    resources.STATEFUL_SET,
+)
+"""The kinds that are acted on while ``run`` runs."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -33,6 +45,9 @@ class _Caches:
     pods: informers.Informer
     services: informers.Informer
     slices: informers.Informer
+    stateful_sets: informers.Informer
+    revisions: informers.Informer
+    claims: informers.Informer
 
     def all(self) -> Iterator[informers.Informer]:
         return (getattr(self, field.name) for field in dataclasses.fields(self))
@@ -45,18 +60,21 @@ def _caches(client: contract.Client) -> _Caches:
         pods=informers.Informer(client, resources.POD, indexers=ownership.INDEXERS),
         services=informers.Informer(client, resources.SERVICE),
         slices=informers.Informer(client, resources.ENDPOINT_SLICE, indexers={service.BY_SERVICE: service.service_of}),
+        stateful_sets=informers.Informer(client, resources.STATEFUL_SET),
+        revisions=informers.Informer(client, resources.CONTROLLER_REVISION, indexers=ownership.INDEXERS),
+        claims=informers.Informer(client, resources.PERSISTENT_VOLUME_CLAIM),
     )
 
 
 class BuiltinControllers:
-    """Deployment, ReplicaSet and Service controllers over one client. Make it on the loop that runs it."""
+    """The built-in controllers over one client. Make it on the loop that runs it."""
 
     def __init__(self, client: contract.Client, clock_: clock.Clock) -> None:
         self._client = client
         self._clock = clock_
         self._caches = _caches(client)
         self._recorders: list[recorder.EventRecorder] = []
-        self._parts = (self._replica_sets(), self._deployments(), self._services())
+        self._parts = (self._replica_sets(), self._deployments(), self._services(), self._stateful_sets())
 
     @property
     def parts(self) -> tuple[controllers.Controller, ...]:
@@ -108,6 +126,22 @@ class BuiltinControllers:
         made.watch(caches.pods, service.selecting(caches.services))
         made.watch(caches.slices, service.service_request)
         return made
+
+    def _stateful_sets(self) -> controllers.Controller:
+        caches = self._caches
+        read = statefulset.Caches(caches.stateful_sets, caches.pods, caches.revisions, caches.claims)
+        worker = statefulset.Reconciler(self._client, read, self._recorder("statefulset-controller"), self._clock)
+        made = controllers.Controller("statefulset", worker, backoff=RETRY)
+        made.watch(caches.stateful_sets)
+        made.watch(caches.pods, ownership.concerned(caches.stateful_sets, resources.STATEFUL_SET))
+        made.watch(caches.revisions, controllers.owned_by(resources.STATEFUL_SET))
+        # Of claims it is enough to know them before one is made.
+        made.watch(caches.claims, _nobody)
+        return made
+
+
+def _nobody(_: resources.Object) -> Iterator[reconcile.Request]:
+    return iter(())
 
 
 async def run(client: contract.Client, clock_: clock.Clock) -> None:

@@ -130,6 +130,29 @@ def deployment(name: str = "web", replicas: int = 3, image: str = "web:1", **spe
     }
 
 
+def stateful_set(name: str = "web", replicas: int = 3, image: str = "web:1", **spec: Any) -> resources.Object:
+    """A StatefulSet that selects ``app=web``, with Kubernetes' defaults filled in."""
+    defaults = {
+        "serviceName": "web",
+        "podManagementPolicy": "OrderedReady",
+        "updateStrategy": {"type": "RollingUpdate", "rollingUpdate": {"partition": 0}},
+        "revisionHistoryLimit": 10,
+    }
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "StatefulSet",
+        "metadata": metadata(name),
+        "spec": {
+            "replicas": replicas,
+            "selector": {"matchLabels": {"app": "web"}},
+            "template": template(image),
+            **defaults,
+            **spec,
+        },
+        "status": {},
+    }
+
+
 def service(name: str = "web", **spec: Any) -> resources.Object:
     """A Service that selects ``app=web`` and sends port 80 to the port named ``http``."""
     ports = [{"name": "http", "port": 80, "targetPort": "http", "protocol": "TCP"}]

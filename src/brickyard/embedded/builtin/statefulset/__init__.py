@@ -1,0 +1,1 @@
+"""StatefulSet: pods with names, places and volumes that stay."""
