@@ -1,13 +1,21 @@
-"""``python -m bench [part …]``: measure, print tables. Parts: gateway (beside peers), routing, startup; all without arguments."""
+"""``python -m bench [part …]``: measure, print tables.
+
+Parts: apiserver, gateway (beside peers), routing, startup; all without arguments.
+"""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping
 
-from bench import gateway, routing, startup
+from bench import apiserver, gateway, routing, startup
 
-PARTS: Mapping[str, Callable[[], None]] = {"gateway": gateway.main, "routing": routing.main, "startup": startup.main}
+PARTS: Mapping[str, Callable[[], None]] = {
+    "apiserver": apiserver.main,
+    "gateway": gateway.main,
+    "routing": routing.main,
+    "startup": startup.main,
+}
 
 
 def main(wanted: list[str]) -> int:
