@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
@@ -26,6 +27,8 @@ Errors = Iterator[FieldError]
 
 _LONGEST_FIELD: Final = 256
 """Characters of a path that names fields only."""
+_UNSHOWN: Final = '"..."'
+"""Stands for a value that no JSON can show."""
 
 
 def required(path: str, detail: str = "") -> FieldError:
@@ -92,7 +95,15 @@ def _upwards(path: str) -> Iterator[str]:
 
 
 def _shown(value: Any) -> str:
-    return orjson.dumps(value, default=str).decode()
+    """``value`` as JSON. Whatever was sent is told of: a refusal that fails would be no refusal."""
+    try:
+        return orjson.dumps(value, default=str).decode()
+    except orjson.JSONEncodeError:
+        pass  # an integer beyond 64 bits, half a surrogate pair, very deep nesting
+    try:
+        return json.dumps(value, default=str, separators=(",", ":"))
+    except (TypeError, ValueError, RecursionError):
+        return _UNSHOWN
 
 
 def one_of(path: str, value: Any, supported: Iterable[str]) -> Errors:
