@@ -27,14 +27,14 @@ def documents() -> dict[str, str]:
     found = {}
     for definition in crds.definitions():
         spec = definition["spec"]
-        text = yaml.safe_dump(definition, sort_keys=False, width=120)
+        text = yaml.safe_dump(definition, sort_keys=False, width=120, allow_unicode=True)
         found[f"{spec['group']}_{spec['names']['plural']}.yaml"] = text
     return found
 
 
 def faults(wanted: dict[str, str]) -> list[str]:
     """What is out of date, too large, or there without a reason."""
-    present = {path.name: path.read_text() for path in FOLDER.glob("*.yaml")}
+    present = {path.name: path.read_text(encoding="utf-8") for path in FOLDER.glob("*.yaml")}
     found = [f"{name} is out of date" for name, text in wanted.items() if present.get(name) != text]
     return found + [f"{name} is not one of ours" for name in sorted(present.keys() - wanted.keys())]
 
@@ -48,7 +48,7 @@ def main(arguments: list[str]) -> int:
     if not options.check and not large:
         FOLDER.mkdir(parents=True, exist_ok=True)
         for name, text in wanted.items():
-            (FOLDER / name).write_text(text)
+            (FOLDER / name).write_text(text, encoding="utf-8")
     wrong = large + faults(wanted)
     for each in wrong:
         print(f"deploy/crds: {each}: run python tools/make_crds.py", file=sys.stderr)

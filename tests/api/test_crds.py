@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -83,6 +84,25 @@ def test_every_field_is_described_and_the_schema_is_structural(kind: str) -> Non
     assert [path for path, each in fields.items() if not each.get("description") and path != ".metadata"] == []
     assert list(structural.violations(schema, "schema", root=True)) == []
     assert schema["description"].startswith(kind)
+
+
+# Of Kubernetes itself: a reference without a name refers to nothing.
+TOLD_NOWHERE = {".spec.credentialsSecretRef.name"}
+
+
+@pytest.mark.parametrize("kind", [row[0] for row in ROWS])
+def test_descriptions_tell_defaults_and_bounds(kind: str) -> None:
+    """``kubectl explain`` prints neither."""
+    fields = {path: each for path, each in schemas(schema_of(kind)) if path.startswith(".spec.")}
+    defaults = {path for path, each in fields.items() if "default" in each and "bsent means" not in each["description"]}
+    assert defaults - TOLD_NOWHERE == set()
+    bounds = [
+        path
+        for path, each in fields.items()
+        for limit in ("minimum", "maximum")
+        if limit in each and str(each[limit]) not in re.findall(r"\d+", each["description"])
+    ]
+    assert bounds == []
 
 
 @pytest.mark.parametrize("kind", [row[0] for row in ROWS])

@@ -34,6 +34,7 @@ SHARED: dict[str, forms.Schema] = {
     "EnvVar": core.EnvVar.schema(),
     "Resources": core.ResourceRequirements.schema(),
     "SchedulingStrategy": scheduling.SchedulingStrategy.schema(),
+    "RoleSetSchedulingStrategy": scheduling.RoleSetSchedulingStrategy.schema(),
     "Runtime": kvcache.RuntimeSpec.schema(),
     "MetadataStore": kvcache.MetadataStore.schema(),
     "RoleSetSpec": roleset.RoleSetSpec.schema(),
@@ -153,12 +154,8 @@ def deprecated(schema: forms.Schema, path: str) -> Iterator[str]:
 
 LEGACY = {
     "PodAutoscaler": [".spec.metricsSources[].metric", ".spec.targetMetric", ".spec.targetValue"],
-    "StormService": [
-        ".spec.template.spec.roles[].schedulingStrategy.podGroup",
-        ".spec.template.spec.schedulingStrategy.podGroup",
-    ],
-    "RoleSet": [".spec.roles[].schedulingStrategy.podGroup", ".spec.schedulingStrategy.podGroup"],
-    "PodSet": [".spec.schedulingStrategy.podGroup"],
+    "StormService": [".spec.template.spec.schedulingStrategy.podGroup"],
+    "RoleSet": [".spec.schedulingStrategy.podGroup"],
     "KVCache": [
         *(f".spec.metadata.redis.{each}" for each in ("image", "replicas", "resources", "storage")),
         *(f".spec.metadata.etcd.{each}" for each in ("image", "replicas", "resources", "storage")),
@@ -174,6 +171,13 @@ LEGACY = {
 @pytest.mark.parametrize("kind", crds.KINDS, ids=lambda kind: kind.type.kind)
 def test_fields_of_earlier_releases_are_kept_and_told_as_such(kind: type[kinds.Kind]) -> None:
     assert list(deprecated(kind.schema(), "")) == LEGACY.get(kind.type.kind, [])
+
+
+def test_a_role_set_schedules_as_its_parts_do_but_for_a_legacy_field() -> None:
+    older, plain = scheduling.RoleSetSchedulingStrategy.schema(), scheduling.SchedulingStrategy.schema()
+    legacy = older["properties"].pop("podGroup")
+    assert older == plain
+    assert legacy["properties"] == plain["properties"]["godelSchedulingStrategy"]["properties"]
 
 
 def test_the_legacy_cache_of_a_kvcache() -> None:

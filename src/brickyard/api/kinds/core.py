@@ -184,7 +184,7 @@ class ServicePort(views.View):
     """One port of a Service."""
 
     name = views.text("Name of the port; needed where there are several.")
-    protocol = views.text("TCP, UDP or SCTP.").default("TCP")
+    protocol = views.text("TCP, UDP or SCTP; absent means TCP.").default("TCP")
     port = views.integer("Port of the Service.").required()
     target_port = views.int_or_text("Port of the pods, by number or name; absent means the same as port.")
     node_port = views.integer(

@@ -71,7 +71,7 @@ class Godel(views.View):
 class Coscheduling(views.View):
     """A PodGroup of scheduling.x-k8s.io."""
 
-    min_member = views.integer("Fewest pods that are worth starting.", minimum=1)
+    min_member = views.integer("Fewest pods that are worth starting, at least 1.", minimum=1)
     min_resources = views.mapped("Resources that must be free for the group, by name.", forms.quantity())
     schedule_timeout_seconds = views.integer("Seconds after which the scheduler gives the group up.")
 
@@ -94,4 +94,9 @@ class SchedulingStrategy(views.View, max_properties=1):
         "Place the pods as a PodGroup of the coscheduling plug-in.", Coscheduling
     )
     volcano_scheduling_strategy = views.part("Place the pods as a PodGroup of Volcano.", Volcano)
+
+
+class RoleSetSchedulingStrategy(SchedulingStrategy, max_properties=1):
+    """That of a whole RoleSet, which is older than those of roles and PodSets."""
+
     pod_group = views.part("The same as godelSchedulingStrategy. Write that.", Godel).deprecated()

@@ -29,12 +29,14 @@ DEFAULT_PASSWORD_KEY: Final = "password"  # noqa: S105 - the name of a Secret's 
 class RuntimeSpec(views.View):
     """Pods of one part of the cache."""
 
-    replicas = views.integer("Pods wanted.").default(1)
+    replicas = views.integer("Pods wanted; absent means 1.").default(1)
     image = views.text("Image of the pods.").absent("")
-    image_pull_policy = views.text("When the image is pulled: Always, IfNotPresent or Never.").default(
-        DEFAULT_PULL_POLICY
-    )
-    env = views.parts("Variables of the pods, after those that the controller sets.", core.EnvVar).default([])
+    image_pull_policy = views.text(
+        "When the image is pulled: Always, IfNotPresent or Never; absent means IfNotPresent."
+    ).default(DEFAULT_PULL_POLICY)
+    env = views.parts(
+        "Variables of the pods, after those that the controller sets; absent means none.", core.EnvVar
+    ).default([])
     resources = views.part("What each pod needs and may take.", core.ResourceRequirements).absent({})
     template = core.pod_template(
         "The pods as a whole, in place of everything above. Only for cache, with backends hpkv and infinistore."
@@ -71,8 +73,8 @@ class Metadata(views.View):
 class CacheService(views.View):
     """The Service in front of the cache's pods."""
 
-    type = views.text("Type of the Service.").default("ClusterIP")
-    ports = views.parts("Ports of the Service.", core.ServicePort, min_items=1).required()
+    type = views.text("Type of the Service; absent means ClusterIP.").default("ClusterIP")
+    ports = views.parts("Ports of the Service, at least one.", core.ServicePort, min_items=1).required()
     port = views.integer("Write ports.").deprecated()
     node_port = views.integer("Write ports.").deprecated()
 
@@ -96,7 +98,9 @@ DEFAULT_CACHE: Final[dict[str, Any]] = {"image": DEFAULT_IMAGE, "imagePullPolicy
 class KVCacheSpec(views.View):
     """What the cache is made of. Its backend is named by the annotation kvcache.orchestration.aibrix.ai/backend."""
 
-    mode = views.text("distributed or centralized; for people, without effect.").default(DISTRIBUTED)
+    mode = views.text("distributed or centralized; for people, without effect. Absent means distributed.").default(
+        DISTRIBUTED
+    )
     metadata = views.part("Where the cache keeps what is where: redis or etcd.", Metadata)
     service = views.part(
         "The Service in front of the cache's pods; only with backends hpkv and infinistore.", CacheService
@@ -104,7 +108,9 @@ class KVCacheSpec(views.View):
     watcher = views.part(
         "The pod that keeps the list of members; only with backends hpkv and infinistore.", RuntimeSpec
     )
-    cache = views.part("The pods that hold the data.", RuntimeSpec).default(DEFAULT_CACHE)
+    cache = views.part(f"The pods that hold the data; absent means one pod of {DEFAULT_IMAGE}.", RuntimeSpec).default(
+        DEFAULT_CACHE
+    )
     replicas = views.integer("Write cache.replicas.").deprecated()
     etcd_replicas = views.integer("Without effect.").deprecated()
     cache_spec = views.part("Write cache.", LegacyCache).deprecated()

@@ -54,7 +54,7 @@ class ModelAdapterSpec(views.View):
         "The pods to load the adapter into: those with these matchLabels.", core.LabelSelector
     ).required()
     scheduler_name = views.text(
-        "Accepted for old manifests and without effect: how a pod is chosen is a flag of the manager."
+        "Accepted for old manifests and without effect: how a pod is chosen is a flag of the manager. Absent means default."
     ).default(DEFAULT_SCHEDULER)
     artifact_url = (
         views.text(

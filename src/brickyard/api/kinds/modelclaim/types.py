@@ -62,8 +62,10 @@ class ModelClaimSpec(views.View):
     model_name = views.text("Name under which the model is served; absent means the name of the claim.").absent("")
     pod_selector = views.part("The warm pods that may run the model.", core.LabelSelector).required()
     artifact_url = views.text("Where the weights are, such as huggingface://org/model.").required().named("artifactURL")
-    engine = views.text("Engine that runs the model.", enum=ENGINES).default(VLLM)
-    replicas = views.integer("Pods that run the model; only 1.", minimum=1, maximum=1).default(1)
+    engine = views.text("Engine that runs the model; absent means vllm.", enum=ENGINES).default(VLLM)
+    replicas = views.integer(
+        "Pods that run the model: only 1 is possible; absent means 1.", minimum=1, maximum=1
+    ).default(1)
     engine_config = views.part("How the engine is started; absent means its own defaults.", EngineConfig).absent({})
 
 

@@ -127,16 +127,23 @@ class PodAutoscalerSpec(views.View):
     min_replicas = views.integer("Fewest replicas; absent means 1. 0 lets the workload go to sleep.").absent(1)
     max_replicas = views.integer("Most replicas; at least 1 and at least minReplicas.").required()
     schedules = views.parts(
-        "Hours with other bounds. The first schedule in the list that holds now counts.", Schedule, min_items=1
+        "Hours with other bounds, at least one entry. The first schedule in the list that holds now counts.",
+        Schedule,
+        min_items=1,
     )
     metrics_sources = views.parts(
-        "The metrics to scale by. Each asks for a number of replicas; the largest counts.", MetricSource, min_items=1
+        "The metrics to scale by, at least one. Each asks for a number of replicas; the largest counts.",
+        MetricSource,
+        min_items=1,
     )
     observe_window_seconds = views.integer(
-        "Seconds over which metrics are averaged; absent means 180.", minimum=1, maximum=MAX_WINDOW_SECONDS, bits=64
+        "Seconds over which metrics are averaged, 1 to 3600; absent means 180.",
+        minimum=1,
+        maximum=MAX_WINDOW_SECONDS,
+        bits=64,
     ).absent(DEFAULT_OBSERVE_WINDOW_SECONDS)
     panic_window_seconds = views.integer(
-        "Seconds over which strategy KPA averages to notice a rush; absent means 60. Not longer than observeWindowSeconds.",
+        "Seconds over which strategy KPA averages to notice a rush, 1 to 3600; absent means 60. Not longer than observeWindowSeconds.",
         minimum=1,
         maximum=MAX_WINDOW_SECONDS,
         bits=64,
@@ -181,7 +188,7 @@ class PodAutoscalerStatus(views.View):
         "ValidSpec, AbleToScale, ScalingActive, Ready, MultiPodAutoscalerConflict.", core.Condition
     )
     scaling_history = views.parts(
-        "The latest changes of scale, the newest last.", ScalingRecord, max_items=HISTORY_LIMIT
+        "The latest changes of scale, at most 5, the newest last.", ScalingRecord, max_items=HISTORY_LIMIT
     )
     scheduled_bounds = views.part("The bounds that hold now.", ScheduledBounds)
 

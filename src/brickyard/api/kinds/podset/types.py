@@ -36,11 +36,12 @@ EVENT_ERROR: Final = "ReconcileError"
 class PodSetSpec(views.View):
     """How many pods, of what."""
 
-    pod_group_size = views.integer("Pods of the group.", minimum=MIN_SIZE, maximum=MAX_SIZE).required()
+    pod_group_size = views.integer("Pods of the group, 2 to 100.", minimum=MIN_SIZE, maximum=MAX_SIZE).required()
     template = core.pod_template("What the pods are made of.").required()
     stateful = views.boolean("Whether the group has a number that its successor takes over.").absent(False)
     recovery_policy = views.text(
-        "What happens when pods are missing. ReplaceUnhealthy: only they, and those that restarted, are made anew. Recreate: all are.",
+        "What happens when pods are missing. ReplaceUnhealthy: only they, and those that restarted, are made anew. Recreate: all are. "
+        "Absent means ReplaceUnhealthy.",
         enum=RECOVERY_POLICIES,
     ).default(REPLACE_UNHEALTHY)
     scheduling_strategy = views.part("Places the pods together.", scheduling.SchedulingStrategy)

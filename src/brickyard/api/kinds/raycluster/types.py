@@ -50,10 +50,10 @@ class WorkerGroup(views.View):
     group_name = views.text("Name of the group.").required()
     ray_start_params = views.mapped("Flags of ray start, without dashes.", forms.text()).required()
     template = core.pod_template("The pods of the workers.").required()
-    min_replicas = views.integer("Fewest workers.").default(0)
-    max_replicas = views.integer("Most workers.").default(MAX_INT32)
-    replicas = views.integer("Workers wanted.").default(0)
-    num_of_hosts = views.integer("Pods that together are one worker.").default(1)
+    min_replicas = views.integer("Fewest workers; absent means 0.").default(0)
+    max_replicas = views.integer("Most workers; absent means no limit.").default(MAX_INT32)
+    replicas = views.integer("Workers wanted; absent means 0.").default(0)
+    num_of_hosts = views.integer("Pods that together are one worker; absent means 1.").default(1)
     scale_strategy = views.part("Which workers go first.", ScaleStrategy)
 
 

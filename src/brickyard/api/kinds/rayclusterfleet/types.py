@@ -54,7 +54,7 @@ class Strategy(views.View):
 class RayClusterFleetSpec(views.View):
     """How many Ray clusters, of what, and how they are replaced."""
 
-    replicas = views.integer("Ray clusters wanted.").default(1)
+    replicas = views.integer("Ray clusters wanted; absent means 1.").default(1)
     selector = views.part(
         "Finds the Ray clusters; must match the labels of the template.", core.LabelSelector
     ).required()
@@ -63,10 +63,10 @@ class RayClusterFleetSpec(views.View):
     min_ready_seconds = views.integer(
         "Seconds that a cluster must have been ready to count as available; absent means 0."
     ).absent(0)
-    revision_history_limit = views.integer("Old RayClusterReplicaSets kept to go back to.").default(10)
+    revision_history_limit = views.integer("Old RayClusterReplicaSets kept to go back to; absent means 10.").default(10)
     paused = views.boolean("Holds the rollout.").absent(False)
     progress_deadline_seconds = views.integer(
-        "Seconds without progress after which a rollout counts as failed."
+        "Seconds without progress after which a rollout counts as failed; absent means 600."
     ).default(600)
 
 

@@ -16,7 +16,7 @@ REASON_FAILED_DELETE: Final = "FailedDelete"
 class RayClusterReplicaSetSpec(views.View):
     """How many Ray clusters, of what."""
 
-    replicas = views.integer("Ray clusters wanted.").default(1)
+    replicas = views.integer("Ray clusters wanted; absent means 1.").default(1)
     min_ready_seconds = views.integer(
         "Seconds that a cluster must have been ready to count as available; absent means 0."
     ).absent(0)

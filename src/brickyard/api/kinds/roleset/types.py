@@ -64,7 +64,8 @@ class RoleUpdateStrategy(views.View):
     """How pods of a role change."""
 
     type = views.text(
-        "Recreate replaces pods. InPlaceIfPossible changes images in running pods where nothing else changed, and replaces otherwise.",
+        "Recreate replaces pods. InPlaceIfPossible changes images in running pods where nothing else changed, and replaces otherwise. "
+        "Absent means Recreate.",
         enum=ROLE_UPDATE_STRATEGIES,
     ).default(RECREATE)
     max_unavailable = views.int_or_text(
@@ -81,9 +82,11 @@ class Role(views.View):
 
     name = views.text("Name of the role, such as prefill.").absent("")
     replicas = views.integer("Replicas of the role; absent means 0.").absent(0)
-    upgrade_order = views.integer("Place of the role in a rollout: lower numbers first, absent last.", minimum=1)
+    upgrade_order = views.integer(
+        "Place of the role in a rollout, from 1: lower numbers first, absent last.", minimum=1
+    )
     pod_group_size = views.integer(
-        "Pods that together are one replica. Above 1, each replica is a PodSet; absent means 1.",
+        "Pods that together are one replica, 1 to 100. Above 1, each replica is a PodSet; absent means 1.",
         minimum=1,
         maximum=MAX_POD_GROUP_SIZE,
     ).absent(1)
@@ -103,9 +106,9 @@ class TopologyPolicy(views.View):
     scope = views.text(
         "Whose pods are kept together: those of the StormService, the RoleSet or the Role.", enum=TOPOLOGY_SCOPES
     ).required()
-    mode = views.text("Preferred: where it can be. Required: or not at all.", enum=TOPOLOGY_MODES).default(
-        MODE_PREFERRED
-    )
+    mode = views.text(
+        "Preferred: where it can be. Required: or not at all. Absent means Preferred.", enum=TOPOLOGY_MODES
+    ).default(MODE_PREFERRED)
     key = views.text(
         "Label of nodes whose value tells the domain, such as topology.kubernetes.io/zone.",
         pattern=_LABEL_KEY,
@@ -119,10 +122,11 @@ class RoleSetSpec(views.View):
 
     roles = views.parts("The roles.", Role)
     update_strategy = views.text(
-        "Order in which roles change: Sequential by upgradeOrder, Parallel all at once, Interleave step by step.",
+        "Order in which roles change: Sequential by upgradeOrder, Parallel all at once, Interleave step by step. Absent means "
+        "Sequential.",
         enum=UPDATE_STRATEGIES,
     ).default(SEQUENTIAL)
-    scheduling_strategy = views.part("Places all pods of the RoleSet together.", scheduling.SchedulingStrategy)
+    scheduling_strategy = views.part("Places all pods of the RoleSet together.", scheduling.RoleSetSchedulingStrategy)
     topology_policy = views.part("Keeps pods in one domain of the cluster, such as a zone.", TopologyPolicy)
 
 

@@ -42,7 +42,8 @@ class UpdateStrategy(views.View):
     """How RoleSets change."""
 
     type = views.text(
-        "RollingUpdate replaces RoleSets one after the other. InPlaceUpdate keeps them and changes their roles.",
+        "RollingUpdate replaces RoleSets one after the other. InPlaceUpdate keeps them and changes their roles. Absent means "
+        "RollingUpdate.",
         enum=UPDATE_STRATEGIES,
     ).default(ROLLING_UPDATE)
     max_unavailable = views.int_or_text(
