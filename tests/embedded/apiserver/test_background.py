@@ -86,6 +86,32 @@ class TestGarbageCollection:
         await api.gone(CONFIG_MAPS, "owner")
         assert (await api.get(f"{SECRETS}/child")).code == 404
 
+    @pytest.mark.parametrize("size", [1, 2, 3])
+    async def test_a_circle_of_owners_goes_in_the_foreground(self, api: testing.Api, size: int) -> None:
+        ring = [await api.created(CONFIG_MAPS, thing(f"ring-{number}")) for number in range(size)]
+        for number, each in enumerate(ring):
+            owners = [reference(ring[number - 1], block=True)]
+            path = f"{CONFIG_MAPS}/{each['metadata']['name']}"
+            assert (await api.patch(path, {"metadata": {"ownerReferences": owners}})).code == 200
+        await api.delete(f"{CONFIG_MAPS}/ring-0?propagationPolicy=Foreground")
+        for each in ring:
+            await api.gone(CONFIG_MAPS, each["metadata"]["name"])
+
+    async def test_a_circle_is_broken_only_where_it_closes(self, api: testing.Api) -> None:
+        first, second = [await api.created(CONFIG_MAPS, thing(name)) for name in ("first", "second")]
+        for each, other in ((first, second), (second, first)):
+            patch = {"metadata": {"ownerReferences": [reference(other, block=True)]}}
+            await api.patch(f"{CONFIG_MAPS}/{each['metadata']['name']}", patch)
+        held = thing("held", finalizers=["example.com/hold"])
+        held["metadata"]["ownerReferences"] = [reference(first, block=True)]
+        await api.created(SECRETS, held)
+        await api.delete(f"{CONFIG_MAPS}/first?propagationPolicy=Foreground")
+        await api.gone(CONFIG_MAPS, "second")
+        waiting = (await api.get(f"{CONFIG_MAPS}/first")).body
+        assert waiting["metadata"]["finalizers"] == ["foregroundDeletion"]
+        await api.patch(f"{SECRETS}/held", {"metadata": {"finalizers": None}})
+        await api.gone(CONFIG_MAPS, "first")
+
     async def test_an_owner_that_never_lived_is_no_owner(self, api: testing.Api) -> None:
         ghost = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "ghost", "uid": "never"}}
         await api.created(SECRETS, thing("child", ghost))

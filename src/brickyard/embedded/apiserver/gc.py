@@ -77,24 +77,25 @@ class GarbageCollector:
 
     def _consider(self, record: records.Record) -> None:
         """Ask for work on ``record`` where there may be some."""
-        waits = record.deleting and (deletion.FOREGROUND in record.finalizers or deletion.ORPHAN in record.finalizers)
+        waits = _is_waiting(record) or (record.deleting and deletion.ORPHAN in record.finalizers)
         if waits or any(self._is_doubtful(uid, record) for uid in record.owners):
             self._chores.ask(record.key)
 
     def _is_doubtful(self, uid: str, dependent: records.Record) -> bool:
         """Whether an owner may be no owner, or one that waits for its dependents to go."""
         owner = self._alive.get(uid)
-        return owner is None or owner.namespace not in ("", dependent.key.namespace) or self._is_waiting(uid)
+        return owner is None or owner.namespace not in ("", dependent.key.namespace) or self._is_held(uid)
 
-    def _is_waiting(self, uid: str) -> bool:
+    def _is_held(self, uid: str) -> bool:
+        """Whether the living object ``uid`` waits for its dependents to go."""
         owner = self._context.store.get(self._alive[uid])
-        return owner is not None and owner.deleting and deletion.FOREGROUND in owner.finalizers
+        return owner is not None and _is_waiting(owner)
 
     def _reconsider_owners(self, record: records.Record) -> None:
         """An owner that waits for its dependents may have one fewer."""
         for uid in record.owners:
             key = self._alive.get(uid)
-            if key is not None and self._is_waiting(uid):
+            if key is not None and self._is_held(uid):
                 self._chores.ask(key)
 
     async def _work(self, key: records.Key) -> None:
@@ -104,7 +105,7 @@ class GarbageCollector:
         try:
             if record.deleting and deletion.ORPHAN in record.finalizers:
                 await self._orphan(record)
-            elif record.deleting and deletion.FOREGROUND in record.finalizers:
+            elif _is_waiting(record):
                 await self._finish_foreground(record)
             elif record.owners and not record.deleting:
                 await self._judge(record)
@@ -121,16 +122,29 @@ class GarbageCollector:
             await writes.amend(self._context, latest, ownership.without_finalizer(deletion.ORPHAN))
 
     async def _finish_foreground(self, owner: records.Record) -> None:
-        blocking = [each for each in self._living_dependents(owner.uid) if _blocks(each, owner.uid)]
-        for dependent in self._living_dependents(owner.uid):
+        dependents = self._living_dependents(owner.uid)
+        for dependent in dependents:
             if not dependent.deleting:
                 self._chores.ask(dependent.key)
-        if not blocking:
+        # Of those that wait for one another in a circle, one has to go first.
+        if not any(_blocks(each, owner.uid) and not self._waits_for(each, owner.uid) for each in dependents):
             await writes.amend(self._context, owner, ownership.without_finalizer(deletion.FOREGROUND))
 
     def _living_dependents(self, uid: str) -> list[records.Record]:
         found = (self._context.store.latest(key) for key in sorted(self._dependents.get(uid, ())))
         return [record for record in found if record is not None and uid in record.owners]
+
+    def _waits_for(self, record: records.Record, uid: str) -> bool:
+        """Whether ``record`` is the object ``uid``, or stays as long as that does: by waiting for it, or for others that do."""
+        rest, seen = [record], set[str]()
+        while rest:
+            each = rest.pop()
+            if each.uid == uid:
+                return True
+            if each.uid not in seen and _is_waiting(each):
+                seen.add(each.uid)
+                rest += [found for found in self._living_dependents(each.uid) if _blocks(found, each.uid)]
+        return False
 
     async def _judge(self, dependent: records.Record) -> None:
         references = dependent.decode()["metadata"].get("ownerReferences") or []
@@ -157,6 +171,10 @@ class GarbageCollector:
         place = drafts.Place(resource, record.key.namespace, record.key.name)
         log.debug("collecting", resource=record.key.resource, namespace=record.key.namespace, name=record.key.name)
         await writes.delete(self._context, place, deletion.Options(policy=policy, uid=record.uid))
+
+
+def _is_waiting(record: records.Record) -> bool:
+    return record.deleting and deletion.FOREGROUND in record.finalizers
 
 
 def _blocks(dependent: records.Record, uid: str) -> bool:
