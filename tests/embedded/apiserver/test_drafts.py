@@ -323,14 +323,12 @@ class TestStrategies:
 
     def test_a_namespace_keeps_what_the_server_wrote(self) -> None:
         strategy = strategies.of("/namespaces")
-        old: resources.Object = {"metadata": {"name": "n", "labels": {"a": "b"}}, "spec": {"finalizers": ["mine/x"]}}
+        old: resources.Object = {"metadata": {"name": "n"}, "spec": {"finalizers": ["mine/x"]}}
         strategy.born(old, NOW)
         assert old["spec"]["finalizers"] == ["kubernetes"]
-        assert old["metadata"]["labels"] == {"a": "b", "kubernetes.io/metadata.name": "n"}
-        draft: resources.Object = {"metadata": {"name": "n", "labels": {"kubernetes.io/metadata.name": "x"}}}
+        draft: resources.Object = {"metadata": {"name": "n"}}
         strategy.guard(draft, old, NOW)
         assert draft["spec"]["finalizers"] == ["kubernetes"]
-        assert draft["metadata"]["labels"] == {"kubernetes.io/metadata.name": "n"}
 
     @pytest.mark.parametrize(
         ("obj", "asked", "seconds"),

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from brickyard.api.kinds import resources
-from brickyard.embedded.apiserver import builtin_kinds, errors, managing
+from brickyard.embedded.apiserver import builtin_kinds, drafts, errors, managing
 
 NOW = 1_700_000_000.0
 DEPLOYMENT = next(each for each in builtin_kinds.ALL if each.type == resources.DEPLOYMENT)
@@ -63,7 +63,7 @@ class TestCreated:
     def test_identity_is_nobodys(self) -> None:
         draft = config_map(data={"x": "1"})
         draft["metadata"]["labels"] = {"a": "b"}
-        managing.created(CONFIG_MAP, draft, writer("m"), NOW)
+        managing.created(CONFIG_MAP, draft, writer("m"), NOW, {})
         assert owners(draft) == {
             "m": {"f:data": {".": {}, "f:x": {}}, "f:metadata": {"f:labels": {".": {}, "f:a": {}}}}
         }
@@ -71,19 +71,19 @@ class TestCreated:
 
     def test_an_object_of_identity_alone_is_nobodys(self) -> None:
         draft = config_map()
-        managing.created(CONFIG_MAP, draft, writer("m"), NOW)
+        managing.created(CONFIG_MAP, draft, writer("m"), NOW, {})
         assert "managedFields" not in draft["metadata"]
 
     def test_a_status_that_is_a_part_of_its_own_is_nobodys(self) -> None:
         draft = {"metadata": {"name": "d"}, "spec": {"paused": True}, "status": {"replicas": 1}}
-        managing.created(DEPLOYMENT, draft, writer("m"), NOW)
+        managing.created(DEPLOYMENT, draft, writer("m"), NOW, {})
         assert owners(draft) == {"m": {"f:spec": {"f:paused": {}}}}
 
 
 class TestUpdated:
     def test_nothing_of_the_old_object_is_changed(self) -> None:
         old = config_map(data={"x": "1"})
-        managing.created(CONFIG_MAP, old, writer("one"), NOW)
+        managing.created(CONFIG_MAP, old, writer("one"), NOW, {})
         draft = {**old, "data": {"x": "2"}}
         before = copy.deepcopy(old)
         managing.updated(managing.Change(CONFIG_MAP, old), draft, writer("two"), NOW)
@@ -130,7 +130,7 @@ class TestApply:
 
     def test_a_conflict_has_a_cause_for_each_field(self) -> None:
         live = config_map(data={"x": "1", "y": "1"})
-        managing.created(CONFIG_MAP, live, writer("one"), NOW)
+        managing.created(CONFIG_MAP, live, writer("one"), NOW, {})
         config = {"metadata": {"name": "a"}, "data": {"x": "2", "y": "2"}}
         with pytest.raises(errors.ConflictError) as caught:
             self.apply(live, config)
@@ -141,6 +141,50 @@ class TestApply:
     def test_an_annotation_that_says_nothing_gives_no_right(self, note: str) -> None:
         live = config_map(data={"x": "1"})
         live["metadata"]["annotations"] = {NOTE: note}
-        managing.created(CONFIG_MAP, live, writer("one"), NOW)
+        managing.created(CONFIG_MAP, live, writer("one"), NOW, {})
         with pytest.raises(errors.ConflictError):
             self.apply(live, {"metadata": {"name": "a"}, "data": {"x": "2"}}, "kubectl")
+
+
+class TestBirth:
+    """What the server adds to a new object is nobody's: whoever applies less of it later takes nothing away."""
+
+    @staticmethod
+    def born(kind: resources.ResourceType, body: dict[str, Any]) -> tuple[resources.Object, dict[str, Any]]:
+        resource = next(each for each in builtin_kinds.ALL if each.type == kind)
+        place = drafts.Place(resource, "default" if kind.namespaced else "", "n")
+        birth = drafts.Birth("", "uid-1", NOW, writer("m"))
+        obj = drafts.created(place, drafts.identified(place, body), birth)
+        return obj, owners(obj)["m"]
+
+    def test_a_pods_account(self) -> None:
+        containers = [{"name": "c", "image": "i"}]
+        obj, owned = self.born(resources.POD, {"spec": {"containers": containers}})
+        assert (obj["spec"]["serviceAccount"], obj["spec"]["serviceAccountName"]) == ("default", "default")
+        assert {"f:containers", "f:restartPolicy"} <= owned["f:spec"].keys()
+        assert not {"f:serviceAccount", "f:serviceAccountName"} & owned["f:spec"].keys()
+        _, owned = self.born(resources.POD, {"spec": {"containers": containers, "serviceAccountName": "mine"}})
+        assert {"f:serviceAccount", "f:serviceAccountName"} <= owned["f:spec"].keys()
+
+    @pytest.mark.parametrize("labels", [{}, {"mine": "x"}])
+    def test_a_jobs_selector(self, labels: dict[str, str]) -> None:
+        pod = {"restartPolicy": "Never", "containers": [{"name": "c", "image": "i"}]}
+        obj, owned = self.born(resources.JOB, {"spec": {"template": {"metadata": {"labels": labels}, "spec": pod}}})
+        assert obj["spec"]["selector"] == {"matchLabels": {"batch.kubernetes.io/controller-uid": "uid-1"}}
+        assert "f:selector" not in owned["f:spec"]
+        left = owned["f:spec"]["f:template"].get("f:metadata", {}).get("f:labels", {})
+        assert left.keys() - {"."} == {f"f:{each}" for each in labels}
+
+    def test_a_namespaces_finalizer_and_not_its_name(self) -> None:
+        obj, owned = self.born(resources.NAMESPACE, {})
+        assert obj["spec"] == {"finalizers": ["kubernetes"]}
+        assert owned == {"f:metadata": {"f:labels": {".": {}, "f:kubernetes.io/metadata.name": {}}}}
+
+    def test_a_namespace_is_always_found_by_its_name(self) -> None:
+        old, _ = self.born(resources.NAMESPACE, {"metadata": {"labels": {"a": "b"}}})
+        assert old["metadata"]["labels"] == {"a": "b", "kubernetes.io/metadata.name": "n"}
+        old["metadata"]["resourceVersion"] = "7"
+        place = drafts.Place(builtin_kinds.NAMESPACE, "", "n")
+        lost = drafts.identified(place, {"metadata": {"labels": {"kubernetes.io/metadata.name": "x"}}})
+        new = drafts.updated(place, lost, old, drafts.Turn("", NOW))
+        assert new["metadata"]["labels"] == {"kubernetes.io/metadata.name": "n"}

@@ -162,10 +162,12 @@ def created(place: Place, obj: resources.Object, birth: Birth) -> resources.Obje
     if _has_generation(place.kind):
         metadata["generation"] = 1
     # Before the defaults, so that these stand on what the server wrote; the kind's own additions are part of the object's rules.
+    sent = {**draft, "metadata": dict(metadata)}
     strategy.born(draft, birth.now)
+    nobodys = managing.added(resource, sent, draft)
     draft = resource.admission.default(draft)
     judge(place, draft, None)
-    managing.created(resource, draft, birth.writer, birth.now)
+    managing.created(resource, draft, birth.writer, birth.now, nobodys)
     return draft
 
 

@@ -71,13 +71,22 @@ def name_fault(name: str) -> str:
     return ""
 
 
-def created(resource: contract.Resource, draft: resources.Object, writer: Writer, now: float) -> None:
-    """Say in a new ``draft`` who owns it."""
+def added(resource: contract.Resource, sent: resources.Object, draft: resources.Object) -> fieldsets.FieldSet:
+    """The fields that the server has put into ``draft``, which was ``sent``."""
+    return structure.compare(structures.of(resource), _view(resource, sent, ""), _view(resource, draft, "")).changed
+
+
+def created(
+    resource: contract.Resource, draft: resources.Object, writer: Writer, now: float, nobodys: fieldsets.FieldSet
+) -> None:
+    """Say in a new ``draft`` who owns it; ``nobodys`` are the fields that the server has put into it."""
     metadata = draft["metadata"]
     sent = metadata.pop("managedFields", None)
     entries = managedfields.readable(sent) or []
     if not writer.applied:
         difference = structure.compare(structures.of(resource), {}, _view(resource, draft, ""))
+        written = fieldsets.difference(difference.changed, nobodys)
+        difference = dataclasses.replace(difference, changed=written)
         entries = managedfields.updated(entries, difference, _author(resource, writer, "", now))
     if entries:
         metadata["managedFields"] = entries

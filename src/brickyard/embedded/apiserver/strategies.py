@@ -65,7 +65,7 @@ class Strategy:
     keeps_status: bool = False
     """Whether a create may bring its status along."""
     born: Callable[[Draft, float], None] = _nothing
-    """Writes what the server adds at creation."""
+    """Writes what the server adds at creation, by replacing what it changes: what was sent is compared with it."""
     guard: Callable[[Draft, resources.Object, float], None] = _change_nothing
     """(draft, old, now): restores what an update of the main resource may not change."""
     doomed: Callable[[Draft, float], None] = _nothing
@@ -84,7 +84,8 @@ def _pod_born(draft: Draft, now: float) -> None:
     del now
     spec = draft.get("spec") or {}
     if not spec.get("serviceAccountName") and not spec.get("serviceAccount"):
-        draft["spec"] = {**spec, "serviceAccountName": DEFAULT_ACCOUNT}
+        # Under both of its names, so that neither counts as the client's.
+        draft["spec"] = {**spec, "serviceAccountName": DEFAULT_ACCOUNT, "serviceAccount": DEFAULT_ACCOUNT}
     draft.setdefault("status", {}).setdefault("phase", "Pending")
 
 
@@ -104,9 +105,6 @@ def _pod_grace(pod: resources.Object, asked: int | None) -> int:
 
 def _namespace_born(draft: Draft, now: float) -> None:
     del now
-    name = draft["metadata"].get("name")
-    if name:
-        draft["metadata"]["labels"] = {**(draft["metadata"].get("labels") or {}), "kubernetes.io/metadata.name": name}
     draft["spec"] = {"finalizers": [NAMESPACE_FINALIZER]}
     draft["status"] = {"phase": "Active"}
 
@@ -114,8 +112,6 @@ def _namespace_born(draft: Draft, now: float) -> None:
 def _namespace_guard(draft: Draft, old: resources.Object, now: float) -> None:
     del now
     draft["spec"] = {**(draft.get("spec") or {}), "finalizers": (old.get("spec") or {}).get("finalizers") or []}
-    labels = draft["metadata"].get("labels") or {}
-    draft["metadata"]["labels"] = {**labels, "kubernetes.io/metadata.name": old["metadata"]["name"]}
 
 
 def _namespace_doomed(draft: Draft, now: float) -> None:

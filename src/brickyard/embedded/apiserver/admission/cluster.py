@@ -17,6 +17,13 @@ _FAMILIES: Mapping[str, type[ipaddress.IPv4Address | ipaddress.IPv6Address]] = {
 }
 
 
+def fill_namespace(draft: resources.Object) -> None:
+    """Fill in a Namespace: selectors of namespaces find it by its name."""
+    metadata = draft.setdefault("metadata", {})
+    if metadata.get("name"):
+        metadata["labels"] = {**(metadata.get("labels") or {}), "kubernetes.io/metadata.name": metadata["name"]}
+
+
 def judge_event(obj: resources.Object, old: resources.Object | None) -> faults.Errors:
     """An event lies in the namespace of what it is about; one about a cluster-wide object in ``default`` or ``kube-system``."""
     del old

@@ -17,7 +17,7 @@ _STATUS = frozenset({"status"})
 NAMESPACE = contract.Resource(
     resources.NAMESPACE,
     "namespace",
-    kind.KindAdmission(resources.NAMESPACE, name_rule=metadata.dns_label),
+    kind.KindAdmission(resources.NAMESPACE, cluster.fill_namespace, name_rule=metadata.dns_label),
     short_names=("ns",),
     subresources=_STATUS,
     selectable_fields=("status.phase",),
