@@ -1,0 +1,1 @@
+"""What an engine decides: batching, blocks, adapters, hand-over, faults. No I/O, no clock, no randomness of its own."""
