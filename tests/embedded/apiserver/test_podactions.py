@@ -107,6 +107,31 @@ class TestEviction:
         assert refused.headers["retry-after"] == "10"
         assert (await api.get(f"{PODS}/q")).code == 200
 
+    async def test_a_pod_that_is_going_is_not_counted_on(self, api: testing.Api) -> None:
+        for name in ("p", "q"):
+            await running(api, name)
+            await api.created(f"{PODS}/{name}/binding", binding(name=name))
+        limits = {"minAvailable": 1, "selector": {"matchLabels": {"app": "a"}}}
+        await api.created(BUDGETS, {"metadata": {"name": "b"}, "spec": limits})
+        assert (await api.post(f"{PODS}/p/eviction", {})).code == 201
+        assert (await api.get(f"{PODS}/p")).body["metadata"]["deletionTimestamp"]
+        assert (await api.post(f"{PODS}/q/eviction", {})).code == 429
+        assert (await api.post(f"{PODS}/p/eviction", {})).code == 201
+
+    async def test_what_a_status_allows_is_used_up(self, api: testing.Api) -> None:
+        for name in ("p", "q", "r"):
+            await running(api, name)
+        limits = {"minAvailable": 2, "selector": {"matchLabels": {"app": "a"}}}
+        await api.created(BUDGETS, {"metadata": {"name": "b"}, "spec": limits})
+        status = {**OBSERVED, "disruptionsAllowed": 1, "expectedPods": 3}
+        assert (await api.patch(f"{BUDGETS}/b/status", {"status": status})).code == 200
+        rehearsed = await api.post(f"{PODS}/p/eviction?dryRun=All", {})
+        assert rehearsed.code == 201
+        assert (await api.post(f"{PODS}/p/eviction", {})).code == 201
+        found = (await api.get(f"{BUDGETS}/b")).body["status"]
+        assert (found["disruptionsAllowed"], list(found["disruptedPods"])) == (0, ["p"])
+        assert (await api.post(f"{PODS}/q/eviction", {})).code == 429
+
     async def test_it_is_discovered_as_drain_looks_for_it(self, api: testing.Api) -> None:
         found = (await api.get("/api/v1")).body["resources"]
         entry = next(each for each in found if each["name"] == "pods/eviction")
@@ -158,6 +183,12 @@ def test_budgets(pod: dict[str, Any], others: int, budget: dict[str, Any], goes:
         return
     with pytest.raises(errors.TooManyRequestsError):
         evictions.check(pod, pods, [budget])
+
+
+def test_pods_that_are_going_hold_no_budget() -> None:
+    pods = [member(), member(), member(deletionTimestamp="x")]
+    with pytest.raises(errors.TooManyRequestsError, match="disruption budget"):
+        evictions.check(pods[0], pods, [budget(minAvailable=2)])
 
 
 def test_more_than_one_budget() -> None:

@@ -89,7 +89,13 @@ async def evict(context: Context, place: drafts.Place, body: Any, query: request
     options = requests.delete_options(query, eviction.get("deleteOptions"))
     pod = writes.current(context, place).decode()
     pods = [each.decode() for each in context.store.latest_in(place.key.resource, place.namespace)]
-    budgets = [each.decode() for each in context.store.latest_in(_BUDGETS, place.namespace)]
-    evictions.check(pod, pods, budgets)
+    budgets = {each.key.name: each for each in context.store.latest_in(_BUDGETS, place.namespace)}
+    charged = evictions.check(pod, pods, [each.decode() for each in budgets.values()])
+    if charged is not None and not options.dry_run:
+        moment = timestamps.rfc3339(context.now())
+        # Decided without suspending, so the budget is still the latest.
+        await writes.amend(
+            context, budgets[charged["metadata"]["name"]], lambda budget: evictions.charge(budget, place.name, moment)
+        )
     await writes.delete(context, place, options)
     return _SUCCESS
