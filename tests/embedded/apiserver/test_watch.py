@@ -240,6 +240,16 @@ class TestWatcher:
         assert watcher.closed is watch.Closed.SLOW
         assert list(await watcher.take(60)) == []
 
+    async def test_large_changes_are_few(self) -> None:
+        watcher = watch.Watcher(selection.Selection(), limit_bytes=2 * len(change(1).record.raw))
+        for revision in (1, 2, 3):
+            watcher.offer(change(revision))
+        assert len(await watcher.take(60)) == 3
+        for revision in (4, 5, 6, 7):
+            watcher.offer(change(revision))
+        assert watcher.closed is watch.Closed.SLOW
+        assert list(await watcher.take(60)) == []
+
     async def test_the_past_does_not_count_against_the_limit(self) -> None:
         watcher = watch.Watcher(selection.Selection(), limit=1)
         watcher.replay([change(1), change(2), change(3)])

@@ -1,7 +1,7 @@
 """Watches: who hears of which change.
 
-The hub is told every change once, as it becomes visible, and gives it to the watchers of its collection. A watcher holds a bounded
-queue; one that is not emptied in time is closed, which costs its client a reconnect and the server nothing.
+The hub is told every change once, as it becomes visible, and gives it to the watchers of its collection. A watcher holds a queue
+bounded by number and by bytes; one that is not emptied in time is closed, which costs its client a reconnect and the server nothing.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from collections.abc import Sequence
 from brickyard.embedded.apiserver import errors, history, records, selection, store
 
 MAX_QUEUED = 8192
+MAX_QUEUED_BYTES = 32 * 1024 * 1024
+"""Held by one watcher whose client does not read. Watchers of one collection share what they hold."""
 
 
 class Closed(enum.Enum):
@@ -37,10 +39,14 @@ class Heard:
 class Watcher:
     """One client's view of a collection. ``take`` is for one reader."""
 
-    def __init__(self, wanted: selection.Selection, limit: int = MAX_QUEUED) -> None:
+    def __init__(
+        self, wanted: selection.Selection, limit: int = MAX_QUEUED, limit_bytes: int = MAX_QUEUED_BYTES
+    ) -> None:
         self.wanted = wanted
         self.closed: Closed | None = None
         self._limit = limit
+        self._limit_bytes = limit_bytes
+        self._bytes = 0
         self._queue: collections.deque[Heard] = collections.deque()
         self._wake: asyncio.Future[None] | None = None
 
@@ -49,10 +55,13 @@ class Watcher:
         seen_as = self.wanted.seen_as(change)
         if seen_as is None or self.closed is not None:
             return
-        if len(self._queue) >= self._limit:
+        # One change passes however large it is.
+        if len(self._queue) >= self._limit or self._bytes > self._limit_bytes:
             self.close(Closed.SLOW)
+            self._queue.clear()
             return
         self._queue.append(Heard(change, seen_as))
+        self._bytes += len(change.record.raw)
         self._rouse()
 
     def replay(self, past: Sequence[records.Change]) -> None:
@@ -81,6 +90,7 @@ class Watcher:
             return ()
         taken = list(self._queue)
         self._queue.clear()
+        self._bytes = 0
         return taken
 
     def _rouse(self) -> None:
