@@ -508,6 +508,23 @@ class TestDelete:
         assert [each["metadata"]["name"] for each in reply.body["items"]] == ["a", "c"]
         assert [each["metadata"]["name"] for each in (await api.get(PODS)).body["items"]] == ["b"]
 
+    async def test_a_collection_page_by_page(self, api: testing.Api) -> None:
+        for name in ("a", "b", "c"):
+            await api.created(CONFIG_MAPS, config_map(name))
+        first = (await api.delete(f"{CONFIG_MAPS}?limit=1")).body
+        assert [each["metadata"]["name"] for each in first["items"]] == ["a"]
+        assert first["metadata"]["remainingItemCount"] == 2
+        assert [each["metadata"]["name"] for each in (await api.get(CONFIG_MAPS)).body["items"]] == ["b", "c"]
+        rest = (await api.delete(f"{CONFIG_MAPS}?limit=5&continue={first['metadata']['continue']}")).body
+        assert [each["metadata"]["name"] for each in rest["items"]] == ["b", "c"]
+        assert (await api.delete(f"{CONFIG_MAPS}?limit=some")).code == 400
+
+    async def test_a_large_limit_of_a_collection_is_kept_too(self, api: testing.Api) -> None:
+        for number in range(502):
+            await api.created(CONFIG_MAPS, config_map(f"a{number:03}"))
+        assert len((await api.delete(f"{CONFIG_MAPS}?limit=501")).body["items"]) == 501
+        assert [each["metadata"]["name"] for each in (await api.get(CONFIG_MAPS)).body["items"]] == ["a501"]
+
     @pytest.mark.parametrize(
         "options",
         [

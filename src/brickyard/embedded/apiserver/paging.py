@@ -13,7 +13,7 @@ import collections
 import dataclasses
 import secrets
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -37,6 +37,12 @@ class Page:
     revision: int
     continue_token: str = ""
     remaining: int = 0
+
+    def more(self, *, counted: bool) -> dict[str, Any]:
+        """What a list's metadata say of the pages after this one; how many objects, where that may be told (``counted``)."""
+        if not self.continue_token:
+            return {}
+        return {"continue": self.continue_token, **({"remainingItemCount": self.remaining} if counted else {})}
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -105,15 +105,17 @@ def find(context: Context, resource: str, wanted: selection.Selection) -> list[r
     return found if wanted.whole else [record for record in found if wanted.matches(record)]
 
 
-def page(context: Context, resource: str, wanted: selection.Selection, asked: ListQuery) -> paging.Page:
-    """One page of a list.
+def page(
+    context: Context, resource: str, wanted: selection.Selection, asked: ListQuery, *, exact: bool = False
+) -> paging.Page:
+    """One page of a list; ``exact`` where a limit of any size is meant and kept.
 
     Raises:
         ExpiredError: the page's list, or the exact revision that was asked for, is no longer held.
         FutureRevisionError: that revision has not happened yet.
         BadRequestError: the token belongs to another list.
     """
-    limit = asked.limit if asked.limit < _ORDINARY_LIMIT else max(asked.limit, _OUR_LIMIT)
+    limit = asked.limit if exact or asked.limit < _ORDINARY_LIMIT else max(asked.limit, _OUR_LIMIT)
     subject = f"{resource} {wanted.namespace} {wanted.labels} {wanted.fields}"
     if asked.continue_token:
         behind = paging.resumed(asked.continue_token)
@@ -135,11 +137,7 @@ def collection(
 ) -> answers.Answer | answers.Stream:
     """A list in the client's shape. Raises as ``page``."""
     found = page(context, records.resource_of(view.kind), wanted, asked)
-    meta: dict[str, Any] = {"resourceVersion": str(found.revision)}
-    if found.continue_token:
-        meta["continue"] = found.continue_token
-        if wanted.whole:
-            meta["remainingItemCount"] = found.remaining
+    meta: dict[str, Any] = {"resourceVersion": str(found.revision), **found.more(counted=wanted.whole)}
     now = context.now()
     head = view.list_head(meta, now)
     cut = list(pieces.cut(found.items, lambda record: len(record.raw)))

@@ -251,16 +251,18 @@ async def _delete(context: Context, request: Request, place: drafts.Place) -> Re
 async def _delete_collection(context: Context, request: Request, place: drafts.Place) -> Reply:
     body = request.decoded() if request.body else None
     options = requests.delete_options(request.query, body)
-    wanted = _selection(request, place)
+    wanted, asked = _selection(request, place), reads.list_query(request.query)
     deleted = []
-    for record in reads.find(context, place.key.resource, wanted):
+    found = reads.page(context, place.key.resource, wanted, asked, exact=True)
+    for record in found.items:
         try:
             target = drafts.Place(place.resource, record.key.namespace, record.key.name)
             await writes.delete(context, target, options)
         except errors.NotFoundError:
             continue
         deleted.append(record)
-    head = shapes.View(place.resource).list_head({"resourceVersion": str(context.store.revision)}, context.now())
+    meta = {"resourceVersion": str(context.store.revision), **found.more(counted=wanted.whole)}
+    head = shapes.View(place.resource).list_head(meta, context.now())
     return answers.Answer(b"%s%s]}" % (head, b",".join(writes.served(record, place.kind) for record in deleted)))
 
 
