@@ -126,24 +126,24 @@ async def rate(
     server: Server, deed: Deed, workers: int, numbers: Iterator[int], until: Callable[[int], bool]
 ) -> tuple[float, float]:
     """Deeds per second of ``workers`` clients and the server's CPU µs per deed, until ``until`` (given how many there were) says so."""
-    done = 0
+    begun = 0
 
     async def work() -> None:
-        nonlocal done
+        nonlocal begun
         async with server.client() as client:
-            while not until(done):
+            while not until(begun):
+                begun += 1
                 await deed(client, next(numbers))
-                done += 1
 
     began, cpu = time.perf_counter(), server.cpu()
     await asyncio.gather(*(work() for _ in range(workers)))
-    return done / (time.perf_counter() - began), (server.cpu() - cpu) / done * 1e6
+    return begun / (time.perf_counter() - began), (server.cpu() - cpu) / begun * 1e6
 
 
 def for_seconds(seconds: float, most: int = sys.maxsize) -> Callable[[int], bool]:
-    """Until that much time has passed, or so much is done."""
+    """Until that much time has passed, or so much was begun."""
     end = time.perf_counter() + seconds
-    return lambda done: done >= most or time.perf_counter() >= end
+    return lambda begun: begun >= most or time.perf_counter() >= end
 
 
 async def writes(server: Server, seconds: float, pods: int) -> AsyncIterator[Figure]:
@@ -152,7 +152,7 @@ async def writes(server: Server, seconds: float, pods: int) -> AsyncIterator[Fig
         await client.call("POST", "/api/v1/namespaces", b'{"metadata": {"name": "bench"}}')
     numbers = itertools.count()
     for workers, target in ((1, ""), (16, "≥ 500")):
-        found, cpu = await rate(server, create, workers, numbers, for_seconds(seconds, pods // 2 - workers))
+        found, cpu = await rate(server, create, workers, numbers, for_seconds(seconds, pods // 2))
         yield Figure(f"creates, {workers} at once", found, "/s", target)
         yield Figure(f"creates, {workers} at once: server CPU", cpu, "µs each")
     found, cpu = await rate(server, update, 16, itertools.count(), for_seconds(seconds))
@@ -160,7 +160,7 @@ async def writes(server: Server, seconds: float, pods: int) -> AsyncIterator[Fig
     yield Figure("status updates, 16 at once: server CPU", cpu, "µs each")
     missing = pods - next(numbers)
     if missing > 0:
-        await rate(server, create, 16, numbers, lambda done: done >= missing - 16)
+        await rate(server, create, 16, numbers, lambda begun: begun >= missing)
 
 
 def lists(server: Server) -> Iterator[Figure]:
