@@ -235,3 +235,7 @@ def test_json_patch_follows_the_rfc(row: str, target: Any, operations: Any, resu
     else:
         assert patch.json_patch(target, operations) == result
     assert target == before
+
+
+def test_a_list_of_ones_is_no_list_of_trues() -> None:
+    assert patch.merge_patch_between({"a": [1], "b": [0, {"c": 1}]}, {"a": [True], "b": [0, {"c": 1}]}) == {"a": [True]}

@@ -79,3 +79,10 @@ def test_after_the_patch_the_manifest_holds_and_others_keep_theirs(
     assert own == now
     assert {key: after["spec"][key] for key in foreign} == foreign
     assert threeway.patch(after, manifest(**now)) == {}, "applying twice changes nothing"
+
+
+def test_true_is_another_value_than_one() -> None:
+    live = {"spec": {"a": 1, "b": [0]}}
+    changes = threeway.patch(live, {"spec": {"a": True, "b": [False]}})
+    assert (changes["spec"]["a"], changes["spec"]["b"]) == (True, [False])
+    assert type(changes["spec"]["a"]) is bool

@@ -13,7 +13,7 @@ import jsonpatch
 import jsonpointer
 import orjson
 
-from brickyard.kube.objects import errors
+from brickyard.kube.objects import equality, errors
 
 # Kubernetes' own bounds: a patch of a few kilobytes must not cost megabytes.
 MAX_OPERATIONS = 10_000
@@ -47,7 +47,7 @@ def merge_patch_between(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[
         if isinstance(value, Mapping) and isinstance(before, Mapping):
             if inner := merge_patch_between(before, value):
                 patch[key] = inner
-        elif key not in old or not _same(before, value):
+        elif key not in old or not equality.identical(before, value):
             patch[key] = value
     return patch
 
@@ -61,7 +61,7 @@ def json_patch_between(old: Any, new: Any, at: str = "") -> list[dict[str, Any]]
         return _between_objects(old, new, at)
     if isinstance(old, list) and isinstance(new, list):
         return _between_lists(old, new, at)
-    return [] if _same(old, new) else [{"op": "replace", "path": at, "value": new}]
+    return [] if equality.scalars_equal(old, new) else [{"op": "replace", "path": at, "value": new}]
 
 
 def _between_objects(old: Mapping[str, Any], new: Mapping[str, Any], at: str) -> list[dict[str, Any]]:
@@ -78,8 +78,10 @@ def _between_objects(old: Mapping[str, Any], new: Mapping[str, Any], at: str) ->
 
 def _between_lists(old: list[Any], new: list[Any], at: str) -> list[dict[str, Any]]:
     shorter = min(len(old), len(new))
-    head = next((index for index in range(shorter) if not _identical(old[index], new[index])), shorter)
-    tail = next((index for index in range(shorter - head) if not _identical(old[-1 - index], new[-1 - index])), None)
+    head = next((index for index in range(shorter) if not equality.identical(old[index], new[index])), shorter)
+    tail = next(
+        (index for index in range(shorter - head) if not equality.identical(old[-1 - index], new[-1 - index])), None
+    )
     tail = shorter - head if tail is None else tail
     before, after = old[head : len(old) - tail], new[head : len(new) - tail]
     both = min(len(before), len(after))
@@ -91,20 +93,6 @@ def _between_lists(old: list[Any], new: list[Any], at: str) -> list[dict[str, An
     for index in range(both, len(after)):
         operations.append({"op": "add", "path": f"{at}/{head + index}", "value": after[index]})
     return operations
-
-
-def _identical(left: Any, right: Any) -> bool:
-    """Equal as JSON, all the way down."""
-    if isinstance(left, Mapping) and isinstance(right, Mapping):
-        return left.keys() == right.keys() and all(_identical(value, right[key]) for key, value in left.items())
-    if isinstance(left, list) and isinstance(right, list):
-        return len(left) == len(right) and all(map(_identical, left, right))
-    return _same(left, right)
-
-
-def _same(left: Any, right: Any) -> bool:
-    # Python holds 1 == True, JSON does not.
-    return left == right and (type(left) is type(right) or not (isinstance(left, bool) or isinstance(right, bool)))
 
 
 def json_patch(target: Any, operations: Any) -> Any:

@@ -17,7 +17,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, Literal
 
-from brickyard.kube.objects import errors, fieldsets
+from brickyard.kube.objects import equality, errors, fieldsets
 
 Form = Literal["leaf", "object", "set", "keyed", "deduced"]
 
@@ -170,7 +170,7 @@ def _compare_fields(
             field = node.fields.get(name)
             added = _mentioned(field or node.items or LEAF, value, whole=True)
             changed["f:" + name] = added if field is not None else _member(added)
-        elif old[name] is not value and old[name] != value:
+        elif not equality.surely_identical(old[name], value):
             _compare_values(node.child(name), "f:" + name, (old[name], value), (changed, removed))
     for name in old:
         if name not in new:
@@ -186,6 +186,8 @@ def _compare_values(node: Node, element: str, pair: tuple[Any, Any], found: tupl
         _compare_fields(node, old, new, changed, removed)
     elif is_collection(node, new) and isinstance(old, list) and _compare_lists(node, old, new, changed, removed):
         pass
+    elif equality.identical(old, new):
+        return  # said in another order
     else:
         became = _mentioned(node, new, whole=True)
         found[0][element] = became if element.startswith("f:") else _member(became)
@@ -207,7 +209,7 @@ def _compare_lists(node: Node, old: list[Any], new: list[Any], changed: FieldSet
     for element, value in after.items():
         if element not in before:
             changed[element] = _member(_mentioned(inner, value, whole=True))
-        elif before[element] != value:
+        elif not equality.surely_identical(before[element], value):
             _compare_values(inner, element, (before[element], value), (changed, removed))
     for element in before:
         if element not in after:

@@ -13,6 +13,7 @@ from typing import Any
 import orjson
 
 from brickyard.api.kinds import resources
+from brickyard.kube.objects import equality
 
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 """The annotation kubectl keeps for the same purpose: both tools can take turns on one object."""
@@ -65,4 +66,4 @@ def _says_the_same(wanted: Any, live: Any) -> bool:
         return isinstance(live, dict) and all(key in live and _says_the_same(wanted[key], live[key]) for key in wanted)
     if isinstance(wanted, list):
         return isinstance(live, list) and len(wanted) == len(live) and all(map(_says_the_same, wanted, live))
-    return bool(wanted == live)
+    return equality.scalars_equal(wanted, live)
