@@ -136,7 +136,19 @@ def test_spellings(written: fieldsets.FieldSet, read: fieldsets.FieldSet) -> Non
 
 @pytest.mark.parametrize(
     "value",
-    [[], "f:a", {"a": {}}, {"": {}}, {"f:a": []}, {"k:[]": {}}, {"k:{": {}}, {"v:": {}}, {"i:x": {}}, {"i:1.5": {}}],
+    [
+        [],
+        "f:a",
+        {"a": {}},
+        {"": {}},
+        {"f:a": []},
+        {"k:[]": {}},
+        {"k:{": {}},
+        {"v:": {}},
+        {"i:x": {}},
+        {"i:1.5": {}},
+        {"i:true": {}},
+    ],
 )
 def test_what_is_no_set(value: Any) -> None:
     with pytest.raises(errors.FieldSetError):

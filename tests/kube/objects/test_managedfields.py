@@ -235,6 +235,112 @@ class TestApply:
         assert sorted(world.obj["set"]) == ["a", "b", "c"]
         assert World().apply("m", {"set": ["a", "b"]}).apply("m", {"set": ["a"]}).obj == {"set": ["a"]}
 
+    @pytest.mark.parametrize("name", ["list", "set", "map", "struct"])
+    def test_null_says_nothing_of_what_others_put_there(self, name: str) -> None:
+        held = {"list": [{"name": "i", "value": 1}], "set": ["a"], "map": {"x": "1"}, "struct": {"name": "n"}}[name]
+        world = World().apply("m", {name: held}).apply("n", {name: None})
+        assert world.obj == {name: held}
+        assert world.owned()["n/Apply"] == [f".{name}"]
+        assert world.apply("n", {}).obj == {name: held}
+        assert world.apply("m", {}).obj == {}
+
+    @pytest.mark.parametrize("name", ["list", "set", "map", "struct"])
+    def test_null_replaces_what_is_empty(self, name: str) -> None:
+        empty: Any = [] if name in ("list", "set") else {}
+        assert World().apply("m", {name: empty}).apply("m", {name: None}).obj == {name: None}
+
+    def test_null_replaces_what_is_kept_as_a_whole_and_its_owner_objects(self) -> None:
+        world = World().apply("m", {"atomic": [1], "a": 1})
+        with pytest.raises(errors.ApplyConflictError, match=r"(?s)\.a\n.*\.atomic"):
+            world.apply("n", {"atomic": None, "a": None})
+        assert world.apply("m", {"atomic": None, "a": None}).obj == {"atomic": None, "a": None}
+
+    def test_a_scalar_becomes_a_map_and_its_owner_loses_it(self) -> None:
+        world = World().apply("m", {"any": {"x": 1}})
+        with pytest.raises(errors.ApplyConflictError, match=r"\.any\.x"):
+            world.apply("n", {"any": {"x": {"y": 1}}})
+        world.apply("n", {"any": {"x": {"y": 1}}}, force=True)
+        assert world.owned() == {"n/Apply": [".any.x", ".any.x.y"]}
+
+    def test_a_map_becomes_a_scalar_and_what_was_owned_inside_is_nobodys(self) -> None:
+        world = World().apply("m", {"any": {"x": {"y": 1}}}).update("o", {"any": {"x": {"y": 1, "z": 2}}})
+        with pytest.raises(errors.ApplyConflictError, match=r'conflict with "m": \.any\.x$'):
+            world.apply("n", {"any": {"x": 5}})
+        world.apply("n", {"any": {"x": 5}}, force=True)
+        assert (world.obj, world.owned()) == ({"any": {"x": 5}}, {"n/Apply": [".any.x"]})
+
+    def test_one_is_not_true(self) -> None:
+        world = World().apply("m", {"any": {"x": 1, "y": [0]}})
+        with pytest.raises(errors.ApplyConflictError, match=r"(?s)\.any\.x\n.*\.any\.y"):
+            world.apply("n", {"any": {"x": True, "y": [False]}})
+        world.update("o", {"any": {"x": True, "y": [0]}})
+        assert world.owned() == {"m/Apply": [".any.y"], "o/Update": [".any.x"]}
+
+    def test_the_same_in_another_order_is_no_change(self) -> None:
+        world = World().apply("m", {"atomic": {"x": [1.0], "y": 2}, "map": {"a": "1", "b": "2"}})
+        world.apply("n", {"atomic": {"y": 2, "x": [1]}, "map": {"b": "2", "a": "1"}})
+        assert [each["manager"] for each in world.entries] == ["m", "n"]
+
+    def test_empty_maps_are_shared_and_go_with_their_last_owner(self) -> None:
+        world = World().apply("m", {"any": {}, "map": {}}).apply("n", {"any": {"x": {}}})
+        assert world.owned() == {"m/Apply": [".any", ".map"], "n/Apply": [".any.x"]}
+        assert world.apply("m", {}).obj == {"any": {"x": {}}}
+        assert world.apply("n", {}).obj == {}
+
+    def test_elements_told_twice_are_one_value_until_somebody_names_them(self) -> None:
+        """As stored before the list had keys: together they are changed and owned."""
+        world = World().update("o", {"list": [{"name": "i", "value": 1}, {"name": "i", "value": 2}, {"name": "j"}]})
+        assert '.list[name="i"]' in world.owned()["o/Update"]
+        world.apply("m", {"list": [{"name": "k"}]})
+        assert [each["name"] for each in world.obj["list"]] == ["i", "i", "j", "k"]
+        with pytest.raises(errors.ApplyConflictError, match=r'\.list\[name="i"\]$'):
+            world.apply("m", {"list": [{"name": "i", "value": 3}]})
+        world.apply("m", {"list": [{"name": "i", "value": 3}]}, force=True)
+        assert world.obj == {"list": [{"name": "i", "value": 3}, {"name": "j"}]}
+        assert world.owned()["o/Update"] == [".list", '.list[name="j"]', '.list[name="j"].name']
+
+
+KEYED = structure.Node(
+    "object",
+    {
+        "ports": structure.Node(
+            "keyed",
+            items=structure.Node("object", {"port": LEAF, "protocol": LEAF, "name": LEAF}),
+            keys=("port", "protocol"),
+            defaults={"protocol": "TCP"},
+        )
+    },
+)
+
+
+class TestDefaultedKeys:
+    """A key that is left out is the one it would get: the element is found, and its owner need not spell it."""
+
+    def applied(self, live: dict[str, Any], entries: Any, config: dict[str, Any]) -> managedfields.Application:
+        author = managedfields.Author("m", "Apply", "v1", "2026-01-01T00:00:00Z")
+        return managedfields.applied(managedfields.Scene(KEYED, live, entries), config, author, force=False)
+
+    def test_left_out_and_spelt_are_one_element(self) -> None:
+        first = self.applied({}, (), {"ports": [{"port": 1}]})
+        filled = {"ports": [{"port": 1, "protocol": "TCP"}]}
+        named = self.applied(filled, first.entries, {"ports": [{"port": 1, "name": "n"}]})
+        assert named.obj == {"ports": [{"port": 1, "protocol": "TCP", "name": "n"}]}
+        assert self.applied(named.obj, named.entries, {"ports": [{"port": 1, "protocol": "TCP"}]}).obj == filled
+
+    def test_what_is_not_applied_any_more_goes_with_the_default_that_was_filled_in(self) -> None:
+        first = self.applied({}, (), {"ports": [{"port": 1}, {"port": 1, "protocol": "UDP"}]})
+        filled = {"ports": [{"port": 1, "protocol": "TCP"}, {"port": 1, "protocol": "UDP"}]}
+        left = self.applied(filled, first.entries, {"ports": [{"port": 1, "protocol": "UDP"}]})
+        assert left.obj == {"ports": [{"port": 1, "protocol": "UDP"}]}
+
+    def test_both_spellings_at_once_are_one_too_many(self) -> None:
+        with pytest.raises(errors.UnkeyedListError, match=r'duplicate entries for key \[port=1,protocol="TCP"\]'):
+            merging.check(KEYED, {"ports": [{"port": 1}, {"port": 1, "protocol": "TCP"}]})
+
+    def test_without_a_default_a_key_has_to_be_there(self) -> None:
+        with pytest.raises(errors.UnkeyedListError, match='omits key field "port"'):
+            merging.check(KEYED, {"ports": [{"protocol": "TCP"}]})
+
 
 def world_obj() -> dict[str, Any]:
     return {"a": 1, "b": 1, "map": {"x": "1"}}

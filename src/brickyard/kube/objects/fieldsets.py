@@ -227,6 +227,6 @@ def _element(key: str) -> str | None:
         return by_keys(parsed)
     if kind == "v:":
         return by_value(parsed)
-    if kind == "i:" and isinstance(parsed, int):
+    if kind == "i:" and type(parsed) is int:
         return f"i:{parsed}"
     raise errors.FieldSetError(f"the path element {key!r} cannot be read")

@@ -66,9 +66,10 @@ def merge(node: structure.Node, live: Mapping[str, Any], config: Mapping[str, An
 
 
 def _merged(node: structure.Node, live: Any, config: Any) -> Any:
-    if structure.is_object(node, live):
-        # Nothing said of a struct or map is no wish to be rid of it.
-        return live if config is None else merge(node, live, config) if isinstance(config, dict) else config
+    if config is None and live and (structure.is_object(node, live) or structure.is_collection(node, live)):
+        return live  # nothing said of what is in it is no wish to be rid of it
+    if structure.is_object(node, live) and isinstance(config, dict):
+        return merge(node, live, config)
     if structure.is_collection(node, live) and isinstance(config, list):
         return _merged_list(node, live, config)
     return config
