@@ -1,6 +1,6 @@
 """Runs the ModelAlias controller against ``brickyard apiserver`` or any cluster, until it is interrupted.
 
-python -m examples.controller --kubeconfig DIR/kubeconfig
+python examples/controller/main.py --kubeconfig DIR/kubeconfig
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from brickyard.api.kinds import resources
 from brickyard.kube.client import contract, errors, rest
 from brickyard.kube.objects import meta
 from brickyard.kube.reconcile import controller, leader, manager
-from brickyard.lib import backoff, clock, tasks
+from brickyard.lib import backoff, clock, logs, tasks
+from brickyard.lib import errors as roots
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
 
@@ -67,4 +68,9 @@ async def main(kubeconfig: str | None) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="Publishes which pods of a model are ready.")
     parser.add_argument("--kubeconfig", help="as for kubectl")
-    asyncio.run(main(parser.parse_args().kubeconfig))
+    chosen = parser.parse_args()
+    logs.setup()
+    try:
+        asyncio.run(main(chosen.kubeconfig))
+    except roots.BrickyardError as problem:
+        sys.exit(f"error: {problem}\n{problem.hint}".rstrip())
