@@ -184,6 +184,21 @@ async def test_questions_are_answered_by_path() -> None:
         assert (ready.status_code, ready.text) == (503, "not yet")
 
 
+async def test_a_question_that_does_not_arrive_holds_no_place_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "BODY_DEADLINE", 0.05)
+    bundle = pair()
+    async with serving(bundle) as found, trusting(bundle.trust) as api:
+        url = f"https://127.0.0.1:{found.port}/validate"
+        context = ssl.create_default_context(cadata=bundle.trust.decode())
+        context.check_hostname = False
+        async with asyncio.timeout(10):
+            reader, writer = await asyncio.open_connection("127.0.0.1", found.port, ssl=context)
+            writer.write(b"POST /validate HTTP/1.1\r\nHost: h\r\nContent-Length: 100\r\n\r\n{")
+            assert b" 408 " in await reader.readline()
+            writer.close()
+        assert (await api.post(url, content=orjson.dumps(question()))).status_code == 200
+
+
 async def test_a_new_certificate_is_served_without_breaking_what_stands() -> None:
     old, new = pair(), pair()
     async with serving(old) as found, trusting(old.trust) as before, trusting(new.trust) as after:

@@ -24,6 +24,8 @@ log = logs.get(__name__)
 
 BODY_LIMIT = 8 * 1024 * 1024
 """Bytes of a question: two objects at an API server's own limit of 3 MiB, and room."""
+BODY_DEADLINE = 10.0
+"""Seconds that a question may take to arrive: whoever sends it slower has given up waiting for its answer."""
 _BACKLOG = 256
 _AT_ONCE = 64
 """Questions under way at once; more are told 503, which ``failurePolicy`` judges."""
@@ -118,11 +120,15 @@ class WebhookServer:
 
     async def _answer(self, request: requests.Request) -> responses.Response:
         try:
-            asked = review.read(await _body(request))
+            async with asyncio.timeout(BODY_DEADLINE):
+                body = await _body(request)
+            asked = review.read(body)
         except errors.MalformedReview as error:
             return responses.PlainTextResponse(str(error), 400)
         except _TooLargeError:
             return responses.PlainTextResponse(f"a question may have {BODY_LIMIT} bytes", 413)
+        except TimeoutError:
+            return responses.PlainTextResponse(f"a question has to arrive within {BODY_DEADLINE:g} s", 408)
         handler = self._handlers[request.url.path]
         try:
             # Beside the loop: a large object must not hold up the others.
