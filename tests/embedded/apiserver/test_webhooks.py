@@ -59,6 +59,16 @@ async def test_a_validating_webhook_hears_of_every_write(api: testing.Api, tmp_p
     assert delete["oldObject"]["metadata"]["resourceVersion"] == changed.body["metadata"]["resourceVersion"]
 
 
+async def test_an_apply_brings_the_warnings_of_webhooks_back(api: testing.Api, tmp_path: pathlib.Path) -> None:
+    async with hooks.answering(tmp_path, lambda _: {"allowed": True, "warnings": ["mind"]}) as hook:
+        await register(api, "validating", hook.client())
+        for code, data in ((201, "1"), (200, "2")):
+            body = config_map(data={"k": data})
+            where = f"{CONFIG_MAPS}/a?fieldManager=me"
+            reply = await api.call("PATCH", where, body, content_type="application/apply-patch+yaml")
+            assert (reply.code, reply.headers["warning"]) == (code, '299 - "mind"')
+
+
 async def test_a_mutating_webhook_changes_what_is_stored(api: testing.Api, tmp_path: pathlib.Path) -> None:
     async with hooks.answering(tmp_path, lambda _: labelled("seen")) as hook:
         await register(api, "mutating", hook.client())
@@ -374,3 +384,26 @@ async def test_conditions_that_are_none(api: testing.Api) -> None:
         (f"{at}[1].name", "FieldValueDuplicate"),
         (f"{at}[2].expression", "FieldValueRequired"),
     }
+
+
+async def test_what_a_webhook_keeps_in_a_going_namespace_holds_up_nothing_else(
+    api: testing.Api, tmp_path: pathlib.Path
+) -> None:
+    def guard(request: dict[str, Any]) -> dict[str, Any]:
+        kept = request["operation"] == "DELETE" and request["name"] == "a"
+        return {"allowed": not kept, "status": {"message": "not yet"}}
+
+    maps = "/api/v1/namespaces/team/configmaps"
+    await api.created("/api/v1/namespaces", {"metadata": {"name": "team"}})
+    for name in ("a", "b"):
+        await api.created(maps, config_map(name))
+    async with hooks.answering(tmp_path, guard) as hook:
+        await register(api, "validating", hook.client())
+        await api.delete("/api/v1/namespaces/team")
+        await api.gone(maps, "b")
+        going = await api.until("/api/v1/namespaces", "team", lambda state: "not yet" in str(state))
+        assert going is not None
+        failure = going["status"]["conditions"][0]
+        assert (failure["type"], failure["status"]) == ("NamespaceDeletionContentFailure", "True")
+        await api.delete(f"{VALIDATING}/{(await api.get(VALIDATING)).body['items'][0]['metadata']['name']}")
+        await api.gone("/api/v1/namespaces", "team")

@@ -35,7 +35,9 @@ async def apply(context: Context, place: drafts.Place, body: Any, options: write
         return managing.apply(asked, live, options.writer, context.now())
 
     outcome = await _store(context, place, asked, compute, _trusted(options))
-    return dataclasses.replace(outcome, written=dataclasses.replace(outcome.written, warnings=warnings))
+    # What the decoder says of the client's text, then what the write itself brought up: webhooks, a kind that nobody acts on.
+    heard = list(dict.fromkeys([*warnings, *outcome.written.warnings]))
+    return dataclasses.replace(outcome, written=dataclasses.replace(outcome.written, warnings=heard))
 
 
 async def _store(
