@@ -487,6 +487,14 @@ class TestCustomKinds:
         left = await client.applied(f"{widgets}/w", widget(spec={}), "one")
         assert [(each["name"], each["zone"]) for each in left["spec"]["parts"]] == [("a", "there"), ("b", "here")]
 
+    async def test_the_last_label_goes(self, client: Client, widgets: str) -> None:
+        named = {"name": "w", "labels": {"a": "b"}, "annotations": {"c": "d"}}
+        made = await client.applied(f"{widgets}/w", widget(spec={"replicas": 1}) | {"metadata": named})
+        left = await client.applied(f"{widgets}/w", widget(spec={"replicas": 1}))
+        assert left["metadata"]["uid"] == made["metadata"]["uid"]
+        assert "labels" not in left["metadata"]
+        assert "annotations" not in left["metadata"]
+
     async def test_unknown_parts_are_shared_by_field(self, client: Client, widgets: str) -> None:
         await client.applied(f"{widgets}/w", widget(spec={"free": {"a": {"x": 1}}}), "one")
         both = await client.applied(f"{widgets}/w", widget(spec={"free": {"a": {"y": 2}, "l": [1]}}), "two")

@@ -123,6 +123,15 @@ class TestApply:
         assert made["data"] == {"x": "1", "y": "1"}
         assert owners(made) == {"m": {"f:data": {"f:y": {}}}, "before-first-apply": {"f:data": {".": {}, "f:x": {}}}}
 
+    def test_identity_outlives_the_last_label(self) -> None:
+        config = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}, "data": {"x": "1"}}
+        labelled = {**config, "metadata": {"name": "a", "labels": {"l": "1"}, "annotations": {"n": "1"}}}
+        live = self.apply(config_map(), labelled)
+        assert live["metadata"]["labels"] == {"l": "1"}
+        made = self.apply(live, config)
+        assert owners(made) == {"m": {"f:data": {"f:x": {}}}}
+        assert {**made["metadata"], "managedFields": None} == {**config_map()["metadata"], "managedFields": None}
+
     def test_preconditions_come_along_for_the_check(self) -> None:
         config = {"metadata": {"name": "a", "uid": "other", "resourceVersion": "3"}, "data": {}}
         metadata = self.apply(config_map(), config)["metadata"]

@@ -38,6 +38,8 @@ _NOBODYS_METADATA: Final = frozenset(
         "managedFields",
     }
 )
+_LASTING: Final[fieldsets.FieldSet] = {"f:metadata": {fieldsets.SELF: {}}}
+"""The name and the like stay, though nobody owns them, when the last label goes."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -217,7 +219,7 @@ def _scene(asked: Applied, live: resources.Object | None, author: managedfields.
     if not entries:
         everything = structure.compare(node, {}, _view(asked.resource, live, ""))
         entries = managedfields.before_first_apply(everything, author.api_version, author.time)
-    return managedfields.Scene(node, {**live, "metadata": metadata}, entries)
+    return managedfields.Scene(node, {**live, "metadata": metadata}, entries, _LASTING)
 
 
 def _asked(config: resources.Object) -> dict[str, Any]:

@@ -184,11 +184,15 @@ class Application:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Scene:
-    """The object that is applied to, without ``managedFields``, and its entries. ``live`` is empty where there is no object yet."""
+    """The object that is applied to, without ``managedFields``, and its entries. ``live`` is empty where there is no object yet.
+
+    Members of ``lasting`` are never given up: what nobody owns in them stays when nobody owns anything in them any more.
+    """
 
     node: structure.Node
     live: Mapping[str, Any]
     entries: Sequence[Entry]
+    lasting: fieldsets.FieldSet = dataclasses.field(default_factory=dict)
 
 
 def applied(scene: Scene, config: Mapping[str, Any], author: Author, *, force: bool) -> Application:
@@ -203,7 +207,9 @@ def applied(scene: Scene, config: Mapping[str, Any], author: Author, *, force: b
     fields = structure.mentioned(node, config)
     merged: dict[str, Any] = merging.merge(node, scene.live, config)
     if own is not None:
-        merged = merging.remove(node, merged, _abandoned(node, owned(own), [fields, *map(owned, others)]))
+        merged = merging.remove(
+            node, merged, _abandoned(node, owned(own), [scene.lasting, fields, *map(owned, others)])
+        )
     difference = structure.compare(node, scene.live, merged)
     if not force:
         _refuse_conflicts(others, difference.changed)
