@@ -173,7 +173,27 @@ class TestNamespaces:
         for path, name in ((pods, "p"), (maps, "held")):
             await api.until(path, name, lambda state: bool(state and state["metadata"].get("deletionTimestamp")))
         await api.delete(f"{pods}/p", {"gracePeriodSeconds": 0})
-        assert (await api.get(f"{NAMESPACES}/team")).body["status"]["phase"] == "Terminating"
+        await api.gone(pods, "p")
+        going = await api.until(NAMESPACES, "team", lambda state: "pods." not in str(state))
+        assert going is not None
+        assert going["status"]["phase"] == "Terminating"
+        assert [(each["type"], each["status"], each["message"]) for each in going["status"]["conditions"]] == [
+            (
+                "NamespaceDeletionContentFailure",
+                "False",
+                "All content successfully deleted, may be waiting on finalization",
+            ),
+            (
+                "NamespaceContentRemaining",
+                "True",
+                "Some resources are remaining: configmaps. has 1 resource instances",
+            ),
+            (
+                "NamespaceFinalizersRemaining",
+                "True",
+                "Some content in the namespace has finalizers remaining: example.com/hold in 1 resource instances",
+            ),
+        ]
         await api.patch(f"{maps}/held", {"metadata": {"finalizers": None}})
         await api.gone(NAMESPACES, "team")
 
