@@ -48,6 +48,10 @@ POLICY = made(
         "egress": [{"to": [{"ipBlock": {"cidr": "10.0.0.0/8", "except": ["10.1.0.0/16"]}}]}],
     },
 )
+ENDPOINTS = made(
+    builtin_kinds.ENDPOINTS,
+    subsets=[{"addresses": [{"ip": "10.0.0.1"}, {"ip": "127.0.0.1"}], "ports": [{"port": 80}]}],
+)
 ALL = [
     (builtin_kinds.STORAGE_CLASS, CLASS),
     (builtin_kinds.PERSISTENT_VOLUME, VOLUME),
@@ -55,6 +59,7 @@ ALL = [
     (builtin_kinds.RESOURCE_CLAIM_TEMPLATE, DEVICES),
     (builtin_kinds.INGRESS, INGRESS),
     (builtin_kinds.NETWORK_POLICY, POLICY),
+    (builtin_kinds.ENDPOINTS, ENDPOINTS),
 ]
 
 
@@ -94,6 +99,8 @@ def test_what_is_filled_in_below() -> None:
     policy = testing.admitted(builtin_kinds.NETWORK_POLICY, POLICY)["spec"]
     assert policy["policyTypes"] == ["Ingress", "Egress"]
     assert policy["ingress"][0]["ports"] == [{"port": 80, "protocol": "TCP"}]
+    subset = testing.admitted(builtin_kinds.ENDPOINTS, ENDPOINTS)["subsets"][0]
+    assert subset["ports"] == [{"port": 80, "protocol": "TCP"}]
 
 
 PATH = "spec.rules[0].http.paths[0]"
@@ -126,6 +133,33 @@ REFUSED = [
         "spec.accessModes: Forbidden: may not use ReadWriteOncePod with other access modes",
     ),
     (CLAIM, "spec.resources", {}, "spec.resources[storage]: Required value"),
+    (
+        ENDPOINTS,
+        "subsets[0].addresses",
+        [],
+        "subsets[0]: Required value: must specify `addresses` or `notReadyAddresses`",
+    ),
+    (
+        ENDPOINTS,
+        "subsets[0].notReadyAddresses",
+        [{"ip": "web"}],
+        (
+            'subsets[0].notReadyAddresses[0].ip: Invalid value: "web": '
+            "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"
+        ),
+    ),
+    (
+        ENDPOINTS,
+        "subsets[0].ports",
+        [{"port": 80, "name": "a"}, {"port": 81}],
+        "subsets[0].ports[1].name: Required value",
+    ),
+    (
+        ENDPOINTS,
+        "subsets[0].ports[0].port",
+        0,
+        "subsets[0].ports[0].port: Invalid value: 0: must be between 1 and 65535, inclusive",
+    ),
     (DEVICES, f"{REQUESTS}[0].name", "", f"{REQUESTS}[0].name: Required value"),
     (
         DEVICES,

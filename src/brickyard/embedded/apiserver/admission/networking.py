@@ -1,4 +1,4 @@
-"""Ingresses and NetworkPolicies: kept and judged, carried out by nobody on one machine."""
+"""Ingresses and NetworkPolicies, kept and judged, carried out by nobody on one machine; and Endpoints."""
 
 from __future__ import annotations
 
@@ -161,3 +161,42 @@ def _block(path: str, block: Spec) -> faults.Errors:
             yield faults.invalid(
                 f"{path}{below}", cidr, "must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)"
             )
+
+
+def fill_endpoints(draft: resources.Object) -> None:
+    """Fill in Endpoints: a port is TCP unless it says otherwise."""
+    for subset in draft.get("subsets") or ():
+        for port in subset.get("ports") or ():
+            port["protocol"] = port.get("protocol") or "TCP"
+
+
+def judge_endpoints(obj: resources.Object, old: resources.Object | None) -> faults.Errors:
+    """Everything wrong with Endpoints."""
+    del old
+    for index, subset in enumerate(obj.get("subsets") or ()):
+        path = f"subsets[{index}]"
+        if not subset.get("addresses") and not subset.get("notReadyAddresses"):
+            yield faults.required(path, "must specify `addresses` or `notReadyAddresses`")
+        for field in ("addresses", "notReadyAddresses"):
+            for position, each in enumerate(subset.get(field) or ()):
+                yield from _endpoint_address(f"{path}.{field}[{position}].ip", each.get("ip") or "")
+        found = subset.get("ports") or ()
+        for position, port in enumerate(found):
+            yield from _endpoint_port(f"{path}.ports[{position}]", port, named=len(found) > 1)
+
+
+def _endpoint_address(path: str, address: str) -> faults.Errors:
+    try:
+        ipaddress.ip_address(address)
+    except ValueError:
+        yield faults.invalid(path, address, "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)")
+
+
+def _endpoint_port(path: str, port: Spec, *, named: bool) -> faults.Errors:
+    name = port.get("name")
+    if named and not name:
+        yield faults.required(f"{path}.name")
+    elif name and (problem := metadata.dns_label(name)):
+        yield faults.invalid(f"{path}.name", name, problem)
+    yield from ports.number(f"{path}.port", port.get("port"))
+    yield from faults.one_of(f"{path}.protocol", port.get("protocol"), ports.PROTOCOLS)

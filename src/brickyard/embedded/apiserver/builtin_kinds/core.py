@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from brickyard.api.kinds import resources
 from brickyard.embedded.apiserver import contract
-from brickyard.embedded.apiserver.admission import cluster, data, kind, metadata, pods, policy, services, storage
+from brickyard.embedded.apiserver.admission import (
+    cluster,
+    data,
+    kind,
+    metadata,
+    networking,
+    pods,
+    policy,
+    services,
+    storage,
+)
 from brickyard.embedded.apiserver.columns import cells
 from brickyard.embedded.apiserver.columns import cluster as cluster_columns
 from brickyard.embedded.apiserver.columns import network as network_columns
@@ -62,7 +72,7 @@ SERVICE = contract.Resource(
 ENDPOINTS = contract.Resource(
     resources.ENDPOINTS,
     "endpoints",
-    kind.KindAdmission(resources.ENDPOINTS),
+    kind.KindAdmission(resources.ENDPOINTS, networking.fill_endpoints, networking.judge_endpoints),
     short_names=("ep",),
     columns=network_columns.ENDPOINTS,
 )
