@@ -144,6 +144,23 @@ async def test_a_pass_has_a_deadline() -> None:
     assert found.counters.seconds == pytest.approx(5.0)
 
 
+async def test_what_a_pass_waited_for_may_be_cancelled_without_ending_the_worker() -> None:
+    async def body(_request: contract.Request) -> contract.Result:
+        if len(reconciler.passes) == 1:
+            shared: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            shared.cancel()
+            await shared
+        return contract.Result()
+
+    reconciler = Recording(body)
+    found = controller.Controller("test", reconciler, workers=1, backoff=RETRY)
+    found.enqueue(A)
+    async with running(found):
+        await asyncio.sleep(1.5)
+        assert reconciler.times == [0.0, 1.0]
+        assert (found.counters.failed, found.counters.succeeded, found.active) == (1, 1, 0)
+
+
 async def test_an_object_is_worked_on_by_one_at_a_time_and_no_change_is_missed() -> None:
     active: list[contract.Request] = []
 

@@ -199,9 +199,14 @@ class Controller:
         except TimeoutError:
             self.counters.timeouts += 1
             log.warning("reconcile passed its deadline", deadline=self._deadline, **fields)
+        except asyncio.CancelledError as error:
+            if (task := asyncio.current_task()) is None or task.cancelling():
+                raise
+            # Not we were cancelled but something that the pass waited for: a failure like any other, and no end of this worker.
+            self._report(error, fields)
         except Exception as error:  # noqa: BLE001 - one object's bug must not stop the others
             self._report(error, fields)
         return None
 
-    def _report(self, error: Exception, fields: dict[str, object]) -> None:
+    def _report(self, error: BaseException, fields: dict[str, object]) -> None:
         log.error("reconcile failed", exc=error, **fields)
