@@ -79,7 +79,7 @@ def _check_budget(budget: resources.Object, pod: resources.Object, pods: Sequenc
         return False
     healthy, needed = sum(_ready(each) and not _going(each) for each in pods), _needed(spec, len(pods))
     allowed = healthy - needed
-    kept = (status.get("observedGeneration") or 0) >= budget["metadata"].get("generation", 1)
+    kept: bool = (status.get("observedGeneration") or 0) >= budget["metadata"].get("generation", 1)
     if kept:
         healthy, needed = status.get("currentHealthy", 0), status.get("desiredHealthy", 0)
         allowed = status.get("disruptionsAllowed", 0)
