@@ -34,6 +34,12 @@ class TestAuthentication:
                 assert (reply.status_code, reply.text) == (200, "ok")
             assert (await client.get("/version")).json()["gitVersion"].endswith("+brickyard")
 
+    async def test_nobody_is_somebody_else(self, api: testing.Api) -> None:
+        for header in ("Impersonate-User", "impersonate-group", "Impersonate-Extra-scopes", "Impersonate-Uid"):
+            reply = await api.get(CONFIG_MAPS, **{header: "bob"})
+            assert (reply.code, reply.body["reason"]) == (403, "Forbidden")
+            assert "without --as" in reply.body["message"]
+
     async def test_the_token_outlives_a_restart_and_is_private(self, tmp_path: pathlib.Path) -> None:
         async with testing.running(tmp_path) as first:
             for name in ("token", "kubeconfig", "store.db"):

@@ -66,6 +66,7 @@ class App:
         try:
             head = _read_head(scope)
             auth.check(head.path, head.header("authorization"), self._token)
+            auth.refuse_disguise(head.headers)
             reply = await self._reply(head, receive)
         except errors.ApiError as error:
             reply = _refusal(error)

@@ -6,6 +6,7 @@ import hmac
 import os
 import pathlib
 import secrets
+from collections.abc import Iterable
 
 from brickyard.embedded.apiserver import errors
 
@@ -52,3 +53,17 @@ def check(path: str, authorization: str, expected: str) -> None:
     scheme, _, credentials = authorization.partition(" ")
     if scheme.lower() != "bearer" or not same(credentials.strip(), expected):
         raise errors.UnauthorizedError("Unauthorized")
+
+
+def refuse_disguise(headers: Iterable[str]) -> None:
+    """Refuse a request that shall be carried out as somebody else. There is one identity here, and it may do everything: what
+    somebody else would be refused would succeed.
+
+    Raises:
+        ForbiddenError: ``headers`` (names in lower case) ask for impersonation.
+    """
+    if any(name.startswith("impersonate-") for name in headers):
+        raise errors.ForbiddenError(
+            "impersonation is not served by this API server, which knows one identity: "
+            "send the request without Impersonate-* headers (kubectl: without --as)"
+        )
