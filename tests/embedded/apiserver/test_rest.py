@@ -158,7 +158,41 @@ class TestFieldValidation:
         assert "oops" not in reply.body
 
     async def test_other_values_are_refused(self, api: testing.Api) -> None:
-        assert (await api.post(f"{CONFIG_MAPS}?fieldValidation=Maybe", config_map())).code == 400
+        reply = await api.post(f"{CONFIG_MAPS}?fieldValidation=Maybe", config_map())
+        assert (reply.code, reply.body["reason"]) == (422, "Invalid")
+        assert reply.body["message"] == (
+            'CreateOptions.meta.k8s.io "" is invalid: fieldValidation: Unsupported value: "Maybe": '
+            'supported values: "", "Ignore", "Strict", "Warn"'
+        )
+
+
+class TestDryRun:
+    @pytest.mark.parametrize(
+        ("query", "shown"),
+        [("dryRun=yes", '"yes"'), ("dryRun=", '""'), ("dryRun", '""'), ("dryRun=All&dryRun=x", '"All", "x"')],
+    )
+    async def test_a_rehearsal_that_there_is_not_is_no_performance(
+        self, api: testing.Api, query: str, shown: str
+    ) -> None:
+        made = await api.created(CONFIG_MAPS, config_map())
+        path = f"{CONFIG_MAPS}/a?{query}"
+        merge = {"content_type": "application/merge-patch+json"}
+        for kind, reply in (
+            ("CreateOptions", await api.post(f"{CONFIG_MAPS}?{query}", config_map("b"))),
+            ("UpdateOptions", await api.put(path, {**made, "data": {"k": "v"}})),
+            ("PatchOptions", await api.call("PATCH", path, {"data": {"k": "v"}}, **merge)),
+            ("DeleteOptions", await api.delete(path)),
+            ("DeleteOptions", await api.delete(f"{CONFIG_MAPS}?{query}")),
+        ):
+            assert (reply.code, reply.body["reason"]) == (422, "Invalid")
+            assert reply.body["message"] == (
+                f'{kind}.meta.k8s.io "" is invalid: dryRun: Unsupported value: []string{{{shown}}}: supported values: "All"'
+            )
+        assert [each["metadata"] for each in (await api.get(CONFIG_MAPS)).body["items"]] == [made["metadata"]]
+
+    async def test_all_that_is_wrong_is_named(self, api: testing.Api) -> None:
+        reply = await api.post(f"{CONFIG_MAPS}?dryRun=x&fieldValidation=y", config_map())
+        assert [each["field"] for each in reply.body["details"]["causes"]] == ["dryRun", "fieldValidation"]
 
 
 class TestUpdate:
@@ -533,7 +567,6 @@ class TestDelete:
             {"orphanDependents": 1},
             {"preconditions": "x"},
             {"dryRun": "All"},
-            {"dryRun": ["Some"]},
         ],
     )
     async def test_options_that_make_no_sense(self, api: testing.Api, options: Any) -> None:
@@ -552,6 +585,7 @@ class TestDelete:
                 {"propagationPolicy": "Foreground", "orphanDependents": True},
                 'propagationPolicy: Invalid value: "Foreground": orphanDependents and deletionPropagation cannot be both set',
             ),
+            ({"dryRun": ["Some"]}, 'dryRun: Unsupported value: []string{"Some"}: supported values: "All"'),
         ],
     )
     async def test_options_that_contradict(self, api: testing.Api, options: Any, message: str) -> None:
@@ -608,6 +642,16 @@ class TestPaths:
     async def test_head(self, api: testing.Api) -> None:
         reply = await api.call("HEAD", PODS)
         assert (reply.code, reply.body) == (200, "")
+        assert (await api.call("HEAD", f"{PODS}/x")).code == 404
+
+    async def test_an_object_is_no_older_than_was_asked(self, api: testing.Api) -> None:
+        made = await api.created(CONFIG_MAPS, config_map())
+        revision = int(made["metadata"]["resourceVersion"])
+        for since in ("", "0", str(revision)):
+            assert (await api.get(f"{CONFIG_MAPS}/a?resourceVersion={since}")).code == 200
+        future = await api.get(f"{CONFIG_MAPS}/a?resourceVersion={revision + 1}")
+        assert (future.code, future.body["reason"]) == (504, "Timeout")
+        assert (await api.get(f"{CONFIG_MAPS}/a?resourceVersion=x")).code == 400
 
     async def test_namespaces_finalize(self, api: testing.Api) -> None:
         made = await api.created("/api/v1/namespaces", {"metadata": {"name": "n"}, "spec": {"finalizers": ["x.y/z"]}})
@@ -615,5 +659,10 @@ class TestPaths:
         assert made["status"] == {"phase": "Active"}
         reply = await api.put("/api/v1/namespaces/n/finalize", {**made, "spec": {"finalizers": ["example.com/mine"]}})
         assert reply.body["spec"]["finalizers"] == ["example.com/mine"]
+        rehearsed = await api.put("/api/v1/namespaces/n/finalize?dryRun=All", {**reply.body, "spec": {}})
+        assert rehearsed.body["spec"]["finalizers"] == []
+        assert (await api.get("/api/v1/namespaces/n")).body["spec"]["finalizers"] == ["example.com/mine"]
+        lost = await api.put("/api/v1/namespaces/n/finalize", {**made, "spec": {}})
+        assert (lost.code, lost.body["reason"]) == (409, "Conflict")
         kept = await api.put("/api/v1/namespaces/n", {**reply.body, "spec": {"finalizers": []}})
         assert kept.body["spec"]["finalizers"] == ["example.com/mine"]

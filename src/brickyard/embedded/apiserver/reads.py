@@ -87,12 +87,15 @@ def revision_of(text: str) -> int:
     return int(text)
 
 
-def get(context: Context, place: drafts.Place, view: shapes.View) -> bytes:
-    """The object at ``place``.
+def get(context: Context, place: drafts.Place, view: shapes.View, since: int = 0) -> bytes:
+    """The object at ``place``, no older than revision ``since``.
 
     Raises:
         NotFoundError: there is none.
+        FutureRevisionError: that revision has not happened yet.
     """
+    if since > context.store.revision:
+        raise errors.in_the_future(since, context.store.revision)
     record = context.store.get(place.key)
     if record is None:
         raise errors.not_found(place.kind, place.name)

@@ -4,23 +4,26 @@ from __future__ import annotations
 
 import dataclasses
 import urllib.parse
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
 
-from brickyard.api.kinds import faults, resources
+import orjson
+
+from brickyard.api.kinds import faults
 from brickyard.embedded.apiserver import deletion, drafts, errors, managing, writes
 
 _TRUE = frozenset({"true", "1", "t", "T", "TRUE", "True", ""})
 _FALSE = frozenset({"false", "0", "f", "F", "FALSE", "False"})
-_PATCH_OPTIONS = resources.ResourceType("meta.k8s.io", "v1", "", "PatchOptions", namespaced=False)
 _NAMESPACE_PARTS = frozenset({"status", "finalize"})
-_STRICTNESS: Mapping[str, drafts.Strictness] = {"": "Warn", "Strict": "Strict", "Warn": "Warn", "Ignore": "Ignore"}
+_STRICTNESS: Mapping[str, drafts.Strictness] = {"": "Warn", "Ignore": "Ignore", "Strict": "Strict", "Warn": "Warn"}
 _POLICIES: Mapping[str, deletion.Policy] = {
     "": "",
     "Background": "Background",
     "Foreground": "Foreground",
     "Orphan": "Orphan",
 }
+Verb = Literal["CreateOptions", "UpdateOptions", "PatchOptions"]
+"""Whose options a query holds: how Kubernetes calls them when it refuses them."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -56,11 +59,12 @@ def target(path: str) -> Target | None:
 
 
 class Query:
-    """A query string; of repeated parameters the first counts."""
+    """A query string; of repeated parameters the first counts, except where a list is asked for."""
 
     def __init__(self, text: str) -> None:
         self._values: dict[str, str] = {}
-        for key, value in urllib.parse.parse_qsl(text, keep_blank_values=True, max_num_fields=200):
+        self._pairs = urllib.parse.parse_qsl(text, keep_blank_values=True, max_num_fields=200)
+        for key, value in self._pairs:
             self._values.setdefault(key, value)
 
     def __contains__(self, key: str) -> bool:
@@ -69,6 +73,10 @@ class Query:
     def text(self, key: str) -> str:
         """The value, "" where it is absent."""
         return self._values.get(key, "")
+
+    def texts(self, key: str) -> Sequence[str]:
+        """Every value, in order."""
+        return [value for found, value in self._pairs if found == key]
 
     def flag(self, key: str) -> bool:
         """Whether a boolean parameter is on; it is when it is given without a value.
@@ -96,53 +104,48 @@ class Query:
             raise errors.BadRequestError(f'invalid value for {key}: "{value}": write a whole number')
         return int(value)
 
-    def dry_run(self) -> bool:
-        """Whether nothing shall be stored."""
-        return _dry_run(self._values.get("dryRun", ""))
-
-    def write_options(self, part: str = "", agent: str = "") -> writes.Options:
+    def write_options(self, verb: Verb, part: str = "", agent: str = "") -> writes.Options:
         """How to write; ``agent`` is the client's ``User-Agent``.
 
         Raises:
-            BadRequestError: ``fieldValidation`` or ``dryRun`` has no such value.
-            InvalidError: ``fieldManager`` is no name.
+            InvalidError: ``fieldManager`` is no name, ``fieldValidation`` or ``dryRun`` has no such value; all that is wrong is named.
         """
-        strictness = _STRICTNESS.get(self.text("fieldValidation"))
-        if strictness is None:
-            raise errors.BadRequestError(
-                f'fieldValidation: Unsupported value: "{self.text("fieldValidation")}": '
-                'supported values: "", "Ignore", "Strict", "Warn"'
-            )
-        asked = self.text("fieldManager")
-        if fault := managing.name_fault(asked):
-            raise options_fault("fieldManager", "FieldValueInvalid", fault)
-        return writes.Options(strictness, self.dry_run(), part, managing.Writer(managing.manager_name(asked, agent)))
+        return self._options(verb, part, agent, ())
+
+    def _options(self, verb: Verb, part: str, agent: str, more: Sequence[faults.FieldError]) -> writes.Options:
+        found = [*more, *self._faults()]
+        if found:
+            raise errors.invalid_options(verb, found)
+        strictness = _STRICTNESS[self.text("fieldValidation")]
+        writer = managing.Writer(managing.manager_name(self.text("fieldManager"), agent))
+        return writes.Options(strictness, bool(self.texts("dryRun")), part, writer)
+
+    def _faults(self) -> faults.Errors:
+        if fault := managing.name_fault(self.text("fieldManager")):
+            yield faults.FieldError("fieldManager", "FieldValueInvalid", fault)
+        yield from _dry_run_faults(self.texts("dryRun"))
+        if self.text("fieldValidation") not in _STRICTNESS:
+            yield faults.not_supported("fieldValidation", self.text("fieldValidation"), _STRICTNESS)
 
     def apply_options(self, part: str = "") -> writes.Options:
         """How to apply. Raises as ``write_options``, and where nobody is named that applies."""
-        if not self.text("fieldManager"):
-            raise options_fault("fieldManager", "FieldValueRequired", "Required value: is required for apply patch")
-        options = self.write_options(part)
+        unnamed = [] if self.text("fieldManager") else [faults.required("fieldManager", "is required for apply patch")]
+        options = self._options("PatchOptions", part, "", unnamed)
         writer = dataclasses.replace(options.writer, force=self.flag("force"))
         return dataclasses.replace(options, writer=writer)
 
     def patch_options(self, part: str, agent: str) -> writes.Options:
         """How to write a patch that is no apply. Raises as ``write_options``, and where it shall be forced."""
-        if self.text("force"):
-            why = "Forbidden: may not be specified for non-apply patch"
-            raise options_fault("force", "FieldValueForbidden", why)
-        return self.write_options(part, agent)
+        forced = [faults.forbidden("force", "may not be specified for non-apply patch")] if "force" in self else []
+        return self._options("PatchOptions", part, agent, forced)
 
 
-def options_fault(field: str, reason: str, text: str) -> errors.InvalidError:
-    """The refusal of a query parameter of a patch, as Kubernetes words it."""
-    return errors.invalid(_PATCH_OPTIONS, "", [faults.FieldError(field, reason, text)])
-
-
-def _dry_run(value: str) -> bool:
-    if value not in ("", "All"):
-        raise errors.BadRequestError(f'dryRun: Unsupported value: "{value}": supported values: "All"')
-    return value == "All"
+def _dry_run_faults(asked: Sequence[str]) -> faults.Errors:
+    """``All`` or nothing. An empty value is no way to say nothing: its author believes that nothing will be stored."""
+    if any(each != "All" for each in asked):
+        shown = ", ".join(orjson.dumps(each).decode() for each in asked)
+        text = f'Unsupported value: []string{{{shown}}}: supported values: "All"'
+        yield faults.FieldError("dryRun", "FieldValueNotSupported", text)
 
 
 def delete_options(query: Query, body: Any) -> deletion.Options:
@@ -150,7 +153,7 @@ def delete_options(query: Query, body: Any) -> deletion.Options:
 
     Raises:
         BadRequestError: they are none.
-        InvalidError: they contradict each other, or ask for a propagation that there is not.
+        InvalidError: they contradict each other, or ask for a propagation or a dry run that there is not.
     """
     body = {} if body is None else body
     if not isinstance(body, dict):
@@ -158,13 +161,16 @@ def delete_options(query: Query, body: Any) -> deletion.Options:
     preconditions, dry_run = body.get("preconditions") or {}, body.get("dryRun") or []
     if not isinstance(preconditions, dict) or not isinstance(dry_run, list):
         raise errors.BadRequestError("DeleteOptions: preconditions is an object, dryRun a list")
-    asked_dry = [_dry_run(str(each)) for each in dry_run]
+    asked_dry = [*query.texts("dryRun"), *(str(each) for each in dry_run)]
+    wrong = list(_dry_run_faults(asked_dry))
+    if wrong:
+        raise errors.invalid_options("DeleteOptions", wrong)
     return deletion.Options(
         grace=_grace(query, body.get("gracePeriodSeconds")),
         policy=_policy(query, body),
         uid=str(preconditions.get("uid") or ""),
         resource_version=str(preconditions.get("resourceVersion") or ""),
-        dry_run=query.dry_run() or any(asked_dry),
+        dry_run=bool(asked_dry),
     )
 
 

@@ -75,9 +75,9 @@ class Request:
         """The body's value. Raises as ``media.decode``."""
         return media.decode(self.content_type, self.body)
 
-    def options(self, part: str = "") -> writes.Options:
+    def options(self, verb: requests.Verb, part: str = "") -> writes.Options:
         """How to write. Raises as ``Query.write_options``."""
-        return self.query.write_options(part, self.agent)
+        return self.query.write_options(verb, part, self.agent)
 
     @property
     def applies(self) -> bool:
@@ -196,7 +196,7 @@ async def _list(context: Context, request: Request, place: drafts.Place) -> Repl
 async def _get(context: Context, request: Request, place: drafts.Place) -> Reply:
     if request.query.flag("watch"):
         return await _list(context, request, place)
-    return answers.Answer(reads.get(context, place, _view(request, place)))
+    return await _get_state(context, request, place)
 
 
 def _whole(request: Request, place: drafts.Place, options: writes.Options) -> tuple[Any, Sequence[str]]:
@@ -211,7 +211,7 @@ def _whole(request: Request, place: drafts.Place, options: writes.Options) -> tu
 
 
 async def _create(context: Context, request: Request, place: drafts.Place) -> Reply:
-    options = request.options()
+    options = request.options("CreateOptions")
     body, twice = _whole(request, place, options)
     written = await writes.create(context, place, body, options)
     return _written(context, request, place, _warned(written, twice), 201)
@@ -222,12 +222,12 @@ def _warned(written: writes.Written, more: Sequence[str]) -> writes.Written:
 
 
 async def _review(context: Context, request: Request, place: drafts.Place) -> Reply:
-    answered = writes.review(context, place, request.decoded(), request.query.write_options())
+    answered = writes.review(context, place, request.decoded(), request.options("CreateOptions"))
     return _written(context, request, place, answered, 201)
 
 
 async def _replace(context: Context, request: Request, place: drafts.Place, part: str = "") -> Reply:
-    options = request.options(part)
+    options = request.options("UpdateOptions", part)
     body, twice = _whole(request, place, options)
     written = await writes.change(context, place, lambda _: body, options)
     return _written(context, request, place, _warned(written, twice))
@@ -266,8 +266,9 @@ async def _delete_collection(context: Context, request: Request, place: drafts.P
     return answers.Answer(b"%s%s]}" % (head, b",".join(writes.served(record, place.kind) for record in deleted)))
 
 
-async def _get_status(context: Context, request: Request, place: drafts.Place) -> Reply:
-    return answers.Answer(reads.get(context, place, _view(request, place)))
+async def _get_state(context: Context, request: Request, place: drafts.Place) -> Reply:
+    since = reads.revision_of(request.query.text("resourceVersion"))
+    return answers.Answer(reads.get(context, place, _view(request, place), since))
 
 
 async def _replace_status(context: Context, request: Request, place: drafts.Place) -> Reply:
@@ -306,7 +307,7 @@ def _scaled(place: drafts.Place, written: writes.Written) -> Reply:
 
 async def _replace_scale(context: Context, request: Request, place: drafts.Place) -> Reply:
     body = request.decoded()
-    return await _change_scale(context, place, lambda _: body, request.options("scale"))
+    return await _change_scale(context, place, lambda _: body, request.options("UpdateOptions", "scale"))
 
 
 async def _patch_scale(context: Context, request: Request, place: drafts.Place) -> Reply:
@@ -322,7 +323,8 @@ async def _log(context: Context, request: Request, place: drafts.Place) -> Reply
 
 
 async def _bind(context: Context, request: Request, place: drafts.Place) -> Reply:
-    status = await podactions.bind(context, place, request.decoded(), dry_run=request.query.dry_run())
+    dry_run = request.options("CreateOptions").dry_run
+    status = await podactions.bind(context, place, request.decoded(), dry_run=dry_run)
     return answers.of_json(status, 201)
 
 
@@ -332,14 +334,21 @@ async def _evict(context: Context, request: Request, place: drafts.Place) -> Rep
 
 async def _finalize(context: Context, request: Request, place: drafts.Place) -> Reply:
     """Take ``spec.finalizers`` of a namespace from the body: the one field an ordinary update leaves alone."""
+    options = request.options("UpdateOptions")
     body = drafts.identified(place, request.decoded())
     place.resource.admission.check_types(body)
     record = writes.current(context, place)
+    if body["metadata"].get("resourceVersion") not in (None, "", str(record.revision)):
+        raise errors.conflict(place.kind, place.name)
     finalizers = (body.get("spec") or {}).get("finalizers") or []
 
     def mutate(obj: resources.Object) -> None:
         obj["spec"] = {**(obj.get("spec") or {}), "finalizers": finalizers}
 
+    if options.dry_run:
+        rehearsed = record.decode()
+        mutate(rehearsed)
+        return answers.of_json(rehearsed)
     amended = await writes.amend(context, record, mutate)
     return answers.Answer(amended.raw)
 
@@ -347,7 +356,7 @@ async def _finalize(context: Context, request: Request, place: drafts.Place) -> 
 _COLLECTION: Mapping[str, Verb] = {"GET": _list, "POST": _create, "DELETE": _delete_collection}
 _OBJECT: Mapping[str, Verb] = {"GET": _get, "PUT": _replace, "PATCH": _patch, "DELETE": _delete}
 _PARTS: Mapping[str, Mapping[str, Verb]] = {
-    "status": {"GET": _get_status, "PUT": _replace_status, "PATCH": _patch_status},
+    "status": {"GET": _get_state, "PUT": _replace_status, "PATCH": _patch_status},
     "scale": {"GET": _get_scale, "PUT": _replace_scale, "PATCH": _patch_scale},
     "log": {"GET": _log},
     "binding": {"POST": _bind},
