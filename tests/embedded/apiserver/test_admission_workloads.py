@@ -70,7 +70,7 @@ def test_half_a_rolling_update_is_completed() -> None:
 def test_limits_of_a_template_stay_limits() -> None:
     obj = bent(DEPLOYMENT, "spec.template.spec.containers[0].resources", {"limits": {"cpu": 1}})
     template = testing.admitted(builtin_kinds.DEPLOYMENT, obj)["spec"]["template"]
-    assert template["spec"]["containers"][0]["resources"] == {"limits": {"cpu": 1}}
+    assert template["spec"]["containers"][0]["resources"] == {"limits": {"cpu": "1"}}
 
 
 @KINDS

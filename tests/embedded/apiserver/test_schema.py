@@ -186,3 +186,12 @@ def test_any_json_is_either_refused_or_pruned_to_what_is_known(obj: dict[str, An
 def test_times_are_kept_in_utc(micro: bool, sent: str, kept: str) -> None:
     field = "eventTime" if micro else "firstTimestamp"
     assert schema.pruned(EVENT, {field: sent}) == {field: kept}
+
+
+@pytest.mark.parametrize(
+    ("sent", "kept"), [(1, "1"), (0.5, "500m"), ("1024Mi", "1Gi"), ("1Gi", "1Gi"), ("1.2.3", "1.2.3")]
+)
+def test_quantities_are_kept_in_one_spelling(sent: Any, kept: str) -> None:
+    assert schema.pruned(DEPLOYMENT, container(resources={"limits": {"cpu": sent}})) == container(
+        resources={"limits": {"cpu": kept}}
+    )

@@ -74,6 +74,38 @@ def test_what_is_no_quantity_is_refused(text: Any) -> None:
         quantities.parse(text)
 
 
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (1, "1"),
+        (0.5, "500m"),
+        (1000000000, "1G"),
+        (1e9, "1G"),
+        ("0.5", "500m"),
+        ("1000m", "1"),
+        ("1000M", "1G"),
+        ("1E", "1E"),
+        ("1024Mi", "1Gi"),
+        ("1000Mi", "1000Mi"),
+        ("0.5Gi", "512Mi"),
+        ("0.1Gi", "107374182400m"),
+        (".001Ki", "1024m"),
+        (".000000000001Ki", "2n"),
+        ("-1024Mi", "-1Gi"),
+        ("0Gi", "0"),
+        ("1e3", "1e3"),
+        ("1E4", "10e3"),
+        ("1.5e3", "1500"),
+        ("1e-4", "100e-6"),
+        ("0e9", "0"),
+    ],
+)
+def test_each_notation_has_one_text_for_a_quantity(value: str | float, text: str) -> None:
+    assert quantities.canonical(value) == text
+    assert quantities.canonical(text) == text
+    assert quantities.parse(text) == quantities.parse(value)
+
+
 @pytest.mark.parametrize("value", [None, [], {}])
 def test_other_types_are_no_quantities(value: object) -> None:
     assert not quantities.is_quantity(value)

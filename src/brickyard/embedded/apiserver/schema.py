@@ -18,6 +18,7 @@ import orjson
 
 from brickyard.api.kinds import resources
 from brickyard.embedded.apiserver import contract, definitions
+from brickyard.kube.objects import errors, quantities
 from brickyard.lib import timestamps
 
 _QUANTITY = re.compile(r"^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$")
@@ -278,7 +279,10 @@ def unknown_fields(node: Node, value: Any, path: str = "") -> list[str]:
 
 
 def pruned(node: Node, value: Any) -> Any:
-    """What a typed decoder keeps of ``value``: no unknown fields, no null fields, nulls of lists and maps as zeros, times in UTC."""
+    """What a typed decoder keeps of ``value``: no unknown fields, no null fields, nulls of lists and maps as zeros.
+
+    Times are in UTC, quantities texts in their one spelling.
+    """
     if node.form == "struct" and isinstance(value, dict):
         fields = node.fields
         return {name: pruned(fields[name], each) for name, each in value.items() if each is not None and name in fields}
@@ -286,7 +290,18 @@ def pruned(node: Node, value: Any) -> Any:
         return [_zero(node.element) if each is None else pruned(node.element, each) for each in value]
     if node.form == "map" and isinstance(value, dict):
         return {key: _zero(node.element) if each is None else pruned(node.element, each) for key, each in value.items()}
-    return _utc(node, value) if node.form == "time" and isinstance(value, str) else value
+    if node.form == "time" and isinstance(value, str):
+        return _utc(node, value)
+    return _quantity(value) if node.form == "quantity" and value is not None else value
+
+
+@functools.lru_cache(maxsize=1024)
+def _quantity(value: str | int | float) -> str | int | float:
+    """A quantity as a typed decoder keeps it. What is none is left for the kind's rules to refuse."""
+    try:
+        return quantities.canonical(value)
+    except errors.QuantityError:
+        return value
 
 
 def _utc(node: Node, text: str) -> str:

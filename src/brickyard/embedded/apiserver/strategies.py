@@ -11,8 +11,7 @@ from typing import Any, Final
 
 from brickyard.api.kinds import resources
 from brickyard.embedded.apiserver import records
-from brickyard.embedded.apiserver.admission import crd
-from brickyard.embedded.apiserver.admission import jobs
+from brickyard.embedded.apiserver.admission import crd, jobs
 from brickyard.kube.objects import conditions
 from brickyard.lib import timestamps
 

@@ -70,3 +70,28 @@ def format_binary(value: Decimal) -> str:
         if int(value) % unit == 0:
             return f"{int(value) // unit}{suffix}"
     return str(int(value))
+
+
+def canonical(value: str | int | float) -> str:
+    """The one text of a quantity, in the notation of ``value``: ``0.5`` → ``500m``, ``1024Mi`` → ``1Gi``, ``1e4`` → ``10e3``.
+
+    Raises:
+        QuantityError: it is none.
+    """
+    number = parse(value)
+    if isinstance(value, str) and value.endswith("i"):
+        return format_binary(number)
+    # An E that ends the text is a suffix of its own.
+    if isinstance(value, str) and "e" in value[:-1].lower():
+        return _format_exponent(number)
+    return format_decimal(number)
+
+
+def _format_exponent(value: Decimal) -> str:
+    """Canonical text with an exponent that is a multiple of three."""
+    if not value:
+        return "0"
+    exponent = value.normalize(_CONTEXT).as_tuple().exponent
+    thousands = exponent // 3 * 3 if isinstance(exponent, int) else 0
+    digits = int(value.scaleb(-thousands, _CONTEXT))
+    return f"{digits}e{thousands}" if thousands else str(digits)
