@@ -3,7 +3,6 @@
 Requests go to the ASGI application itself, so that thousands of them take seconds.
 """
 
-import asyncio
 import pathlib
 import tempfile
 from collections.abc import Iterator
@@ -13,10 +12,7 @@ import hypothesis
 import orjson
 import pytest
 from hypothesis import strategies as st
-
-from brickyard.embedded.apiserver import app, catalog, context, customkinds, gc, namespaces, paging, store, watch
-
-TOKEN = "secret"
+from tests.embedded.apiserver import inprocess
 
 WORDS = st.sampled_from(["", "a", "default", "p", "v1", "x" * 300, "..", "%00", "\u2603", "A_b", "status", "-"])
 PARTS = st.sampled_from(["", "/a", "/a/status", "/a/scale", "/a/log", "/a/finalize", "/a/exec", "//", "/a/b/c"])
@@ -280,73 +276,10 @@ def aimed(draw: st.DrawFn) -> Request:
             return "PATCH", path + part, query, f"application/{kind}+json", accept, orjson.dumps(body)
 
 
-class InProcess:
-    """The application with an event loop of its own; state stays from request to request, as on a real server."""
-
-    def __init__(self, directory: pathlib.Path) -> None:
-        self.loop = asyncio.new_event_loop()
-        self.store = store.Store.open(directory)
-        self.loop.run_until_complete(self._start())
-
-    async def _start(self) -> None:
-        await self.store.__aenter__()
-        shared = context.Context(self.store, catalog.BuiltinCatalog(), watch.Hub(self.store), paging.Pages())
-        workers = (customkinds.CustomKinds(shared), gc.GarbageCollector(shared), namespaces.NamespaceEmptier(shared))
-        self.workers = [asyncio.ensure_future(each.run()) for each in workers]
-        await namespaces.ensure(shared)
-        await customkinds.ensure(shared, [WIDGETS])
-        self.app = app.App(shared, TOKEN, 1_000_000)
-
-    def call(
-        self, method: str, path: str, query: str, content_type: str, accept: str, body: bytes
-    ) -> tuple[int, bytes]:
-        return self.loop.run_until_complete(self._call(method, path, query, content_type, accept, body))
-
-    async def _call(
-        self, method: str, path: str, query: str, content_type: str, accept: str, body: bytes
-    ) -> tuple[int, bytes]:
-        headers = {"authorization": f"Bearer {TOKEN}", "content-type": content_type, "accept": accept}
-        scope = {
-            "type": "http",
-            "method": method,
-            "path": path,
-            "query_string": query.encode("utf-8", "replace"),
-            "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
-        }
-        messages = iter([{"type": "http.request", "body": body, "more_body": False}])
-        sent: list[Any] = []
-
-        async def receive() -> Any:
-            message = next(messages, None)
-            if message is None:
-                await asyncio.Event().wait()
-            return message
-
-        async def send(message: Any) -> None:
-            sent.append(message)
-
-        async with asyncio.timeout(20):
-            await self.app(scope, receive, send)
-        for worker in self.workers:
-            if worker.done():
-                worker.result()
-        return sent[0]["status"], b"".join(message.get("body", b"") for message in sent[1:])
-
-    def close(self) -> None:
-        async def finish() -> None:
-            for worker in self.workers:
-                worker.cancel()
-            await asyncio.gather(*self.workers, return_exceptions=True)
-            await self.store.__aexit__()
-
-        self.loop.run_until_complete(finish())
-        self.loop.close()
-
-
 @pytest.fixture(scope="module")
-def served() -> Iterator[InProcess]:
+def served() -> Iterator[inprocess.InProcess]:
     with tempfile.TemporaryDirectory() as directory:
-        started = InProcess(pathlib.Path(directory))
+        started = inprocess.InProcess(pathlib.Path(directory), [WIDGETS])
         yield started
         started.close()
 
@@ -356,8 +289,8 @@ def served() -> Iterator[InProcess]:
     max_examples=2000, deadline=None, suppress_health_check=list(hypothesis.HealthCheck), print_blob=True
 )
 @hypothesis.given(request=st.one_of(aimed(), aimed(), aimed(), wild()))
-def test_no_request_is_our_fault(served: InProcess, request: Request) -> None:
-    code, body = served.call(*request)
+def test_no_request_is_our_fault(served: inprocess.InProcess, request: Request) -> None:
+    code, body = served.call(inprocess.Request(*request))
     assert code < 500 or code in (501, 504), (code, body)
     if code >= 400:
         found = orjson.loads(body)
