@@ -223,6 +223,38 @@ async def test_a_stateful_set_rolls_out_back_and_scales(tmp_path: pathlib.Path) 
         assert len(await it.found(resources.PERSISTENT_VOLUME_CLAIM)) == 2
 
 
+def job(name: str, image: str, **spec: Any) -> dict[str, Any]:
+    """As a person writes it: selector and labels are the server's to give."""
+    body = testing.template(image)
+    body["spec"]["restartPolicy"] = "Never"
+    metadata = {"name": name, "namespace": "default"}
+    return {"apiVersion": "batch/v1", "kind": "Job", "metadata": metadata, "spec": {"template": body, **spec}}
+
+
+async def test_jobs_are_done_given_up_and_deleted(tmp_path: pathlib.Path) -> None:
+    async with cluster(tmp_path) as it:
+        it.node.behaviour.ends = {"work:1": (0.1, 0), "bad:1": (0.1, 3)}
+        await it.apply(job("work", "work:1", completions=3, parallelism=2))
+        await it.kubectl("wait", "--for=condition=complete", "job/work", "--timeout=20s")
+        columns = (await it.kubectl("get", "job", "work", "--no-headers")).split()
+        assert columns[:3] == ["work", "Complete", "3/3"]
+        described = await it.kubectl("describe", "job", "work")
+        assert "0 Active (0 Ready) / 3 Succeeded / 0 Failed" in described
+        assert "Created pod: work-" in described
+        pods = (await it.kubectl("get", "pods", "--selector=job-name=work", "--no-headers")).splitlines()
+        assert [line.split()[2] for line in pods] == ["Completed"] * 3
+
+        await it.kubectl("create", "job", "bad", "--image=bad:1")
+        await it.kubectl("patch", "job", "bad", "--type=merge", "--patch", '{"spec":{"backoffLimit":0}}')
+        await it.kubectl("wait", "--for=condition=failed", "job/bad", "--timeout=20s")
+        assert "BackoffLimitExceeded" in await it.kubectl("describe", "job", "bad")
+
+        for propagation in ("background", "foreground"):
+            name = {"background": "work", "foreground": "bad"}[propagation]
+            await it.kubectl("delete", "job", name, f"--cascade={propagation}", "--timeout=20s")
+        await it.until(resources.POD, lambda found: not found)
+
+
 async def test_a_replica_set_of_its_own_scales(tmp_path: pathlib.Path) -> None:
     async with cluster(tmp_path) as it:
         await it.apply(testing.replica_set(replicas=2))

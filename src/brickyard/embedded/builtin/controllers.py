@@ -4,6 +4,7 @@ pods ────────────┬─► replicaset ─► pods
 replicasets ─────┼─► deployment ─► replicasets
 deployments ─────┘
 statefulsets, pods, controllerrevisions, persistentvolumeclaims ─► statefulset ─► those
+jobs, pods ─► job ─► pods
 services, pods, endpointslices ─► service ─► endpointslices
 """
 
@@ -15,6 +16,7 @@ from collections.abc import Iterator
 from brickyard.api.kinds import resources
 from brickyard.embedded.builtin import ownership
 from brickyard.embedded.builtin.deployment import reconciler as deployment
+from brickyard.embedded.builtin.job import reconciler as job
 from brickyard.embedded.builtin.replicaset import reconciler as replicaset
 from brickyard.embedded.builtin.service import reconciler as service
 from brickyard.embedded.builtin.statefulset import reconciler as statefulset
@@ -31,6 +33,7 @@ RETRY = backoff.Backoff(0.05, 2.0, 60.0)
 
 ATTENDED: tuple[resources.ResourceType, ...] = (
     resources.DEPLOYMENT,
+    resources.JOB,
     resources.REPLICA_SET,
     resources.SERVICE,
     resources.STATEFUL_SET,
@@ -48,6 +51,7 @@ class _Caches:
     stateful_sets: informers.Informer
     revisions: informers.Informer
     claims: informers.Informer
+    jobs: informers.Informer
 
     def all(self) -> Iterator[informers.Informer]:
         return (getattr(self, field.name) for field in dataclasses.fields(self))
@@ -63,6 +67,7 @@ def _caches(client: contract.Client) -> _Caches:
         stateful_sets=informers.Informer(client, resources.STATEFUL_SET),
         revisions=informers.Informer(client, resources.CONTROLLER_REVISION, indexers=ownership.INDEXERS),
         claims=informers.Informer(client, resources.PERSISTENT_VOLUME_CLAIM),
+        jobs=informers.Informer(client, resources.JOB),
     )
 
 
@@ -74,7 +79,13 @@ class BuiltinControllers:
         self._clock = clock_
         self._caches = _caches(client)
         self._recorders: list[recorder.EventRecorder] = []
-        self._parts = (self._replica_sets(), self._deployments(), self._services(), self._stateful_sets())
+        self._parts = (
+            self._replica_sets(),
+            self._deployments(),
+            self._services(),
+            self._stateful_sets(),
+            self._jobs(),
+        )
 
     @property
     def parts(self) -> tuple[controllers.Controller, ...]:
@@ -137,6 +148,15 @@ class BuiltinControllers:
         made.watch(caches.revisions, controllers.owned_by(resources.STATEFUL_SET))
         # Of claims it is enough to know them before one is made.
         made.watch(caches.claims, _nobody)
+        return made
+
+    def _jobs(self) -> controllers.Controller:
+        caches = self._caches
+        read = job.Caches(caches.jobs, caches.pods)
+        worker = job.Reconciler(self._client, read, self._recorder("job-controller"), self._clock)
+        made = controllers.Controller("job", worker, backoff=RETRY)
+        made.watch(caches.jobs)
+        made.watch(caches.pods, ownership.concerned(caches.jobs, resources.JOB))
         return made
 
 

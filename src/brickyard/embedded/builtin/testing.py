@@ -153,6 +153,23 @@ def stateful_set(name: str = "web", replicas: int = 3, image: str = "web:1", **s
     }
 
 
+def job(name: str = "work", image: str = "work:1", **spec: Any) -> resources.Object:
+    """A stored Job: it has the selector and labels that the API server gives it."""
+    meta_ = metadata(name)
+    own = {"batch.kubernetes.io/controller-uid": meta_["uid"], "batch.kubernetes.io/job-name": name}
+    body = template(image, **own)
+    body["spec"]["restartPolicy"] = "Never"
+    defaults = {"parallelism": 1, "completions": 1, "backoffLimit": 6, "completionMode": "NonIndexed"}
+    selector = {"matchLabels": {"batch.kubernetes.io/controller-uid": meta_["uid"]}}
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": meta_,
+        "spec": {**defaults, "selector": selector, "template": body, **spec},
+        "status": {},
+    }
+
+
 def service(name: str = "web", **spec: Any) -> resources.Object:
     """A Service that selects ``app=web`` and sends port 80 to the port named ``http``."""
     ports = [{"name": "http", "port": 80, "targetPort": "http", "protocol": "TCP"}]
@@ -168,12 +185,14 @@ def service(name: str = "web", **spec: Any) -> resources.Object:
 class Behaviour:
     """How the fake node treats pods; may be changed at any time.
 
-    ``broken`` holds images whose pods run but never get ready. Times are seconds.
+    ``broken`` holds images whose pods run but never get ready; ``ends`` those whose pods end: after how long, and with which exit
+    code. Times are seconds.
     """
 
     start: float = 0.1
     stop: float = 0.1
     broken: set[str] = dataclasses.field(default_factory=set)
+    ends: dict[str, tuple[float, int]] = dataclasses.field(default_factory=dict)
 
 
 class FakeKubelet:
@@ -219,6 +238,19 @@ class FakeKubelet:
         await asyncio.sleep(self.behaviour.start)
         image = pod["spec"]["containers"][0]["image"]
         await self.set_ready(key, image not in self.behaviour.broken, str(next(self._addresses)))
+        if image in self.behaviour.ends:
+            after, code = self.behaviour.ends[image]
+            await asyncio.sleep(after)
+            await self._client.patch(resources.POD, key, {"status": self._ended(pod, code)}, subresource="status")
+
+    def _ended(self, pod: resources.Object, code: int) -> dict[str, Any]:
+        reason = "Error" if code else "Completed"
+        state = {
+            "terminated": {"exitCode": code, "reason": reason, "finishedAt": timestamps.rfc3339(self._clock.wall())}
+        }
+        told = [{"name": each["name"], "state": state, "restartCount": 0} for each in pod["spec"]["containers"]]
+        said = {"type": "Ready", "status": "False", "reason": "PodCompleted"}
+        return {"phase": "Failed" if code else "Succeeded", "containerStatuses": told, "conditions": [said]}
 
     async def set_ready(self, key: tuple[str, str], ready: bool, ip: str = "") -> None:
         """Write a running pod's status."""

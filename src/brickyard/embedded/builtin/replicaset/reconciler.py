@@ -5,9 +5,8 @@ from __future__ import annotations
 import dataclasses
 
 from brickyard.api.kinds import resources
-from brickyard.embedded.builtin import ownership
+from brickyard.embedded.builtin import ownership, podcontrol
 from brickyard.embedded.builtin.replicaset import plan as planning
-from brickyard.embedded.builtin.replicaset import pods as handling
 from brickyard.embedded.builtin.replicaset import status
 from brickyard.kube.client import contract, errors
 from brickyard.kube.informers import informer as informers
@@ -48,7 +47,7 @@ class Reconciler:
         self._caches = caches
         self._events = events
         self._clock = clock_
-        self._pods = handling.Pods(client, caches.pods, events, clock_)
+        self._pods = podcontrol.Pods(client, caches.pods, events, clock_)
         caches.replica_sets.subscribe(self._forget)
 
     async def reconcile(self, request: reconcile.Request) -> reconcile.Result:

@@ -1,4 +1,4 @@
-"""Creating and deleting a ReplicaSet's pods, with a record of what was asked for and not seen yet."""
+"""Creating and deleting the pods of a ReplicaSet or Job, with a record of what was asked for and not seen yet."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from brickyard.lib import clock
 
 
 class Pods:
-    """Pods as a ReplicaSet handles them. ``cache`` tells of pods that appear and go."""
+    """Pods as their owners handle them. ``cache`` tells of pods that appear and go."""
 
     def __init__(
         self,
@@ -26,17 +26,17 @@ class Pods:
         self._expected = expectations.Expectations()
         cache.subscribe(self._changed)
 
-    def wait(self, replica_set: resources.Object) -> float | None:
-        """Seconds until what was asked for on behalf of ``replica_set`` is given up on; None when all was seen in the cache."""
-        return self._expected.wait(meta.uid(replica_set), self._clock.monotonic())
+    def wait(self, owner: resources.Object) -> float | None:
+        """Seconds until what was asked for on behalf of ``owner`` is given up on; None when all was seen in the cache."""
+        return self._expected.wait(meta.uid(owner), self._clock.monotonic())
 
-    def forget(self, replica_set: resources.Object) -> None:
-        """``replica_set`` is gone."""
-        self._expected.forget(meta.uid(replica_set))
+    def forget(self, owner: resources.Object) -> None:
+        """``owner`` is gone."""
+        self._expected.forget(meta.uid(owner))
 
-    async def create(self, replica_set: resources.Object, pod: resources.Object) -> None:
+    async def create(self, owner: resources.Object, pod: resources.Object) -> None:
         """Create ``pod`` and tell of it."""
-        key = meta.uid(replica_set)
+        key = meta.uid(owner)
         self._expected.expect_creations(key, 1, self._clock.monotonic())
         try:
             await self._client.create(resources.POD, pod)
@@ -44,11 +44,11 @@ class Pods:
             # Nothing will be seen of it. Should it have been made after all, the next pass finds its name taken.
             self._expected.creation_observed(key)
             raise
-        self._events.record(replica_set, recorder.NORMAL, "SuccessfulCreate", f"Created pod: {meta.name(pod)}")
+        self._events.record(owner, recorder.NORMAL, "SuccessfulCreate", f"Created pod: {meta.name(pod)}")
 
-    async def delete(self, replica_set: resources.Object, pod: resources.Object) -> None:
+    async def delete(self, owner: resources.Object, pod: resources.Object) -> None:
         """Delete this very ``pod`` and tell of it; one that is gone already is fine."""
-        key, uid = meta.uid(replica_set), meta.uid(pod)
+        key, uid = meta.uid(owner), meta.uid(pod)
         self._expected.expect_deletions(key, [uid], self._clock.monotonic())
         try:
             await self._client.delete(resources.POD, meta.key(pod), contract.DeleteOptions(uid=uid))
@@ -58,7 +58,7 @@ class Pods:
             self._expected.deletion_observed(key, uid)
             raise
         else:
-            self._events.record(replica_set, recorder.NORMAL, "SuccessfulDelete", f"Deleted pod: {meta.name(pod)}")
+            self._events.record(owner, recorder.NORMAL, "SuccessfulDelete", f"Deleted pod: {meta.name(pod)}")
 
     def _changed(self, old: resources.Object | None, new: resources.Object | None) -> None:
         pod = new if new is not None else old

@@ -1,0 +1,1 @@
+"""Job: pods that are to end."""
