@@ -389,6 +389,24 @@ class TestRefusals:
             "failed to create typed patch object (default/a; v1, Kind=ConfigMap): .dataa: field not declared in schema"
         )
 
+    async def test_a_list_that_is_a_whole_now_belongs_to_whoever_owned_its_elements(
+        self, api: testing.Api, client: Client, widgets: str
+    ) -> None:
+        await client.applied(f"{widgets}/w", widget(spec={"parts": [{"name": "a"}, {"name": "b"}]}), "one")
+        definition = (await api.get(f"{DEFINITIONS}/widgets.example.com")).body
+        version = definition["spec"]["versions"][0]
+        parts = version["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"]["parts"]
+        parts["x-kubernetes-list-type"] = "atomic"
+        del parts["x-kubernetes-list-map-keys"]
+        assert (await api.put(f"{DEFINITIONS}/{definition['metadata']['name']}", definition)).code == 200
+        config = widget(spec={"parts": [{"name": "c", "zone": "here"}]})
+        async with asyncio.timeout(10):
+            while (refused := await client.apply(f"{widgets}/w", config, "two", dryRun="All")).code == 200:
+                assert len(refused.body["spec"]["parts"]) == 3  # the new schema is not served yet
+        assert refused.body["message"] == 'Apply failed with 1 conflict: conflict with "one": .spec.parts'
+        taken = await client.applied(f"{widgets}/w", config, "two", force="true")
+        assert managers(taken) == [("two", "Apply", "")]
+
     async def test_elements_that_cannot_be_told_apart(self, client: Client) -> None:
         body = deployment()
         body["spec"]["template"]["spec"]["containers"] *= 2

@@ -300,6 +300,14 @@ class TestApply:
         assert world.owned()["o/Update"] == [".list", '.list[name="j"]', '.list[name="j"].name']
 
 
+def test_entries_that_fit_are_the_same_ones() -> None:
+    entries = World().apply("m", {"list": [{"name": "i"}]}).apply("n", {"a": 1}).entries
+    whole = structure.Node("object", {"a": LEAF, "list": LEAF})
+    fitted = managedfields.fitted(whole, entries)
+    assert fitted[0] == {**entries[0], "fieldsV1": {"f:list": {}}}
+    assert fitted[1] is entries[1]
+
+
 KEYED = structure.Node(
     "object",
     {

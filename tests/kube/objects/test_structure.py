@@ -307,3 +307,32 @@ def _ordered(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _ordered(each) for key, each in value.items()}
     return sorted(value, key=str) if isinstance(value, list) else value
+
+
+FITTED = [
+    # owned                                             under the schema of today
+    ([("f:replicas",)], [".replicas"]),
+    ([("f:selector", "f:a")], [".selector"]),
+    ([("f:args", "i:0"), ("f:args",)], [".args"]),
+    ([("f:args", 'k:{"name":"x"}', "f:value")], [".args"]),
+    ([("f:items", 'k:{"name":"x"}', "f:value", "f:deep")], ['.items[name="x"].value']),
+    ([("f:labels", "f:a", "f:b")], [".labels.a"]),
+    ([("f:labels", "f:a"), ("f:labels",)], [".labels", ".labels.a"]),
+    ([("f:free", "f:a", "f:b")], [".free.a.b"]),
+    ([("f:unknown", "f:a")], [".unknown.a"]),
+    ([("f:inner", 'k:{"name":"x"}')], ['.inner[name="x"]']),
+]
+
+
+@pytest.mark.parametrize(("owned", "today"), FITTED)
+def test_owners_of_parts_own_what_is_a_whole_now(owned: list[fieldsets.Path], today: list[str]) -> None:
+    fields = fieldsets.of(("f:spec", *path) for path in owned)
+    found = structure.fitted(ROOT, fields)
+    assert texts(found) == today
+    assert structure.fitted(ROOT, found) == found
+
+
+@pytest.mark.parametrize(("applied", "owned"), MENTIONED)
+def test_owners_by_the_schema_of_today_stay_as_they_are(applied: dict[str, Any], owned: list[str]) -> None:
+    fields = structure.mentioned(ROOT, applied)
+    assert texts(structure.fitted(ROOT, fields)) == owned

@@ -121,6 +121,8 @@ def _updated(change: Change, draft: resources.Object, writer: Writer, now: float
         return entries
     old, new = _view(resource, change.old, part), _view(resource, draft, part)
     difference = structure.compare(structures.of(resource), old, new)
+    if difference:
+        entries = _fitted(resource, entries)
     return managedfields.updated(entries, difference, _author(resource, writer, part, now))
 
 
@@ -219,7 +221,12 @@ def _scene(asked: Applied, live: resources.Object | None, author: managedfields.
     if not entries:
         everything = structure.compare(node, {}, _view(asked.resource, live, ""))
         entries = managedfields.before_first_apply(everything, author.api_version, author.time)
-    return managedfields.Scene(node, {**live, "metadata": metadata}, entries, _LASTING)
+    return managedfields.Scene(node, {**live, "metadata": metadata}, _fitted(asked.resource, entries), _LASTING)
+
+
+def _fitted(resource: contract.Resource, entries: Sequence[managedfields.Entry]) -> Sequence[managedfields.Entry]:
+    """``entries`` as the kind is now: the schema of a custom kind may have changed since they were made."""
+    return entries if resource.structure is None else managedfields.fitted(resource.structure, entries)
 
 
 def _asked(config: resources.Object) -> dict[str, Any]:

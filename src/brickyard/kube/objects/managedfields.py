@@ -97,6 +97,15 @@ def _readable(entry: Any) -> Entry:
     return {**known, "fieldsV1": fieldsets.parse(entry.get("fieldsV1") or {})}
 
 
+def fitted(node: structure.Node, entries: Iterable[Entry]) -> list[Entry]:
+    """Entries of a kind whose schema may have changed since they were made; the same ones where it has not."""
+    found = []
+    for entry in entries:
+        fields = structure.fitted(node, owned(entry))
+        found.append(entry if fields == owned(entry) else {**entry, "fieldsV1": fields})
+    return found
+
+
 def updated(entries: Sequence[Entry], difference: structure.Difference, author: Author) -> list[Entry]:
     """The entries after an update by ``author`` that did ``difference``."""
     if not difference:

@@ -228,3 +228,16 @@ def with_structs(node: Node, fields: FieldSet) -> FieldSet:
         inner = with_structs(node.child(name) if name is not None else node.inner(), below)
         found[element] = _member(inner) if name in node.fields else inner
     return found
+
+
+def fitted(node: Node, fields: FieldSet) -> FieldSet:
+    """``fields`` after a change of schema: what is kept as a whole now belongs, as a whole, to whoever owned parts of it."""
+    if node.form == "leaf" and fields:
+        return LEAF_SET
+    if node.form == "deduced" or not fields:
+        return fields
+    found: FieldSet = {}
+    for element, below in fields.items():
+        part = node.fields.get(element[2:]) or node.items if element.startswith("f:") else node.items
+        found[element] = below if part is None or element == fieldsets.SELF else fitted(part, below)
+    return found
