@@ -61,7 +61,11 @@ async def changed(
     """
     if context.gate.idle():
         return obj, ()
-    heard = await context.gate.mutate(write.asked(write.place.resource.admission.default(obj), old))
+    shown = write.place.resource.admission.default(obj)
+    heard = await context.gate.mutate(write.asked(shown, old))
+    if heard.object is shown:
+        # Nobody meant it or nobody changed it: a registered hook costs no other kind a second look.
+        return obj, heard.warnings
     decoded, _ = drafts.decoded(write.place, heard.object, "Ignore", write.part)
     return decoded, heard.warnings
 
