@@ -1,7 +1,7 @@
 """Who wrote what: ``metadata.managedFields`` at every write, and server-side apply. Pure.
 
-What the server itself decides is nobody's: identity, generation, and the status of a kind that has it as a part of its own. Each part
-of an object is tracked by itself: ``""``, ``status`` and ``scale``.
+What the server itself decides is nobody's: identity, generation, what it adds to a new object, and the status of a kind that has it as
+a part of its own. Each part of an object is tracked by itself: ``""``, ``status`` and ``scale``.
 """
 
 from __future__ import annotations
