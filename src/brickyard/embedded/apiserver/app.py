@@ -1,7 +1,7 @@
 """The HTTP shell (ASGI): reads a request, asks who is calling, finds who answers, writes the answer.
 
 Health pages are open; everything else wants the token. Discovery and OpenAPI answer by path; what is left is a resource for ``rest``.
-Every refusal is a ``Status`` object.
+Every refusal is a ``Status`` object. A client that does not read what it is sent loses its connection (see ``connections``).
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
-_SEND_DEADLINE = 30.0
-"""Seconds a client may take to make room for the next piece of a stream."""
 _BODY_DEADLINE = 60.0
 _DISCARDED = 16
 """How many times the largest body is read and thrown away, for the sake of an answer that arrives."""
+_PARTLY_READ = frozenset({408, 413})
+"""Refusals after which the rest of the request may still be under way: the connection ends with them."""
 _HEALTH = ("/healthz", "/livez", "/readyz")
 _MORE_HEADERS: Final[Mapping[int, tuple[str, str]]] = {
     401: ("www-authenticate", "Bearer"),
@@ -78,7 +78,7 @@ class App:
         except Exception as error:  # noqa: BLE001 - the border of a request: the client gets a Status, the log the rest
             reply = _fault(scope, error)
         if isinstance(reply, answers.Answer):
-            await _send_answer(send, reply, closing=reply.code == 413)
+            await _send_answer(send, reply, closing=reply.code in _PARTLY_READ)
         else:
             await _send_stream(send, receive, reply)
 
@@ -159,7 +159,7 @@ async def _deadline(seconds: float) -> AsyncIterator[None]:
         async with asyncio.timeout(seconds):
             yield
     except TimeoutError:
-        raise errors.BadRequestError(f"the request did not arrive within {seconds:.0f} seconds") from None
+        raise errors.SlowRequestError(f"the request did not arrive within {seconds:.0f} seconds") from None
 
 
 def _read_head(scope: Scope) -> _Head:
@@ -234,8 +234,7 @@ async def _pump(send: Send, stream: answers.Stream) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         async for chunk in chunks:
             if chunk:
-                async with asyncio.timeout(_SEND_DEADLINE):
-                    await send({"type": "http.response.body", "body": chunk, "more_body": True})
+                await send({"type": "http.response.body", "body": chunk, "more_body": True})
         await send({"type": "http.response.body", "body": b""})
 
 

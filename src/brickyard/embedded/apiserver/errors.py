@@ -8,6 +8,7 @@
     │   ├── NotFoundError         404  no such object, namespace or path
     │   ├── MethodNotAllowedError 405  the path does not take this verb
     │   ├── NotAcceptableError    406  none of the accepted media types can be served
+    │   ├── SlowRequestError      408  the request did not arrive in time
     │   ├── AlreadyExistsError    409  create of a name that is taken
     │   ├── ConflictError         409  somebody was faster: read again, then write
     │   ├── ExpiredError          410  that revision is no longer held: list again
@@ -15,6 +16,7 @@
     │   ├── UnsupportedMediaError 415  the body's media type is not read here
     │   ├── InvalidError          422  the object breaks its kind's rules, all of them named
     │   ├── TooManyRequestsError  429  more writes are queued than the disk takes: try again
+    │   ├── HeadTooLargeError     431  the request's line and headers are over the limit
     │   ├── InternalError         500  ours, not the client's; the log has more
     │   ├── NotServedError        501  Kubernetes has it, we do not
     │   └── FutureRevisionError   504  that revision has not happened yet
@@ -145,6 +147,18 @@ class TooLargeError(ApiError):
     """The body is over the limit."""
 
     code, reason = 413, "RequestEntityTooLarge"
+
+
+class HeadTooLargeError(ApiError):
+    """The request's line and headers are over the limit."""
+
+    code, reason = 431, "RequestHeaderFieldsTooLarge"
+
+
+class SlowRequestError(ApiError):
+    """The request did not arrive in time; what is left of it is not read."""
+
+    code, reason = 408, "Timeout"
 
 
 class UnsupportedMediaError(ApiError):

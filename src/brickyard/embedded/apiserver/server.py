@@ -24,6 +24,7 @@ from brickyard.embedded.apiserver import (
     auth,
     certs,
     companions,
+    connections,
     context,
     contract,
     customkinds,
@@ -149,7 +150,7 @@ def _configure(settings: ApiServerSettings, parts: _Parts, shared: context.Conte
     auth.write_private(serving.kubeconfig, certs.kubeconfig(serving.url, certificates.ca_pem, token))
     config = uvicorn.Config(
         app.App(shared, token, settings.max_body),
-        http="httptools",
+        http=connections.bounded(connections.Bounds(open=connections.affordable(settings.max_connections))),
         ws="none",
         lifespan="off",
         access_log=False,

@@ -22,6 +22,10 @@ class ApiServerSettings:
         6443, env="BRICKYARD_API_PORT", help="TCP port of the Kubernetes API; 0 takes a free one"
     )
     max_body: int = settings.field(3 * 1024 * 1024, help="largest request body in bytes; more is refused with 413")
+    max_connections: int = settings.field(
+        1000,
+        help="connections open at once; then the one idle longest makes room, and where none is idle the new one goes",
+    )
     history_events: int = settings.field(8192, help="changes held per kind for watches to resume from")
     history_bytes: int = settings.field(16 * 1024 * 1024, help="bytes of changes held per kind")
     watch_queue: int = settings.field(8192, help="changes a watch may lag behind before it is cut off")
