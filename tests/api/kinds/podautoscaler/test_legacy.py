@@ -294,6 +294,7 @@ class TestAnnotations:
 WINDOWS: list[tuple[str, dict[str, str], dict[str, int], int | None, int | None]] = [
     ("KPA", {KPA + "stable-window": "60s", KPA + "panic-window": "10s"}, {}, 60, 10),
     ("KPA", {KPA + "stable-window": "120s"}, {}, 120, None),
+    ("KPA", {KPA + "stable-window": "60s"}, {}, 60, None),
     ("KPA", {KPA + "panic-window": "10s"}, {}, None, 10),
     ("APA", {APA + "window": "90s"}, {}, 90, None),
     # The default of the panic window is too long beside a short observe window.

@@ -130,6 +130,10 @@ class TestFaults:
     def test_empty(self) -> None:
         assert faults() == ["schedules must not be empty"]
 
+    @pytest.mark.parametrize(("fewest", "most"), [(0, None), (0, 1), (1, 1), (10, None), (None, 1)])
+    def test_bounds_at_the_edge(self, fewest: int | None, most: int | None) -> None:
+        assert faults(entry(minReplicas=fewest, maxReplicas=most), base=schedules.Bounds(1, 10)) == []
+
     def test_the_base_bounds_count(self) -> None:
         assert faults(entry(minReplicas=None, maxReplicas=2), base=schedules.Bounds(3, 10)) == [
             "schedules[0]: effective minReplicas must not be greater than effective maxReplicas"
