@@ -189,3 +189,10 @@ def test_order_fields_then_elements_and_outside_in() -> None:
 def test_the_root_is_in_no_set() -> None:
     assert fieldsets.of([()]) == {}
     assert not fieldsets.has(fieldsets.of([("f:a",)]), ())
+
+
+def test_neither_beside_nor_inside_nor_above_a_member_is_one() -> None:
+    fields = fieldsets.of([("f:a", "f:b")])
+    assert [fieldsets.has(fields, each) for each in (("f:a", "f:b"), ("f:a", "f:c"), ("f:a", "f:b", "f:c"), ("f:a",))] == [
+        True, False, False, False,
+    ]  # fmt: skip

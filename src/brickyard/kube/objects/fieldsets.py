@@ -31,11 +31,6 @@ LEAF: Final[FieldSet] = {}
 _DEPTH_LIMIT: Final = 200
 
 
-def field(name: str) -> str:
-    """The path element of a field."""
-    return f"f:{name}"
-
-
 def by_keys(keys: dict[str, Any]) -> str:
     """The path element of a list's element that is known by ``keys`` (name to scalar)."""
     return "k:" + orjson.dumps(keys, option=orjson.OPT_SORT_KEYS).decode()
