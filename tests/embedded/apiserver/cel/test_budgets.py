@@ -20,6 +20,18 @@ DEAR = [
     "self.l.all(a, self.l == self.l)",
     "self.l.all(a, 'x' in self.l || true)",
     "'%s%s%s'.format([self.w, self.w, self.w]).size() > 0",
+    # A handful of lists that hold one another many times.
+    "[[1]]" + ".map(x, [x, x])" * 40 + " == [[1]]" + ".map(x, [x, x])" * 40,
+    "sets.contains([dyn([1])]" + ".map(x, [x, x])" * 40 + ", [dyn(1)])",
+    "[[1, 2, 3, 4]]" + ".map(x, [x, x, x, x].flatten())" * 20 + "[0].size() > 0",
+    # Answers far larger than what they are made from.
+    "self.l.map(a, '" + "a" * 500 + "'.replace('a', '" + "b" * 500 + "')).size() > 0",
+    "self.l.map(a, self.l.map(b, '').join('" + "b" * 500 + "')).size() > 0",
+    "self.l.map(a, '" + "%.999f" * 99 + "'.format([" + "1.0," * 99 + "])).size() > 0",
+    "self.w.map(x, x.split('')).size() > 0",
+    "self.w.all(x, x.findAll('b*').size() > 0)",
+    # Programs of patterns that are a thousand times as long as the patterns.
+    r"self.l.all(i, !'a'.matches('\\pL{40}' + string(i)))",
 ]
 
 
@@ -67,3 +79,32 @@ def test_a_value_of_another_type_than_was_promised_is_no_crash(text: str) -> Non
             program.run({"self": value}, 1000)
         except errors.EvaluationError:
             continue
+
+
+def test_what_a_failed_run_cost_is_told() -> None:
+    program = environment.compile("self.l.all(x, x / 0 == 1)", {"self": types.DYN})
+    with pytest.raises(errors.EvaluationError, match="division by zero") as failure:
+        program.run({"self": SELF}, 100_000)
+    assert failure.value.cost > len(SELF["l"])
+    with pytest.raises(errors.BudgetError) as broken:
+        program.run({"self": SELF}, 1000)
+    assert broken.value.cost == 1000
+
+
+def test_an_estimate_beyond_all_numbers_is_infinite() -> None:
+    text = "true"
+    for _ in range(60):
+        text = f"self.all(x, {text})"
+    assert environment.compile(text, {"self": types.DYN}).cost == float("inf")
+
+
+def test_a_type_that_doubles_with_every_step_is_refused() -> None:
+    text = "[1]" + ".map(x, {x: x})" * 60 + " == 1"
+    with pytest.raises(errors.CompileError, match=r"unsupported map key type: map\(int, int\)"):
+        environment.compile(text, {})
+
+
+@pytest.mark.parametrize(("text", "why"), [("9" * 5000, "int"), ("9" * 5000 + "u", "uint"), ("1e400", "double")])
+def test_numbers_that_are_too_large_are_faults(text: str, why: str) -> None:
+    with pytest.raises(errors.CompileError, match=f"invalid {why} literal"):
+        environment.compile(text, {})

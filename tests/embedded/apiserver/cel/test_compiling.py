@@ -21,6 +21,16 @@ OBJECT = types.object_of(
 )
 
 FAULTS = [
+    ("[1, 'a']", "expected type 'int' but found 'string'"),
+    ("{'a': 1, 'b': 'c'}", "expected type 'int' but found 'string'"),
+    ("{1: 1, 'b': 1}", "expected type 'int' but found 'string'"),
+    ("{1.5: 1}", "unsupported map key type: double"),
+    ("true ? 1 : 'a'", "found no matching overload for '_?_:_' applied to '(bool, int, string)'"),
+    ("'a'.matches('[')", "invalid matches argument: error parsing regexp: missing ]: ["),
+    ("duration('1d') > duration('1s')", "invalid duration argument"),
+    ("timestamp('yesterday') == self.when", "invalid timestamp argument"),
+    ("self.labels.transformMapEntry(k, v, v)", "expected type 'map' but found 'int'"),
+    ("type(self.when) == google.protobuf.Timestump", "undeclared reference to 'google'"),
     ("self.sice > 1", "undefined field 'sice'"),
     ("self.size > 'a'", "found no matching overload for '_>_' applied to '(int, string)'"),
     ("self.size == 1.0", "found no matching overload for '_==_' applied to '(int, double)'"),
@@ -77,7 +87,10 @@ TYPED = [
     ("self.?size.orValue(1)", "int"),
     ("self.when - self.when", "google.protobuf.Duration"),
     ("self.a__dash__b ? 'x' : 'y'", "string"),
-    ("[1, 'a']", "list(dyn)"),
+    ("[dyn(1), 'a']", "list(dyn)"),
+    ("[null, self.when]", "list(google.protobuf.Timestamp)"),
+    ("{'a': dyn(1), 'b': 'c'}", "map(string, dyn)"),
+    ("self.size > 1 ? dyn(1) : 'a'", "dyn"),
     ("self.name.split(',')[0]", "string"),
     ("quantity('1')", "quantity"),
 ]

@@ -171,6 +171,32 @@ def test_one_rule_has_a_bound_of_its_own() -> None:
     assert "no further validation rules will be run due to call cost exceeds limit for rule" in found
 
 
+def test_rules_without_an_answer_are_paid_for_as_well() -> None:
+    text = "self.all(x, self.all(y, x + y < 0 || x / 0 == 1))"
+    spec = obj(**{name: ruled(array(INTEGER), text) for name in "abcdefghijkl"})
+    found = judged(spec, {name: list(range(150)) for name in "abcdefghijkl"})
+    assert "division by zero" in found[0]
+    assert found[-1].endswith("running out of cost budget, no further validation rules will be run")
+    assert len(found) < 10
+
+
+def test_messages_that_cannot_be_told_are_paid_for_as_well() -> None:
+    words = "self.map(x, self.map(y, 'a').join()).join()"
+    spec = obj(**{name: ruled(array(INTEGER), "self.size() == 1", messageExpression=words) for name in "abcdefghijkl"})
+    found = judged(spec, {name: list(range(1000)) for name in "abcdefghijkl"})
+    assert 2 <= len(found) < 6
+
+
+def test_the_rules_of_a_schema_have_a_length_together() -> None:
+    text = "true || '" + "a" * 30_000 + "' == ''"
+    spec = obj(**{name: ruled(INTEGER, text, messageExpression=f"'{'a' * 20_000}'") for name in "abc"})
+    (found,) = rules.faults_of(spec, "S")
+    assert found.path == "S"
+    assert found.message == (
+        f"Forbidden: x-kubernetes-validations have 150054 characters in all: may not be more than {rules.MOST_TEXT}"
+    )
+
+
 R = f"S.properties[a].{rules.WORD}[0]"
 FAULTS: list[tuple[Any, list[str]]] = [
     (obj(a=ruled(INTEGER, "self > 1")), []),

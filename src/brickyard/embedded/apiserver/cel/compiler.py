@@ -7,6 +7,7 @@ One walk finds the type of every part, the most it can cost, and how to run it. 
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
@@ -34,13 +35,14 @@ _RUNTIME: Mapping[str, type] = {
     "optional": values.Optional,
     "type": values.TypeName,
 }
+_KEYS: Final = frozenset({"bool", "dyn", "int", "string", "uint"})
 _MISFITS: Final = (TypeError, AttributeError, LookupError, ValueError, ArithmeticError)
 """What a function says to a value of another type than its schema promises: old objects may hold what a newer schema refuses."""
 
-_TYPE_VALUES: Mapping[str, str] = {
-    **{name: name for name in ("bool", "int", "uint", "double", "string", "bytes", "list", "map", "null_type", "type")},
-    "optional_type": "optional_type",
-}
+_TYPE_VALUES: Final = frozenset(
+    {"bool", "int", "uint", "double", "string", "bytes", "list", "map", "null_type", "type", "optional_type"}
+    | {"google.protobuf.Duration", "google.protobuf.Timestamp"}
+)
 
 
 @dataclasses.dataclass(slots=True)
@@ -81,10 +83,7 @@ class Compiler:
         if name in self.scope:
             self.uses.add(name)
             return Part(self.scope[name], lambda frame: frame.names[name])
-        if name in _TYPE_VALUES:
-            constant = values.TypeName(_TYPE_VALUES[name])
-            return Part(types.Type("type", limit=1), lambda frame: constant)
-        return self.fault(node, f"undeclared reference to '{name}' (in container '')")
+        return _type_value(name) or self.fault(node, f"undeclared reference to '{name}' (in container '')")
 
     def key_of(self, node: syntax.Node, holder: types.Type, name: str) -> tuple[str, types.Type] | None:
         """The JSON key and type of a field of ``holder``; None, and a fault, when it has no such field."""
@@ -102,6 +101,9 @@ class Compiler:
         return name, types.DYN
 
     def _select(self, node: syntax.Node) -> Part:
+        dotted = _dotted(node)
+        if dotted.partition(".")[0] not in self.scope and (constant := _type_value(dotted)) is not None:
+            return constant
         holder = self.part(node.children[0])
         if holder.type.name == "optional":
             return self._selected_optional(node, holder)
@@ -133,7 +135,9 @@ class Compiler:
             value = below(frame)
             if isinstance(value, values.Optional):
                 value = value.value if value.present else {}
-            return values.Optional(True, value[key]) if isinstance(value, dict) and key in value else values.NOTHING
+            if not isinstance(value, dict):
+                raise errors.EvaluationError(f"no such key: {key}")
+            return values.Optional(True, value[key]) if key in value else values.NOTHING
 
         return Part(types.optional_of(form), run, holder.cost + 1)
 
@@ -143,6 +147,8 @@ class Compiler:
         test, yes, no = self.parts(node.children)
         self.expect(node.children[0], test, types.BOOL)
         form = types.joined(yes.type, no.type)
+        if form is None:
+            return self.fault(node, _no_overload("_?_:_", (test.type, yes.type, no.type), method=False))
 
         def run(frame: Frame) -> Any:
             return (yes if truth(test.run(frame)) else no).run(frame)
@@ -187,9 +193,7 @@ class Compiler:
     def _array(self, node: syntax.Node) -> Part:
         items = [(each.text == "?", self.part(each.children[0])) for each in node.children]
         forms = [part.type.item if optional else part.type for optional, part in items]
-        inner = forms[0] if forms else types.DYN
-        for form in forms[1:]:
-            inner = types.joined(inner, form)
+        inner = self._alike(node.children, forms) or types.DYN
 
         def run(frame: Frame) -> list[Any]:
             frame.spend(_MAKE_LIST + len(items))
@@ -209,12 +213,11 @@ class Compiler:
         entries = [
             (each.text == "?", self.part(each.children[0]), self.part(each.children[1])) for each in node.children
         ]
-        key, value = types.STRING, types.DYN
-        if entries:
-            key, value = entries[0][1].type, entries[0][2].type.item if entries[0][0] else entries[0][2].type
-        for optional, each_key, each_value in entries[1:]:
-            key = types.joined(key, each_key.type)
-            value = types.joined(value, each_value.type.item if optional else each_value.type)
+        key = self._alike(node.children, [each.type for _, each, _ in entries]) or types.DYN
+        held = [part.type.item if optional else part.type for optional, _, part in entries]
+        value = self._alike([each.children[1] for each in node.children], held) or types.DYN
+        if key.name not in _KEYS:
+            return self.fault(node, f"unsupported map key type: {key}")
 
         def run(frame: Frame) -> dict[Any, Any]:
             frame.spend(_MAKE_MAP + len(entries))
@@ -232,6 +235,16 @@ class Compiler:
 
         cost = sum(a.cost + b.cost for _, a, b in entries) + _MAKE_MAP + len(entries)
         return Part(types.map_of(key, value, len(entries)), run, cost)
+
+    def _alike(self, nodes: Sequence[syntax.Node], forms: Sequence[types.Type]) -> types.Type | None:
+        """The one type of all items of a literal, as Kubernetes asks for; None where there are none."""
+        common = forms[0] if forms else None
+        for node, form in zip(nodes[1:], forms[1:], strict=True):
+            joined = types.joined(common or form, form)
+            if joined is None:
+                self.fault(node, f"expected type '{common}' but found '{form}'")
+            common = joined or common
+        return common
 
     # Calls.
 
@@ -261,17 +274,44 @@ class Compiler:
         fitting = [(each, found) for each in overloads if (found := _result(each, forms)) is not None]
         if not fitting:
             return self.fault(node, _no_overload(name, forms, method=method))
+        if nodes and nodes[-1].kind == "literal":
+            fitting = [(self._foreseen(name, nodes[-1], each), found) for each, found in fitting]
         own = [each for each in (forms[0].merge, forms[-1].merge) if each] if forms else []
         if own and name in ("_==_", "_!=_", "_+_") and (special := _of_lists(name, forms[0], forms[-1])) is not None:
             return _called([special], arguments, fitting[0][1])
         form = fitting[0][1]
         for _, other in fitting[1:]:
-            form = types.joined(form, other)
+            form = types.joined(form, other) or types.DYN
         return _called([each for each, _ in fitting], arguments, form)
+
+    def _foreseen(self, name: str, node: syntax.Node, overload: library.Overload) -> library.Overload:
+        """An overload whose last argument is a literal: a bad one is a fault, and a good one need not be prepared in every run."""
+        if overload.literal is None:
+            return overload
+        try:
+            overload.literal(node.value)
+        except errors.EvaluationError as error:
+            self.fault(node, f"invalid {name} argument: {error}")
+        return dataclasses.replace(overload, weigh=library.plain_sizes)
 
 
 Macro = Callable[[Compiler, syntax.Node, syntax.Node | None, Sequence[syntax.Node]], Part | None]
 """(compiler, call, receiver if it is a method, arguments) → the compiled call; None where it is an ordinary call."""
+
+
+def _dotted(node: syntax.Node) -> str:
+    """``a.b.c`` as one name; "" where it is none."""
+    if node.kind == "name":
+        return node.text
+    inner = _dotted(node.children[0]) if node.kind == "select" else ""
+    return f"{inner}.{node.text}" if inner else ""
+
+
+def _type_value(name: str) -> Part | None:
+    if name not in _TYPE_VALUES:
+        return None
+    constant = values.TypeName(name)
+    return Part(types.Type("type", limit=1), lambda frame: constant)
 
 
 def _no_overload(name: str, forms: Sequence[types.Type], *, method: bool) -> str:
@@ -306,12 +346,22 @@ def _called(overloads: Sequence[library.Overload], arguments: Sequence[Part], fo
         given = [each(frame) for each in runs]
         chosen = only if sure else _chosen(overloads, given)
         try:
-            frame.spend(chosen.charge(chosen.weigh(given)) if chosen.heavy else 1)
-            return chosen.run(*given)
+            return _paid(frame, chosen, given)
         except _MISFITS as error:
             raise errors.EvaluationError(values.NO_OVERLOAD) from error
 
     return Part(form, run, cost)
+
+
+def _paid(frame: Frame, chosen: library.Overload, given: Sequence[Any]) -> Any:
+    if not chosen.heavy:
+        frame.spend(1)
+        return chosen.run(*given)
+    sizes = chosen.weigh(given)
+    frame.spend(chosen.charge(sizes))
+    result = chosen.run(*given)
+    frame.spend(math.ceil(chosen.toll(sizes, result)))
+    return result
 
 
 def _light(overload: library.Overload, runs: Sequence[programs.Run]) -> programs.Run:

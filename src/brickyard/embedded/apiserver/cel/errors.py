@@ -12,7 +12,9 @@ from brickyard.lib import errors
 
 
 class CelError(errors.BrickyardError):
-    """Root of this room's errors."""
+    """Root of this room's errors. ``cost`` is what a run had spent when it ended in this."""
+
+    cost: int = 0
 
 
 class CompileError(CelError):

@@ -147,7 +147,9 @@ def _quantity(text: str) -> Quantity:
 _VERSION = re.compile(r"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(?:-([0-9A-Za-z.-]+))?(?:\+[0-9A-Za-z.-]+)?", re.ASCII)
 
 
-def _version(text: str) -> Version:
+def _version(text: str, normalize: bool = False) -> Version:
+    if normalize and len(text) < 256:
+        text = _normalized(text)
     match = _VERSION.fullmatch(text) if len(text) < 256 else None
     if match is None:
         raise errors.EvaluationError(f'semver: "{text[:80]}" is no semantic version')
@@ -155,10 +157,17 @@ def _version(text: str) -> Version:
     return Version((int(major), int(minor), int(patch)), tuple(before.split(".")) if before else ())
 
 
-def _parses(parse: Callable[[str], object]) -> Callable[[str], bool]:
-    def check(text: str) -> bool:
+def _normalized(text: str) -> str:
+    """``v1.02`` as ``1.2.0``: what is often taken for a version, as one."""
+    numbers, *rest = re.split(r"(?=[-+])", text.removeprefix("v"), maxsplit=1)
+    parts = [each.lstrip("0") or "0" if each.isdecimal() else each for each in numbers.split(".")]
+    return ".".join([*parts, "0", "0"][: max(3, len(parts))]) + "".join(rest)
+
+
+def _parses(parse: Callable[..., object]) -> Callable[..., bool]:
+    def check(text: str, *more: Any) -> bool:
         try:
-            parse(text)
+            parse(text, *more)
         except errors.EvaluationError:
             return False
         return True
@@ -357,8 +366,8 @@ _QUANTITIES: library.Table = {
 }
 
 _VERSIONS: library.Table = {
-    "semver": [overload("(string) -> semver", _version, walk)],
-    "isSemver": [overload("(string) -> bool", _parses(_version), walk)],
+    "semver": [overload(f"({given}) -> semver", _version, walk) for given in ("string", "string, bool")],
+    "isSemver": [overload(f"({given}) -> bool", _parses(_version), walk) for given in ("string", "string, bool")],
     **{
         name: [overload("semver.() -> int", lambda found, at=at: found.numbers[at])]
         for at, name in enumerate(("major", "minor", "patch"))

@@ -37,8 +37,12 @@ def search(sizes: Sizes) -> float:
 
 
 def match(sizes: Sizes) -> float:
-    """A regular expression: what RE2 needs is the product of the lengths of text and pattern."""
-    return TRAVERSAL * (sizes[0] + 1) * max(1.0, 0.25 * sizes[1])
+    """A regular expression: what RE2 needs is the product of the lengths of text and pattern.
+
+    A third size is that of the program which RE2 has to make of a pattern that is not known beforehand.
+    """
+    made = sizes[2] if len(sizes) > 2 else 0
+    return TRAVERSAL * (sizes[0] + 1) * max(1.0, 0.25 * sizes[1]) + made / 3
 
 
 def one(sizes: Sizes) -> int:
@@ -57,13 +61,23 @@ def total(sizes: Sizes) -> int:
     return sum(sizes)
 
 
-def _sizes(given: Sequence[Any]) -> Sizes:
+def growth(sizes: Sizes, result: Any) -> float:
+    """An answer that is larger than what it was made from has to be paid for as well."""
+    return TRAVERSAL * max(0, values.size_of(result) - sum(sizes))
+
+
+def plain_sizes(given: Sequence[Any]) -> Sizes:
+    """Characters, bytes or items of each argument."""
     return [values.size_of(each) for each in given]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Overload:
-    """A function for certain arguments. ``weigh`` gives the sizes of actual ones, by which ``cost`` is reckoned."""
+    """A function for certain arguments.
+
+    ``weigh`` gives the sizes of actual ones, by which ``cost`` is reckoned; ``toll`` is what the answer costs on top once it is known.
+    ``literal`` is what the last argument has to survive where it is written out, so that a mistake in it is found beforehand.
+    """
 
     method: bool
     arguments: tuple[types.Type, ...]
@@ -71,7 +85,9 @@ class Overload:
     run: Callable[..., Any]
     cost: Callable[[Sizes], float] = free
     size: Callable[[Sizes], int] = one
-    weigh: Callable[[Sequence[Any]], Sizes] = _sizes
+    weigh: Callable[[Sequence[Any]], Sizes] = plain_sizes
+    toll: Callable[[Sizes, Any], float] = growth
+    literal: Callable[[Any], object] | None = None
 
     @property
     def heavy(self) -> bool:
@@ -91,7 +107,8 @@ def overload(
     run: Callable[..., Any],
     cost: Callable[[Sizes], float] = free,
     size: Callable[[Sizes], int] = one,
-    weigh: Callable[[Sequence[Any]], Sizes] = _sizes,
+    weigh: Callable[[Sequence[Any]], Sizes] = plain_sizes,
+    toll: Callable[[Sizes, Any], float] = growth,
 ) -> Overload:
     """An overload from its signature. ``run`` gets the arguments, the receiver first."""
     found = _SIGNATURE.fullmatch(signature)
@@ -101,7 +118,7 @@ def overload(
     arguments = [types.parsed(each.strip()) for each in _split(inner)]
     if receiver is not None:
         arguments.insert(0, types.parsed(receiver))
-    return Overload(receiver is not None, tuple(arguments), types.parsed(result), run, cost, size, weigh)
+    return Overload(receiver is not None, tuple(arguments), types.parsed(result), run, cost, size, weigh, toll)
 
 
 def _split(text: str) -> Iterator[str]:

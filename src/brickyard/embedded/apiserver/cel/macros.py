@@ -54,8 +54,8 @@ class _Loop:
         return part
 
     def cost(self, *bodies: Part) -> float:
-        """The most it can cost."""
-        return self.range.cost + self.rounds * (2 + sum(each.cost for each in bodies))
+        """The most it can cost: infinitely much, where no number is large enough."""
+        return self.range.cost + float(self.rounds) * (2 + sum(float(each.cost) for each in bodies))
 
     def run(self, frame: Frame) -> contextlib.closing[Generator[Any]]:
         """The rounds: the names are set, the first of them (an item or key) is given, each is paid for.
@@ -208,6 +208,38 @@ def _transform_map(
     return Part(types.map_of(loop.types[0], body.type, loop.rounds), run, loop.cost(*bodies))
 
 
+def _transform_map_entry(
+    made_by: compiler.Compiler, node: Node, receiver: Node | None, arguments: Sequence[Node]
+) -> Part | None:
+    """``transformMapEntry(k, v, {f(k): g(v)})``: the maps of all rounds as one."""
+    if len(arguments) not in (3, 4) or (loop := _loop(made_by, receiver, arguments[:2])) is None:
+        return None
+    test = loop.body(arguments[2]) if len(arguments) == 4 else None
+    body = loop.body(arguments[-1])
+    if body.type.name not in ("map", "dyn"):
+        return made_by.fault(node, f"expected type 'map' but found '{body.type}'")
+
+    def run(frame: Frame) -> dict[Any, Any]:
+        result: dict[Any, Any] = {}
+        with loop.run(frame) as rounds:
+            for _ in rounds:
+                if test is not None and not compiler.truth(test.run(frame)):
+                    continue
+                found = body.run(frame)
+                if not isinstance(found, dict):
+                    raise errors.EvaluationError(values.NO_OVERLOAD)
+                if again := found.keys() & result.keys():
+                    raise errors.EvaluationError(f"insert failed: key {again.pop()} already exists")
+                frame.spend(len(found))
+                result.update(found)
+        return result
+
+    bodies = (body,) if test is None else (test, body)
+    key = body.type.parameters[0] if body.type.name == "map" else types.DYN
+    most = loop.rounds * max(1, body.type.limit)
+    return Part(types.map_of(key, body.type.item, min(most, types.UNBOUNDED)), run, loop.cost(*bodies) + most)
+
+
 def _has(made_by: compiler.Compiler, node: Node, receiver: Node | None, arguments: Sequence[Node]) -> Part | None:
     """``has(a.b)``: whether ``a``, which must be there, has ``b``."""
     if receiver is not None or len(arguments) != 1:
@@ -281,6 +313,7 @@ ALL: Mapping[str, Callable[..., Part | None]] = {
     ".map": _map,
     ".transformList": _transform_list,
     ".transformMap": _transform_map,
+    ".transformMapEntry": _transform_map_entry,
     ".optMap": _optional_map(flat=False),
     ".optFlatMap": _optional_map(flat=True),
 }

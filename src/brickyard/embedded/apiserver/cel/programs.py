@@ -62,12 +62,17 @@ class Program:
         """Evaluate with ``names`` for at most ``budget``.
 
         Raises:
-            EvaluationError: there is no answer; ``cost`` of the error's run is not known to be less than the budget.
+            EvaluationError: there is no answer.
             BudgetError: the budget did not suffice.
         """
         frame = Frame(dict(names), budget)
         try:
             value = self._run(frame)
+        except errors.CelError as error:
+            error.cost = budget - max(0, frame.left)
+            raise
         except RecursionError as error:
-            raise errors.BudgetError("operation cancelled: the value is nested too deeply") from error
+            deep = errors.BudgetError("operation cancelled: the value is nested too deeply")
+            deep.cost = budget
+            raise deep from error
         return Result(value, budget - frame.left)

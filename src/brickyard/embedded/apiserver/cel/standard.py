@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from brickyard.embedded.apiserver.cel import compiler, errors, library, times, values
+from brickyard.embedded.apiserver.cel import compiler, errors, library, times, types, values
 from brickyard.embedded.apiserver.cel.library import overload
 
 
@@ -59,7 +59,10 @@ def _quotient(a: int, b: int) -> int:
 def _remainder(a: int, b: int) -> int:
     if b == 0:
         raise errors.EvaluationError("modulus by zero")
-    return int(math.copysign(abs(a) % abs(b), a)) if abs(a) < 2**53 else (abs(a) % abs(b)) * (1 if a >= 0 else -1)
+    if b == -1:
+        # As the quotient does, which the least of all ints does not have.
+        values.whole(-a)
+    return (abs(a) % abs(b)) * (1 if a >= 0 else -1)
 
 
 def _of_doubles(name: str, apply: Callable[[Any, Any], Any]) -> Callable[[float, float], float]:
@@ -127,6 +130,16 @@ def _maybe_entry(holder: dict[Any, Any], key: Any) -> values.Optional:
     return values.Optional(True, holder[key]) if key in holder else values.NOTHING
 
 
+def _within(found: values.Optional, key: Any) -> values.Optional:
+    """What a value that may be missing has at ``key``, if it is there and has it."""
+    if not found.present:
+        return found
+    return _maybe_at(found.value, key) if isinstance(found.value, list) else _maybe_entry(found.value, key)
+
+
+_INDEXED = (("list(A)", "int", "A"), ("map(A, B)", "A", "B"))
+
+
 def _is_in(item: Any, items: list[Any]) -> bool:
     return any(values.equal(item, each) for each in items)
 
@@ -146,12 +159,12 @@ _INDEXING: library.Table = {
         overload("(list(A), int) -> A", _at),
         overload("(list(A), dyn) -> A", _at),
         overload("(map(A, B), A) -> B", compiler.entry),
+        *(overload(f"(optional({form}), {key}) -> optional({held})", _within) for form, key, held in _INDEXED),
     ],
     "_[?_]": [
         overload("(list(A), int) -> optional(A)", _maybe_at),
         overload("(map(A, B), A) -> optional(B)", _maybe_entry),
-        overload("(optional(list(A)), int) -> optional(A)", lambda a, b: _maybe_at(a.value, b) if a.present else a),
-        overload("(optional(map(A, B)), A) -> optional(B)", lambda a, b: _maybe_entry(a.value, b) if a.present else a),
+        *(overload(f"(optional({form}), {key}) -> optional({held})", _within) for form, key, held in _INDEXED),
     ],
     "@in": [
         overload("(A, list(A)) -> bool", _is_in, library.walk, weigh=_to_find),
@@ -172,6 +185,12 @@ def _rounded(number: float) -> int:
     if not -(2.0**63) < number < 2.0**63:
         raise errors.EvaluationError("integer overflow")
     return int(number)
+
+
+def _rounded_natural(number: float) -> values.UInt:
+    if not -1.0 < number < 2.0**64:
+        raise errors.EvaluationError("unsigned integer overflow")
+    return values.UInt(int(number))
 
 
 def _boolean(text: str) -> bool:
@@ -214,7 +233,7 @@ _CONVERSIONS: library.Table = {
     "uint": [
         overload("(uint) -> uint", _same),
         overload("(int) -> uint", values.natural),
-        overload("(double) -> uint", lambda a: values.natural(_rounded(a))),
+        overload("(double) -> uint", _rounded_natural),
         overload("(string) -> uint", lambda a: values.natural(_number(a, int, "uint")), library.walk),
     ],
     "double": [
@@ -302,7 +321,26 @@ def _whole_weight(given: Sequence[Any]) -> Sequence[int]:
     return [values.weight_of(each) for each in given]
 
 
+def _to_search(given: Sequence[Any]) -> Sequence[int]:
+    """Where the place is asked for, an item takes three times as long as where only its presence is."""
+    return [3 * each for each in _to_find([given[1], given[0]])]
+
+
+def _inner_weight(given: Sequence[Any]) -> Sequence[int]:
+    """How many items a list of lists holds: as many lists of it may be one and the same, there can be far more than lists."""
+    return [sum(len(each) if isinstance(each, list) else 1 for each in given[0])]
+
+
 _COMPARABLE = ("int", "uint", "double", "bool", "duration", "timestamp", "string", "bytes")
+
+
+def _as_counts(given: Sequence[Any]) -> Sequence[int]:
+    return [max(0, each) for each in given]
+
+
+def _of_each(sizes: Sequence[int]) -> float:
+    return sizes[0]
+
 
 _LISTS: library.Table = {
     "isSorted": [overload(f"list({each}).() -> bool", _is_sorted, library.walk) for each in _COMPARABLE],
@@ -318,15 +356,19 @@ _LISTS: library.Table = {
             library.walk,
         ),
     ],
-    "indexOf": [overload("list(A).(A) -> int", _index_of, library.walk, weigh=_whole_weight)],
-    "lastIndexOf": [overload("list(A).(A) -> int", _last_index_of, library.walk, weigh=_whole_weight)],
+    "indexOf": [overload("list(A).(A) -> int", _index_of, library.walk, weigh=_to_search)],
+    "lastIndexOf": [overload("list(A).(A) -> int", _last_index_of, library.walk, weigh=_to_search)],
     "slice": [overload("list(A).(int, int) -> list(A)", _slice, library.walk, library.first)],
-    "flatten": [overload("list(list(A)).() -> list(A)", _flat, library.walk, lambda sizes: sizes[0] ** 2)],
+    "flatten": [
+        overload("list(list(A)).() -> list(A)", _flat, library.walk, lambda sizes: sizes[0] ** 2, _inner_weight)
+    ],
     "distinct": [overload("list(A).() -> list(A)", _distinct, library.walk, library.first, _whole_weight)],
     "reverse": [overload("list(A).() -> list(A)", lambda items: items[::-1], library.walk, library.first)],
     "sort": [overload(f"list({e}).() -> list({e})", _sorted, library.walk, library.first) for e in _COMPARABLE],
     "lists.range": [
-        overload("(int) -> list(int)", lambda count: list(range(count)), library.walk, weigh=lambda given: given)
+        overload(
+            "(int) -> list(int)", lambda count: list(range(count)), _of_each, lambda _: types.UNBOUNDED, _as_counts
+        )
     ],
 }
 

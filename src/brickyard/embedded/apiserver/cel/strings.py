@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
+import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 import re2
@@ -14,11 +16,13 @@ from brickyard.embedded.apiserver.cel.library import overload, search, walk
 
 _LONGEST: Final = 3 * 2**20
 """Characters of a string that a function may make."""
+_MOST_FOUND: Final = 200_000
+_BLANKS: Final = "\t\n\v\f\r \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000"
 _UPPER: Final = str.maketrans("abcdefghijklmnopqrstuvwxyz", "ABCDEFGHIJKLMNOPQRSTUVWXYZ")
 _LOWER: Final = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz")
 
 
-@functools.lru_cache(maxsize=1024)
+@functools.lru_cache(maxsize=512)
 def pattern(text: str) -> Any:
     """A regular expression as Go has them: linear in what it is matched with.
 
@@ -32,6 +36,17 @@ def pattern(text: str) -> Any:
     except (re2.error, ValueError, UnicodeEncodeError) as error:
         why = error.args[0].decode() if error.args and isinstance(error.args[0], bytes) else str(error)
         raise errors.EvaluationError(f"error parsing regexp: {why}") from error
+
+
+def _to_match(given: Sequence[Any]) -> library.Sizes:
+    """Text, pattern, and the program that is made of the pattern: it can be a thousand times as long."""
+    text, wanted, *_ = given
+    return [len(text), len(wanted), pattern(wanted).programsize]
+
+
+def _per_piece(price: float) -> Callable[[library.Sizes, Any], float]:
+    """What takes a step of its own for each piece of its answer."""
+    return lambda sizes, found: price * len(found)
 
 
 def _fits(size: int) -> None:
@@ -106,6 +121,8 @@ def _find_all(text: str, wanted: str, limit: int = -1) -> list[str]:
         if len(result) == limit:
             break
         result.append(str(found.group()))
+        if len(result) > _MOST_FOUND:
+            raise errors.BudgetError("operation cancelled: actual cost limit exceeded")
     return result
 
 
@@ -151,7 +168,7 @@ def _clause(letter: str, precision: str | None, value: Any) -> str:  # noqa: PLR
         case "d" if whole or isinstance(value, float):
             return str(value) if whole else values.text_of_float(value)
         case "f" | "e" if values.is_number(value):
-            return f"{float(value):.{digits}{letter}}"
+            return f"{float(value):.{digits}{letter}}" if math.isfinite(value) else _SPECIAL[str(float(value))]
         case "b" if whole or isinstance(value, bool):
             return f"{int(value):b}"
         case "o" if whole:
@@ -174,6 +191,7 @@ def _shown(value: Any) -> str:
     return _SHOWN.get(type(value), str)(value)
 
 
+_SPECIAL: Final = {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}
 _SHOWN: Mapping[type, Callable[[Any], str]] = {
     bool: lambda value: "true" if value else "false",
     type(None): lambda value: "null",
@@ -193,18 +211,29 @@ def _methods(arguments: str, result: str, run: Callable[..., Any], *more: Any) -
     return overload(f"string.({arguments}) -> {result}", run, *more)
 
 
+def _regular(
+    signature: str,
+    run: Callable[..., Any],
+    size: Callable[[library.Sizes], int] = library.one,
+    toll: Callable[[library.Sizes, Any], float] = library.growth,
+) -> library.Overload:
+    made = overload(signature, run, library.match, size, _to_match, toll)
+    # With a limit behind it the pattern is not the last argument.
+    return dataclasses.replace(made, literal=pattern) if len(made.arguments) == 2 else made
+
+
 TABLE: library.Table = {
     "contains": [_methods("string", "bool", lambda text, part: part in text, search)],
     "startsWith": [_methods("string", "bool", str.startswith, lambda sizes: 0.1 * sizes[1])],
     "endsWith": [_methods("string", "bool", str.endswith, lambda sizes: 0.1 * sizes[1])],
     "matches": [
-        _methods("string", "bool", _matches, library.match),
-        overload("(string, string) -> bool", _matches, library.match),
+        _regular("string.(string) -> bool", _matches),
+        _regular("(string, string) -> bool", _matches),
     ],
-    "find": [_methods("string", "string", _find, library.match, library.first)],
+    "find": [_regular("string.(string) -> string", _find, library.first)],
     "findAll": [
-        _methods("string", "list(string)", _find_all, library.match, library.first),
-        _methods("string, int", "list(string)", _find_all, library.match, library.first),
+        _regular("string.(string) -> list(string)", _find_all, library.first, _per_piece(2)),
+        _regular("string.(string, int) -> list(string)", _find_all, library.first, _per_piece(2)),
     ],
     "charAt": [_methods("int", "string", _char_at)],
     "indexOf": [
@@ -217,15 +246,15 @@ TABLE: library.Table = {
     ],
     "lowerAscii": [_methods("", "string", lambda text: text.translate(_LOWER), walk, library.first)],
     "upperAscii": [_methods("", "string", lambda text: text.translate(_UPPER), walk, library.first)],
-    "trim": [_methods("", "string", str.strip, walk, library.first)],
+    "trim": [_methods("", "string", lambda text: text.strip(_BLANKS), walk, library.first)],
     "reverse": [_methods("", "string", lambda text: text[::-1], walk, library.first)],
     "replace": [
         _methods("string, string", "string", _replaced, search, lambda sizes: sizes[0] * max(1, sizes[2])),
         _methods("string, string, int", "string", _replaced, search, lambda sizes: sizes[0] * max(1, sizes[2])),
     ],
     "split": [
-        _methods("string", "list(string)", _split, walk, library.first),
-        _methods("string, int", "list(string)", _split, walk, library.first),
+        _methods("string", "list(string)", _split, walk, library.first, library.plain_sizes, _per_piece(0.5)),
+        _methods("string, int", "list(string)", _split, walk, library.first, library.plain_sizes, _per_piece(0.5)),
     ],
     "substring": [
         _methods("int", "string", _substring, walk, library.first),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import math
 import re
 from typing import Any
 
@@ -226,17 +227,19 @@ class _Builder:
     # Literals.
 
     def _float(self, parts: list[Node]) -> Node:
-        return Node("literal", parts[0].at, value=float(parts[0].text))
+        number = float(parts[0].text)
+        if math.isinf(number):
+            raise _FaultError(parts[0].at, "invalid double literal")
+        return Node("literal", parts[0].at, value=number)
 
     def _int(self, parts: list[Node]) -> Node:
-        number = int(parts[0].text, 0 if parts[0].text[:2] in ("0x", "0X") else 10)
+        number = _whole(parts[0].text)
         if number > 2**63:
             raise _FaultError(parts[0].at, "invalid int literal")
         return Node("literal", parts[0].at, value=number)
 
     def _uint(self, parts: list[Node]) -> Node:
-        text = parts[0].text[:-1]
-        number = int(text, 0 if text[:2] in ("0x", "0X") else 10)
+        number = _whole(parts[0].text[:-1])
         if number >= 2**64:
             raise _FaultError(parts[0].at, "invalid uint literal")
         return Node("literal", parts[0].at, value=values.UInt(number))
@@ -258,6 +261,13 @@ class _Builder:
     def _null(self, parts: list[Node]) -> Node:
         del parts
         return Node("literal", 0, value=None)
+
+
+def _whole(text: str) -> int:
+    base = 16 if text[:2] in ("0x", "0X") else 10
+    digits = text.removeprefix("0x").removeprefix("0X").lstrip("0")
+    # What has more digits is too large whatever they are, and Python reads a few thousand at most.
+    return int(digits or "0", base) if len(digits) <= 20 else 2**64
 
 
 _ESCAPE = re.compile(r"\\(x[0-9a-fA-F]{2}|X[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|[0-3][0-7]{2}|[\s\S])")

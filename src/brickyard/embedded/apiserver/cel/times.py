@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import re
 import zoneinfo
@@ -26,10 +27,14 @@ _MOMENT = re.compile(r"(\d{4}-\d\d-\d\d)[Tt](\d\d:\d\d:\d\d)(?:\.(\d{1,9})\d*)?(
 _FIRST: Final = -62_135_596_800 * 10**9
 _LAST: Final = 253_402_300_799 * 10**9 + 999_999_999
 _NANO: Final = 10**9
+_LONGEST: Final = 1000
+"""Characters of a duration: a text of a million ``1h`` would add up, and take a second to."""
 
 
 def nanoseconds_of(text: str) -> int | None:
     """Nanoseconds of a duration as Go writes it (``1h30m``, ``-1.5s``); None when it is none."""
+    if len(text) > _LONGEST:
+        return None
     sign = -1 if text.startswith("-") else 1
     rest = text[1:] if text[:1] in ("-", "+") else text
     if rest == "0":
@@ -158,17 +163,15 @@ TABLE: library.Table = library.merged(
         "getHours": [overload("duration.() -> int", _whole_units(_UNITS["h"]))],
         "getMinutes": [overload("duration.() -> int", _whole_units(_UNITS["m"]))],
         "getSeconds": [overload("duration.() -> int", _whole_units(_UNITS["s"]))],
-        "getMilliseconds": [
-            overload("duration.() -> int", lambda found: _whole_units(_UNITS["ms"])(found) % 1000),
-        ],
+        "getMilliseconds": [overload("duration.() -> int", _whole_units(_UNITS["ms"]))],
         "duration": [
             overload("(duration) -> duration", lambda found: found),
-            overload("(string) -> duration", duration, library.walk),
+            dataclasses.replace(overload("(string) -> duration", duration, library.walk), literal=duration),
             overload("(int) -> duration", length),
         ],
         "timestamp": [
             overload("(timestamp) -> timestamp", lambda found: found),
-            overload("(string) -> timestamp", timestamp, library.walk),
+            dataclasses.replace(overload("(string) -> timestamp", timestamp, library.walk), literal=timestamp),
             overload("(int) -> timestamp", lambda seconds: moment(seconds * _NANO)),
         ],
     },

@@ -154,11 +154,13 @@ def substituted(found: Type, bindings: Bindings) -> Type:
     return dataclasses.replace(found, parameters=inner)
 
 
-def joined(one: Type, other: Type) -> Type:
-    """The type of a value that is either: dyn where they differ."""
+def joined(one: Type, other: Type) -> Type | None:
+    """The type of a value that is either; None where they have nothing in common."""
+    if "dyn" in (one.name, other.name):
+        return DYN
     if fits(one, other, {}):
         return bounded(one, max(one.limit, other.limit)) if one.name != "null" else other
-    return other if fits(other, one, {}) else DYN
+    return other if fits(other, one, {}) else None
 
 
 LITERALS: Mapping[str, Type] = {

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import decimal
+import itertools
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from brickyard.embedded.apiserver.cel import errors
@@ -18,6 +20,11 @@ INT_MIN: Final = -(2**63)
 INT_MAX: Final = 2**63 - 1
 UINT_MAX: Final = 2**64 - 1
 NO_OVERLOAD: Final = "no such overload"
+HEAVIEST: Final = 4_000_000
+"""More than a request can hold: nothing is weighed further."""
+
+
+_SIZED: Final = frozenset({str, bytes, list, dict})
 
 
 class UInt(int):
@@ -115,12 +122,8 @@ def is_number(value: Any) -> bool:
 def equal(left: Any, right: Any) -> bool:
     """CEL's equality. Of two kinds of values none are equal; numbers are of one kind; NaN equals nothing."""
     kind = type(left)
-    if kind in (str, bool):
-        return type(right) is kind and bool(left == right)
-    if is_number(left):
-        return is_number(right) and bool(left == right)
     if kind is not type(right):
-        return False
+        return is_number(left) and is_number(right) and bool(left == right)
     if kind is list:
         return len(left) == len(right) and all(equal(*pair) for pair in zip(left, right, strict=True))
     if kind is dict:
@@ -153,27 +156,45 @@ def frozen(value: Any) -> Any:
 
 def size_of(value: Any) -> int:
     """What a value counts as in costs: characters, bytes, items; 1 for everything else."""
-    return len(value) if isinstance(value, str | bytes | list | dict) else 1
+    return len(value) if type(value) in _SIZED else 1
 
 
 def weight_of(value: Any) -> int:
-    """What comparing a value as a whole may cost: everything in it."""
+    """What comparing a value as a whole may cost: everything in it.
+
+    Raises:
+        BudgetError: it holds more than a request can bring: a list may hold one other several times, and that one again another, so
+            that a handful of lists is more than anybody can walk.
+    """
+    found = _weight(value, HEAVIEST)
+    if found > HEAVIEST:
+        raise errors.BudgetError("operation cancelled: actual cost limit exceeded")
+    return found
+
+
+def _weight(value: Any, most: int) -> int:
+    """The weight of a value, or something above ``most``."""
     if isinstance(value, list):
-        return 1 + sum(weight_of(each) for each in value)
-    if isinstance(value, dict):
-        return 1 + sum(len(key) + weight_of(each) for key, each in value.items())
-    return size_of(value)
+        parts: Iterable[Any] = value
+    elif isinstance(value, dict):
+        parts = itertools.chain(value, value.values())
+    else:
+        return size_of(value)
+    found = 1
+    for each in parts:
+        found += _weight(each, most - found) if isinstance(each, list | dict) else size_of(each)
+        if found > most:
+            break
+    return found
 
 
 def text_of_float(number: float) -> str:
-    """A double as CEL writes it: as short as it can be, whole numbers without a point."""
+    """A double as Go's ``%g`` writes it: as short as it can be, with an exponent from 1e+06 on and below 1e-04."""
     if math.isnan(number):
         return "NaN"
     if math.isinf(number):
         return "+Inf" if number > 0 else "-Inf"
-    if number.is_integer() and abs(number) < 1e21:
-        return str(int(number))
-    mantissa, _, exponent = repr(number).partition("e")
-    if not exponent:
-        return mantissa
-    return f"{mantissa.removesuffix('.0')}e{exponent[0] if exponent[0] in '+-' else '+'}{exponent.lstrip('+-'):0>2}"
+    shortest = decimal.Decimal(repr(number)).normalize()
+    if -4 <= (exponent := shortest.adjusted()) < 6 or not number:
+        return f"{shortest:f}"
+    return f"{shortest.scaleb(-exponent):f}e{exponent:+03d}"

@@ -25,7 +25,10 @@ RULE_BUDGET: Final = 1_000_000
 OBJECT_BUDGET: Final = 2_000_000
 RULE_ESTIMATE: Final = 10_000_000
 SCHEMA_ESTIMATE: Final = 100_000_000
+MOST_TEXT: Final = 128 * 1024
+"""Characters that the rules of one schema have together: reading so many takes a second or two, and the longest known sets have a tenth."""
 _LONGEST_MESSAGE: Final = 5 * 1024
+_EXPRESSIONS: Final = ("rule", "messageExpression")
 _OUT_OF_BUDGET: Final = "validation failed due to running out of cost budget, no further validation rules will be run"
 
 
@@ -204,11 +207,10 @@ def _as_it_is(value: Any) -> Any:
 
 def _outcome(rule: Rule, names: Mapping[str, Any], budget: _Budget) -> str | None:
     """ "" when the rule holds, None when it does not, else why nobody can say."""
-    limit = min(RULE_BUDGET, budget.left)
+    limit, spent = min(RULE_BUDGET, budget.left), budget.left <= RULE_BUDGET
     try:
         result = _run(rule.program, names, limit, budget)
     except errors.BudgetError as error:
-        spent = budget.left <= RULE_BUDGET
         budget.left = -1
         if spent:
             return _OUT_OF_BUDGET
@@ -225,7 +227,11 @@ def _outcome(rule: Rule, names: Mapping[str, Any], budget: _Budget) -> str | Non
 def _run(program: programs.Program | None, names: Mapping[str, Any], limit: int, budget: _Budget) -> Any:
     if program is None:
         return None
-    result = program.run(names, limit)
+    try:
+        result = program.run(names, limit)
+    except errors.CelError as error:
+        budget.left -= error.cost
+        raise
     budget.left -= result.cost
     return result.value
 
@@ -299,10 +305,25 @@ def _places(at: _Place) -> Iterator[_Place]:
             yield from _places(dataclasses.replace(at, spec=each, path=f"{at.path}.allOf[{index}]"))
 
 
+def _length(spec: Any) -> int:
+    """Characters of all expressions in a schema."""
+    if isinstance(spec, list):
+        return sum(_length(each) for each in spec)
+    if not isinstance(spec, Mapping):
+        return 0
+    rules = spec.get(WORD)
+    listed = [each for each in rules if isinstance(each, Mapping)] if isinstance(rules, list) else []
+    own = (str(each.get(name) or "") for each in listed for name in _EXPRESSIONS)
+    return sum(map(len, own)) + sum(_length(each) for each in spec.values())
+
+
 def faults_of(spec: Schema, path: str, name: str = "object") -> faults.Errors:
     """What is wrong with the rules of a structural schema that stands at ``path``."""
     total = 0.0
     if not stand_in(spec):
+        return
+    if (length := _length(spec)) > MOST_TEXT:
+        yield faults.forbidden(path, f"{WORD} have {length} characters in all: may not be more than {MOST_TEXT}")
         return
     for at in _places(_Place(spec, spec, path, name, root=True)):
         listed = at.spec.get(WORD) or []
