@@ -42,6 +42,9 @@ from brickyard.lib import errors
 
 Details = Mapping[str, Any]
 
+_TOLD = 200
+"""Field errors of one object that are told; a hundred thousand of them would be an answer of megabytes."""
+
 
 def qualified(kind: resources.ResourceType) -> str:
     """``deployments.apps``, ``pods``: how messages name a collection."""
@@ -259,9 +262,11 @@ def forbidden(kind: resources.ResourceType, name: str, why: str, causes: Sequenc
 def invalid(kind: resources.ResourceType, name: str, found: Sequence[faults.FieldError]) -> InvalidError:
     """``Deployment.apps "x" is invalid: spec.foo: Required value``, with one cause per field error."""
     who = f"{kind.kind}.{kind.group}" if kind.group else kind.kind
-    texts = list(dict.fromkeys(f"{each.path}: {each.message}" for each in found))
+    texts = list(dict.fromkeys(f"{each.path}: {each.message}" for each in found[:_TOLD]))
+    if len(found) > _TOLD:
+        texts.append(f"and {len(found) - _TOLD} more")
     what = texts[0] if len(texts) == 1 else f"[{', '.join(texts)}]"
-    causes = [{"reason": each.reason, "message": each.message, "field": each.path} for each in found]
+    causes = [{"reason": each.reason, "message": each.message, "field": each.path} for each in found[:_TOLD]]
     about = {"name": name, "group": kind.group, "kind": kind.kind, "causes": causes}
     return InvalidError(f'{who} "{name}" is invalid: {what}', {key: value for key, value in about.items() if value})
 
