@@ -57,6 +57,7 @@ class TestArtifact:
             ("s3://host:port/a", "'host:port' is no host"),
             ("s3://a<b/c", "'a<b' is no host"),
             ("s3://bucket/%zz", "'%zz' is no escape"),
+            ("s3://bucket/%zzz/a", "'%zz' is no escape"),
             ("s3://bucket/%4", "'%4' is no escape"),
             ("/a%", "'%' is no escape"),
             ("/a\nb", "it holds a control character"),

@@ -63,6 +63,7 @@ class TestValid:
             {"minReplicas": 0, "maxReplicas": 10},
             {"minReplicas": None},
             {"minReplicas": 5, "maxReplicas": 5},
+            {"minReplicas": 1, "maxReplicas": 1},
             {"observeWindowSeconds": 600, "panicWindowSeconds": 60},
             {"observeWindowSeconds": 60},
             {"observeWindowSeconds": 1, "panicWindowSeconds": 1},
