@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from collections.abc import Hashable, Mapping, Sequence
 from typing import Any, Literal
@@ -69,6 +70,11 @@ def essence(content_type: str) -> str:
     return content_type.partition(";")[0].strip().lower()
 
 
+def is_yaml(kind: str) -> bool:
+    """Whether a media type without parameters is YAML."""
+    return kind in ("application/yaml", "application/x-yaml", "text/yaml") or kind.endswith("+yaml")
+
+
 def decode(content_type: str, body: bytes) -> Any:
     """The value of a JSON, YAML or protobuf body.
 
@@ -79,7 +85,7 @@ def decode(content_type: str, body: bytes) -> Any:
     kind = essence(content_type)
     if kind in ("", "application/json") or kind.endswith("+json"):
         return _json(body)
-    if kind in ("application/yaml", "application/x-yaml", "text/yaml") or kind.endswith("+yaml"):
+    if is_yaml(kind):
         return _yaml(body)
     if kind == bodies.MEDIA_TYPE:
         return _protobuf(body)
@@ -126,6 +132,10 @@ _Loader.yaml_implicit_resolvers = {
 
 
 def _yaml(body: bytes) -> Any:
+    if body.lstrip()[:1] == b"{":
+        # Most of what is sent as YAML is JSON, which is YAML as well, and read a hundred times faster.
+        with contextlib.suppress(orjson.JSONDecodeError):
+            return orjson.loads(body)
     try:
         # A few bytes of aliases can stand for gigabytes.
         if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(body, _Loader)):

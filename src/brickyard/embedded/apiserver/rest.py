@@ -21,7 +21,7 @@ from typing import Any, Final
 
 import orjson
 
-from brickyard.api.kinds import resources
+from brickyard.api.kinds import faults, resources
 from brickyard.embedded.apiserver import (
     answers,
     applying,
@@ -54,6 +54,9 @@ _UNSERVED: Final[Mapping[str, str]] = {
 }
 
 _WARNINGS_LIMIT = 4096
+_SHOWN: Final = 1000
+"""Bytes of a patch that are repeated when it is refused."""
+_NO_KIND: Final = resources.ResourceType("", "", "", "")
 
 Reply = answers.Answer | answers.Stream
 
@@ -199,15 +202,46 @@ async def _get(context: Context, request: Request, place: drafts.Place) -> Reply
     return await _get_state(context, request, place)
 
 
+def _twice(request: Request, body: Any, options: writes.Options) -> Sequence[str]:
+    """A warning for each key of the ``body`` that stands there twice."""
+    media_type = media.essence(request.content_type)
+    if options.strictness == "Ignore":
+        return ()
+    if media.is_yaml(media_type):
+        return duplicates.find_yaml(request.body, body)
+    if media_type not in ("", "application/json") and not media_type.endswith("+json"):
+        return ()
+    of = "json patch " if media_type == patching.JSON else ""
+    return [f'{of}duplicate field "{path}"' for path in duplicates.find(request.body, body)]
+
+
+def _strictly(request: Request, twice: Sequence[str]) -> str:
+    """What a strict decoder says of a body with these duplicates."""
+    if media.is_yaml(media.essence(request.content_type)):
+        return "\n  ".join(["yaml: unmarshal errors:", *twice])
+    return ", ".join(twice)
+
+
 def _whole(request: Request, place: drafts.Place, options: writes.Options) -> tuple[Any, Sequence[str]]:
     """An object sent as a whole, and a warning for each of its fields that stands there twice."""
-    body, media_type = request.decoded(), media.essence(request.content_type)
-    if options.strictness == "Ignore" or media_type not in ("", "application/json"):
-        return body, ()
-    twice = [f'duplicate field "{path}"' for path in duplicates.find(request.body, body)]
+    body = request.decoded()
+    twice = _twice(request, body, options)
     if twice and options.strictness == "Strict":
-        raise drafts.undecodable(place.kind, f"strict decoding error: {', '.join(twice)}")
+        raise drafts.undecodable(place.kind, f"strict decoding error: {_strictly(request, twice)}")
     return body, twice
+
+
+def _patched(request: Request, options: writes.Options) -> tuple[Any, Sequence[str]]:
+    """The same of a patch, which is refused in other words."""
+    body = request.decoded()
+    twice = _twice(request, body, options)
+    if not twice or options.strictness != "Strict":
+        return body, twice
+    if request.applies:
+        raise errors.BadRequestError(f"error strict decoding patch: {_strictly(request, twice)}")
+    text = request.body[:_SHOWN].decode(errors="replace")
+    wrong = faults.invalid("patch", text, f"strict decoding error: {_strictly(request, twice)}")
+    raise errors.invalid(_NO_KIND, "", [wrong])
 
 
 async def _create(context: Context, request: Request, place: drafts.Place) -> Reply:
@@ -235,11 +269,15 @@ async def _replace(context: Context, request: Request, place: drafts.Place, part
 
 async def _patch(context: Context, request: Request, place: drafts.Place, part: str = "") -> Reply:
     if request.applies:
-        outcome = await applying.apply(context, place, request.decoded(), request.query.apply_options(part))
-        return _written(context, request, place, outcome.written, 201 if outcome.created else 200)
-    compute = patching.compute(media.essence(request.content_type), request.decoded(), place.kind)
-    written = await writes.change(context, place, compute, request.query.patch_options(part, request.agent))
-    return _written(context, request, place, written)
+        options = request.query.apply_options(part)
+        body, twice = _patched(request, options)
+        outcome = await applying.apply(context, place, body, options)
+        return _written(context, request, place, _warned(outcome.written, twice), 201 if outcome.created else 200)
+    options = request.query.patch_options(part, request.agent)
+    body, twice = _patched(request, options)
+    compute = patching.compute(media.essence(request.content_type), body, place.kind)
+    written = await writes.change(context, place, compute, options)
+    return _written(context, request, place, _warned(written, twice))
 
 
 async def _delete(context: Context, request: Request, place: drafts.Place) -> Reply:
