@@ -344,7 +344,7 @@ class TestRefusals:
             ({"manager": "x" * 129}, 422, 'PatchOptions.meta.k8s.io "" is invalid: fieldManager: Too long: may not be more than 128 bytes'),
             ({"manager": "a\nb"}, 422, 'fieldManager: Invalid value: "a\\nb": should only contain printable characters'),
             ({"force": "maybe"}, 400, 'invalid value for force: "maybe"'),
-            ({"dryRun": "Some"}, 400, "dryRun: Unsupported value"),
+            ({"dryRun": "Some"}, 422, "dryRun: Unsupported value"),
         ],
     )  # fmt: skip
     async def test_queries(self, client: Client, query: dict[str, str], code: int, message: str) -> None:
