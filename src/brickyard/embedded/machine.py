@@ -22,6 +22,7 @@ from brickyard.embedded import home
 from brickyard.embedded.apiserver import catalog, server
 from brickyard.embedded.apiserver import settings as api_settings
 from brickyard.embedded.builtin import controllers
+from brickyard.embedded.builtin.balancer import proxy
 from brickyard.embedded.kubelet import agent
 from brickyard.embedded.kubelet import settings as kubelet_settings
 from brickyard.kube.client import rest
@@ -72,7 +73,7 @@ async def _run(wanted: MachineSettings, environ: Mapping[str, str], ready: Calla
         rest.RestClient.from_kubeconfig(kubeconfig) as client,
         tasks.Scope("machine") as scope,
     ):
-        scope.start(controllers.run(client, time), name="controllers")
+        scope.start(controllers.run(client, time, proxy.Balancer()), name="controllers")
         node = agent.NodeAgent(client, kubelet, engines.launchers(), models, time)
         pod_logs.source = node.logs
         ready()

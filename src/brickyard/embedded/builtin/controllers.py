@@ -6,6 +6,7 @@ deployments ─────┘
 statefulsets, pods, controllerrevisions, persistentvolumeclaims ─► statefulset ─► those
 jobs, pods ─► job ─► pods
 services, pods, endpointslices ─► service ─► endpointslices
+services, endpointslices ─► balancer ─► a Service's address, and listeners on it
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from collections.abc import Iterator
 
 from brickyard.api.kinds import resources
 from brickyard.embedded.builtin import ownership
+from brickyard.embedded.builtin.balancer import proxy
+from brickyard.embedded.builtin.balancer import reconciler as balancing
 from brickyard.embedded.builtin.deployment import reconciler as deployment
 from brickyard.embedded.builtin.job import reconciler as job
 from brickyard.embedded.builtin.replicaset import reconciler as replicaset
@@ -72,19 +75,23 @@ def _caches(client: contract.Client) -> _Caches:
 
 
 class BuiltinControllers:
-    """The built-in controllers over one client. Make it on the loop that runs it."""
+    """The built-in controllers over one client. Make it on the loop that runs it.
 
-    def __init__(self, client: contract.Client, clock_: clock.Clock) -> None:
+    Without a ``balancer`` Services get no addresses.
+    """
+
+    def __init__(self, client: contract.Client, clock_: clock.Clock, balancer: proxy.Balancer | None = None) -> None:
         self._client = client
         self._clock = clock_
         self._caches = _caches(client)
         self._recorders: list[recorder.EventRecorder] = []
-        self._parts = (
+        self._parts: tuple[controllers.Controller, ...] = (
             self._replica_sets(),
             self._deployments(),
             self._services(),
             self._stateful_sets(),
             self._jobs(),
+            *(() if balancer is None else (self._balancing(balancer),)),
         )
 
     @property
@@ -159,11 +166,24 @@ class BuiltinControllers:
         made.watch(caches.pods, ownership.concerned(caches.jobs, resources.JOB))
         return made
 
+    def _balancing(self, balancer: proxy.Balancer) -> controllers.Controller:
+        caches = self._caches
+        read = balancing.Caches(caches.services, caches.slices)
+        worker = balancing.Reconciler(self._client, read, self._recorder("service-balancer"), balancer)
+        made = controllers.Controller("balancer", worker, backoff=RETRY)
+        made.watch(caches.services)
+        made.watch(caches.slices, service.service_request)
+        return made
+
 
 def _nobody(_: resources.Object) -> Iterator[reconcile.Request]:
     return iter(())
 
 
-async def run(client: contract.Client, clock_: clock.Clock) -> None:
-    """Run the built-in controllers until cancelled."""
-    await BuiltinControllers(client, clock_).run()
+async def run(client: contract.Client, clock_: clock.Clock, balancer: proxy.Balancer | None = None) -> None:
+    """Run the built-in controllers until cancelled. ``balancer``, which is closed at the end, gives Services their addresses."""
+    try:
+        await BuiltinControllers(client, clock_, balancer).run()
+    finally:
+        if balancer is not None:
+            await balancer.close()

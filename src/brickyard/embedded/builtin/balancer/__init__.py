@@ -1,0 +1,1 @@
+"""Balancer: Services have an address, and connections to it reach a pod."""
