@@ -407,3 +407,50 @@ async def test_what_a_webhook_keeps_in_a_going_namespace_holds_up_nothing_else(
         assert (failure["type"], failure["status"]) == ("NamespaceDeletionContentFailure", "True")
         await api.delete(f"{VALIDATING}/{(await api.get(VALIDATING)).body['items'][0]['metadata']['name']}")
         await api.gone("/api/v1/namespaces", "team")
+
+
+async def test_no_acknowledged_write_of_many_is_lost(api: testing.Api, tmp_path: pathlib.Path) -> None:
+    async def slow(request: dict[str, Any]) -> dict[str, Any]:
+        del request
+        await asyncio.sleep(0.005)
+        return {"allowed": True}
+
+    await api.created(CONFIG_MAPS, config_map())
+    async with hooks.answering(tmp_path, slow) as hook:
+        await register(api, "mutating", hook.client())
+
+        async def write(key: str) -> tuple[str, int]:
+            return key, (await api.patch(f"{CONFIG_MAPS}/a", {"data": {key: "v"}})).code
+
+        outcomes = dict(await asyncio.gather(*(write(f"k{number}") for number in range(12))))
+    assert set(outcomes.values()) <= {200, 409}
+    kept = {key for key, code in outcomes.items() if code == 200}
+    assert kept
+    assert set((await api.get(f"{CONFIG_MAPS}/a")).body["data"]) == kept
+
+
+@pytest.mark.parametrize(
+    "operation",
+    [
+        {"op": "replace", "path": "/metadata", "value": "x"},
+        {"op": "remove", "path": "/metadata"},
+        {"op": "add", "path": "/metadata/labels", "value": ["x"]},
+        {"op": "add", "path": "/metadata/labels", "value": {"x": 1}},
+        {"op": "replace", "path": "/kind", "value": "Secret"},
+        {"op": "add", "path": "/data", "value": 5},
+        {"op": "replace", "path": "", "value": {}},
+        {"op": "replace", "path": "/metadata/namespace", "value": "elsewhere"},
+    ],
+)
+async def test_a_webhook_that_breaks_the_object(
+    api: testing.Api, tmp_path: pathlib.Path, operation: dict[str, Any]
+) -> None:
+    selector = {"matchExpressions": [{"key": "not", "operator": "DoesNotExist"}]}
+    async with hooks.answering(tmp_path, lambda _: hooks.patching(operation)) as hook:
+        for name in ("a", "b"):
+            fields = {"reinvocationPolicy": "IfNeeded", "objectSelector": selector}
+            await register(api, "mutating", hook.client(), name=name, **fields)
+        reply = await api.post(CONFIG_MAPS, config_map())
+    assert reply.code >= 400
+    assert "the server's log says more" not in reply.body["message"]
+    assert (await api.get(f"{CONFIG_MAPS}/a")).code == 404

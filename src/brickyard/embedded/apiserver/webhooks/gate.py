@@ -61,7 +61,7 @@ class Gate:
                     continue
                 verdict = await self._ask(hook, asked, version, "mutating")
                 warnings += verdict.warnings
-                changed = _patched(hook, asked.object, verdict.patch)
+                changed = _patched(hook, asked, verdict.patch)
                 if not again:
                     rounds.answered(hook, changed=changed != asked.object)
                 asked = dataclasses.replace(asked, object=changed)
@@ -132,17 +132,24 @@ def _unasked(hook: plan.Hook, error: Exception) -> review.Verdict:
     raise errors.InternalError(f"Internal error occurred: {said}", {"causes": [{"message": said}]})
 
 
-def _patched(hook: plan.Hook, obj: resources.Object | None, found: object) -> resources.Object | None:
-    if found is None or obj is None:
-        return obj
+def _patched(hook: plan.Hook, asked: contract.Asked, found: object) -> resources.Object | None:
+    if found is None or asked.object is None:
+        return asked.object
     try:
-        changed = patch.json_patch(obj, found)
+        changed = patch.json_patch(asked.object, found)
     except object_errors.PatchError as error:
         raise errors.InternalError(
             f'Internal error occurred: the patch of admission webhook "{hook.name}" does not fit: {error}'
         ) from error
-    if not isinstance(changed, dict):
+    if not isinstance(changed, dict) or not isinstance(changed.get("metadata", {}), dict):
         raise errors.InternalError(
             f'Internal error occurred: the patch of admission webhook "{hook.name}" leaves no object'
         )
+    try:
+        # Now, while it is known whose fault it is, and before the next one is chosen by what stands there.
+        asked.resource.admission.check_types(changed)
+    except kinds.UndecodableError as error:
+        raise errors.InternalError(
+            f'Internal error occurred: the patch of admission webhook "{hook.name}" leaves no {asked.resource.type.kind}: {error}'
+        ) from error
     return changed
