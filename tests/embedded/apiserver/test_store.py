@@ -64,6 +64,16 @@ async def test_a_write_on_its_way_is_latest_but_not_visible(tmp_path: pathlib.Pa
         assert await writing is latest
 
 
+async def test_what_was_overwritten_is_no_state_to_rest_on(tmp_path: pathlib.Path) -> None:
+    async with store.Store.open(tmp_path) as opened:
+        first = await opened.put(POD, _object(), None)
+        assert await opened.settled(first) is first
+        second = await opened.put(POD, _object(), first)
+        with pytest.raises(store.StaleWriteError):
+            await opened.settled(first)
+        assert await opened.settled(second) is second
+
+
 async def test_deletes_and_creates_of_one_name_may_all_be_on_their_way(tmp_path: pathlib.Path) -> None:
     async with store.Store.open(tmp_path) as opened:
         first = await opened.put(POD, _object(), None)

@@ -169,8 +169,11 @@ class Store:
         """``record`` once it is on disk: for writes that change nothing but were decided on one that is still on its way.
 
         Raises:
+            StaleWriteError: ``record`` is not the latest state: it was overwritten or refused while its reader looked elsewhere.
             StorageError: the disk refused it.
         """
+        if self.latest(record.key) is not record:
+            raise StaleWriteError(f"{record.key} is no longer what the write was decided on")
         if record.key in self._overlay:
             for each in (*self._committing, *self._waiting):
                 if each.change.record is record:
