@@ -168,7 +168,8 @@ def test_custom_objects(connection: Any, space: str) -> None:
     assert (patched["spec"]["podGroupSize"], patched["metadata"]["generation"]) == (3, 2)
     status = custom.patch_namespaced_custom_object_status(*storms, "s", {"status": {"totalPods": 2, "readyPods": 1}})
     assert (status["status"]["totalPods"], status["metadata"]["generation"]) == (2, 2)
-    assert len(custom.list_cluster_custom_object(*storms[:2], storms[3], label_selector="!nothing")["items"]) == 1
+    everywhere = custom.list_cluster_custom_object(*storms[:2], storms[3], label_selector="!nothing")["items"]
+    assert [each["metadata"]["name"] for each in everywhere if each["metadata"]["namespace"] == space] == ["s"]
 
 
 def test_manifests_from_a_file(connection: Any, space: str) -> None:
