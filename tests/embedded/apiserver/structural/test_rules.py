@@ -189,6 +189,13 @@ def test_messages_that_cannot_be_told_are_paid_for_as_well(monkeypatch: pytest.M
     assert 2 <= len(found) < 6
 
 
+@pytest.mark.parametrize("read", ["duration(self) > duration('1s')", "timestamp(self) > timestamp(0)", "int(self) > 1"])
+def test_reading_a_text_without_a_bound_is_one_step(read: str) -> None:
+    # HTTPRoute has such a rule: its durations have a pattern and no maxLength, and stand in a list of sixteen.
+    listed = array(ruled({"type": "string"}, f"{read} && {read} && {read}"))
+    assert list(rules.faults_of(obj(a={**listed, "maxItems": 1000}), "S")) == []
+
+
 def test_the_rules_of_a_schema_have_a_length_together() -> None:
     text = "true || '" + "a" * 30_000 + "' == ''"
     spec = obj(**{name: ruled(INTEGER, text, messageExpression=f"'{'a' * 20_000}'") for name in "abc"})

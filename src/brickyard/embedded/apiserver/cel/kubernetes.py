@@ -344,8 +344,8 @@ _NETWORKS: library.Table = {
 }
 
 _QUANTITIES: library.Table = {
-    "quantity": [overload("(string) -> quantity", _quantity, walk)],
-    "isQuantity": [overload("(string) -> bool", _parses(_quantity), walk)],
+    "quantity": [overload("(string) -> quantity", _quantity)],
+    "isQuantity": [overload("(string) -> bool", _parses(_quantity))],
     "isInteger": [
         overload(
             "quantity.() -> bool",
@@ -366,8 +366,8 @@ _QUANTITIES: library.Table = {
 }
 
 _VERSIONS: library.Table = {
-    "semver": [overload(f"({given}) -> semver", _version, walk) for given in ("string", "string, bool")],
-    "isSemver": [overload(f"({given}) -> bool", _parses(_version), walk) for given in ("string", "string, bool")],
+    "semver": [overload(f"({given}) -> semver", _version) for given in ("string", "string, bool")],
+    "isSemver": [overload(f"({given}) -> bool", _parses(_version)) for given in ("string", "string, bool")],
     **{
         name: [overload("semver.() -> int", lambda found, at=at: found.numbers[at])]
         for at, name in enumerate(("major", "minor", "patch"))

@@ -227,20 +227,20 @@ _CONVERSIONS: library.Table = {
         overload("(int) -> int", _same),
         overload("(uint) -> int", lambda a: values.whole(int(a))),
         overload("(double) -> int", _rounded),
-        overload("(string) -> int", lambda a: values.whole(_number(a, int, "int")), library.walk),
+        overload("(string) -> int", lambda a: values.whole(_number(a, int, "int"))),
         overload("(timestamp) -> int", lambda a: a.nanoseconds // 10**9),
     ],
     "uint": [
         overload("(uint) -> uint", _same),
         overload("(int) -> uint", values.natural),
         overload("(double) -> uint", _rounded_natural),
-        overload("(string) -> uint", lambda a: values.natural(_number(a, int, "uint")), library.walk),
+        overload("(string) -> uint", lambda a: values.natural(_number(a, int, "uint"))),
     ],
     "double": [
         overload("(double) -> double", _same),
         overload("(int) -> double", float),
         overload("(uint) -> double", float),
-        overload("(string) -> double", lambda a: _number(a, float, "double"), library.walk),
+        overload("(string) -> double", lambda a: _number(a, float, "double")),
     ],
     "string": [
         overload("(string) -> string", _same, size=library.first),

@@ -166,12 +166,12 @@ TABLE: library.Table = library.merged(
         "getMilliseconds": [overload("duration.() -> int", _whole_units(_UNITS["ms"]))],
         "duration": [
             overload("(duration) -> duration", lambda found: found),
-            dataclasses.replace(overload("(string) -> duration", duration, library.walk), literal=duration),
+            dataclasses.replace(overload("(string) -> duration", duration), literal=duration),
             overload("(int) -> duration", length),
         ],
         "timestamp": [
             overload("(timestamp) -> timestamp", lambda found: found),
-            dataclasses.replace(overload("(string) -> timestamp", timestamp, library.walk), literal=timestamp),
+            dataclasses.replace(overload("(string) -> timestamp", timestamp), literal=timestamp),
             overload("(int) -> timestamp", lambda seconds: moment(seconds * _NANO)),
         ],
     },
