@@ -61,6 +61,14 @@ class Scheduler:
         """Of those waiting, how many wait for their KV cache."""
         return sum(not sequence.done for _, _, sequence in self._deferred)
 
+    def running_adapters(self) -> set[str]:
+        """The adapters in the batch."""
+        return {sequence.job.adapter for sequence in self._running} - {""}
+
+    def waiting_adapters(self) -> set[str]:
+        """The adapters that requests in the queue need."""
+        return {sequence.job.adapter for _, sequence in self._waiting if not sequence.done} - {""}
+
     def submit(self, job: work.Job, now: float) -> None:
         """Queue ``job``.
 
@@ -225,7 +233,7 @@ class Scheduler:
 
     def _admit(self, batch: _Batch) -> None:
         skipped: list[tuple[tuple[int, float, int], Sequence]] = []
-        adapters = {sequence.job.adapter for sequence in self._running} - {""}
+        adapters = self.running_adapters()
         waiting = self._waiting
         while waiting and batch.budget > 0 and len(self._running) < self.params.max_num_seqs:
             sequence = waiting[0][1]
@@ -368,7 +376,7 @@ class Scheduler:
         for sequence in self._running:
             if len(sequence.held) * self.params.block_size < sequence.computed:
                 raise AssertionError("a sequence has computed more than its blocks hold")
-        if len({each.job.adapter for each in self._running} - {""}) > self.params.max_loras:
+        if len(self.running_adapters()) > self.params.max_loras:
             raise AssertionError("more adapters run than may")
 
 
