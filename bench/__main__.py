@@ -1,6 +1,6 @@
 """``python -m bench [part …]``: measure, print tables.
 
-Parts: apiserver, gateway (beside peers), kubeclients, routing, startup; all without arguments.
+Parts: apiserver, gateway (beside peers), kubeclients, routing, sim, startup; all without arguments.
 """
 
 from __future__ import annotations
@@ -8,13 +8,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping
 
-from bench import apiserver, gateway, kubeclients, routing, startup
+from bench import apiserver, gateway, kubeclients, routing, sim, startup
 
 PARTS: Mapping[str, Callable[[], None]] = {
     "apiserver": apiserver.main,
     "gateway": gateway.main,
     "kubeclients": kubeclients.main,
     "routing": routing.main,
+    "sim": sim.main,
     "startup": startup.main,
 }
 
