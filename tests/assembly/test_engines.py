@@ -6,7 +6,11 @@ from brickyard.assembly import engines
 
 
 def test_the_engines_by_their_label() -> None:
-    assert {name: engine.name for name, engine in engines.engines().items()} == {"llamacpp": "llamacpp", "vllm": "vllm"}
+    assert {name: engine.name for name, engine in engines.engines().items()} == {
+        "llamacpp": "llamacpp",
+        "sim": "sim",
+        "vllm": "vllm",
+    }
 
 
 def test_the_views_show_the_same_parts() -> None:
@@ -20,6 +24,8 @@ def test_the_views_show_the_same_parts() -> None:
         ("brickyard/llamacpp:latest", "llamacpp"),
         ("ghcr.io/ggml-org/llama.cpp:server", "llamacpp"),
         ("vllm/vllm-openai:v0.7.1", "vllm"),
+        ("brickyard/sim:latest", "sim"),
+        ("aibrix/vllm-mock:nightly", "sim"),
         ("redis:7", None),
     ],
 )
