@@ -11,7 +11,15 @@ from brickyard.engines import exposition
 
 
 def read(page: str, *names: str) -> dict[str, list[float]]:
-    return exposition.Families(names).read(page.encode())
+    return values(exposition.Families(names).read(page.encode()))
+
+
+def values(found: dict[str, list[exposition.Sample]]) -> dict[str, list[float]]:
+    return {name: [sample.value for sample in samples] for name, samples in found.items()}
+
+
+def samples(*numbers: float, labels: bytes = b"") -> list[exposition.Sample]:
+    return [exposition.Sample(labels, number) for number in numbers]
 
 
 @pytest.mark.parametrize(
@@ -74,51 +82,83 @@ def test_a_dot_in_a_name_is_no_wildcard() -> None:
 
 def test_malformed_lines_hide_no_others() -> None:
     page = 'q{e="0"} 1\nq{e="1 2\n\x00\xff\nq\n}{\nq{e="2"} 3\n'
-    assert exposition.Families(["q"]).read(page.encode("latin-1")) == {"q": [1.0, 3.0]}
+    assert values(exposition.Families(["q"]).read(page.encode("latin-1"))) == {"q": [1.0, 3.0]}
 
 
 NAMES = st.from_regex(r"[a-z_:][a-z0-9_:]{0,6}", fullmatch=True)
 
 
 @given(st.dictionaries(NAMES, st.floats(allow_nan=False, allow_infinity=False), min_size=1, max_size=6), st.data())
-def test_agrees_with_what_prometheus_client_writes(values: dict[str, float], data: st.DataObject) -> None:
+def test_agrees_with_what_prometheus_client_writes(told: dict[str, float], data: st.DataObject) -> None:
     registry = CollectorRegistry()
-    for name, value in values.items():
-        Gauge(name, "help", ["model_name"], registry=registry).labels(data.draw(st.text(max_size=8))).set(value)
-    found = exposition.Families(values).read(generate_latest(registry))
-    assert found == {name: [value] for name, value in values.items()}
+    models = {name: data.draw(st.text(st.characters(codec="utf-8"), max_size=8)) for name in told}
+    for name, value in told.items():
+        Gauge(name, "help", ["engine", "model_name"], registry=registry).labels('0",model_name="x', models[name]).set(
+            value
+        )
+    found = exposition.Families(told).read(generate_latest(registry))
+    assert values(found) == {name: [value] for name, value in told.items()}
+    assert {name: each[0].label("model_name") for name, each in found.items()} == models
+    assert {each[0].label("engine") for each in found.values()} == {'0",model_name="x'}
 
 
 @given(st.binary(max_size=200), st.binary(max_size=200))
 @example(b"\nq{", b"}")
 def test_never_raises_and_keeps_good_lines_between_noise(before: bytes, after: bytes) -> None:
     found = exposition.Families(["good_name"]).read(before + b"\ngood_name 5\n" + after)
-    assert 5.0 in found["good_name"]
+    assert 5.0 in values(found)["good_name"]
 
 
 class TestReading:
     def test_sums_by_default(self) -> None:
-        assert exposition.Reading.of("a").value({"a": [1.0, 2.0]}) == 3.0
+        assert exposition.Reading.of("a").value({"a": samples(1.0, 2.0)}) == 3.0
 
     def test_combines_as_told(self) -> None:
-        assert exposition.Reading.of("a", combine=max).value({"a": [1.0, 2.0]}) == 2.0
+        assert exposition.Reading.of("a", combine=max).value({"a": samples(1.0, 2.0)}) == 2.0
 
     def test_takes_the_first_name_on_the_page(self) -> None:
         reading = exposition.Reading.of("new", "old")
-        assert reading.value({"old": [1.0], "new": [2.0]}) == 2.0
-        assert reading.value({"old": [1.0]}) == 1.0
+        assert reading.value({"old": samples(1.0), "new": samples(2.0)}) == 2.0
+        assert reading.value({"old": samples(1.0)}) == 1.0
 
     def test_zero_is_a_value(self) -> None:
-        assert exposition.Reading.of("new", "old").value({"old": [1.0], "new": [0.0]}) == 0.0
+        assert exposition.Reading.of("new", "old").value({"old": samples(1.0), "new": samples(0.0)}) == 0.0
 
     def test_nothing_is_none(self) -> None:
         assert exposition.Reading.of("a").value({}) is None
 
     def test_an_alternative_needs_all_its_families(self) -> None:
         reading = exposition.Reading((("a", "b"), ("a",)))
-        assert reading.value({"a": [1.0], "b": [2.0]}) == 3.0
-        assert reading.value({"a": [1.0]}) == 1.0
-        assert reading.value({"b": [2.0]}) is None
+        assert reading.value({"a": samples(1.0), "b": samples(2.0)}) == 3.0
+        assert reading.value({"a": samples(1.0)}) == 1.0
+        assert reading.value({"b": samples(2.0)}) is None
+
+    def test_ranks_that_repeat_each_other_count_once(self) -> None:
+        reading = exposition.Reading.of("a", rank="dp_rank")
+        first, second = b'{dp_rank="0",tp_rank="0"}', b'{tp_rank="1",dp_rank="1"}'
+        found = {"a": samples(2.0, 5.0, 3.0, labels=first) + samples(4.0, labels=second)}
+        assert reading.value(found) == 9.0
+        assert reading.value({"a": samples(2.0, -1.0)}) == 2.0
+        assert reading.value({"a": samples(-2.0, -1.0)}) == -1.0
+
+
+class TestSample:
+    @pytest.mark.parametrize(
+        ("labels", "value"),
+        [
+            (b"", ""),
+            (b"{}", ""),
+            (b'{a="1"}', "1"),
+            (b'{b="2",a="1",c="3"}', "1"),
+            (b'{b="2", a = "1"}', "1"),
+            (b'{ba="2"}', ""),
+            (b'{b="a=1",a=""}', ""),
+            (rb'{b=",a=\"2\"",a="x\\\n\"y\""}', 'x\\\n"y"'),
+            (b'{a="\xff"}', "\ufffd"),
+        ],
+    )
+    def test_label(self, labels: bytes, value: str) -> None:
+        assert exposition.Sample(labels, 0.0).label("a") == value
 
 
 class TestTextPage:

@@ -14,12 +14,32 @@ import itertools
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Final, NamedTuple
 
 from brickyard.api import serving
 
 _NUMBER = rb"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?"
-_TAIL = rb"(?:\{[^\n]*\})?[ \t]+(" + _NUMBER + rb")(?:[ \t]+-?[0-9]+)?[ \t]*\r?$"
+_TAIL = rb"(\{[^\n]*\})?[ \t]+(" + _NUMBER + rb")(?:[ \t]+-?[0-9]+)?[ \t]*\r?$"
 """Labels, the value, a timestamp in milliseconds. NaN and Inf are no numbers here: such a sample says nothing of a load."""
+
+_ESCAPE: Final = re.compile(rb"\\(.)", re.DOTALL)
+
+
+def _unescaped(found: re.Match[bytes]) -> bytes:
+    return b"\n" if found[1] == b"n" else found[1]
+
+
+class Sample(NamedTuple):
+    """One line of a page. ``labels`` as written, with their braces, or empty."""
+
+    labels: bytes
+    value: float
+
+    def label(self, name: str) -> str:
+        """The value of label ``name``, escapes undone; "" when it is absent, which Prometheus holds to be the same."""
+        # Quotes inside a value are escaped, so a name between a comma or brace and =" begins a label wherever it stands.
+        found = re.search(rb"[{,][ \t]*" + re.escape(name.encode()) + rb'[ \t]*=[ \t]*"((?:[^"\\]|\\.)*)"', self.labels)
+        return _ESCAPE.sub(_unescaped, found[1]).decode(errors="replace") if found else ""
 
 
 class Families:
@@ -36,13 +56,13 @@ class Families:
         head = re.escape(b"\n" + self._prefix.encode())
         self._sample = re.compile(head + rb"(" + choices + rb")" + _TAIL, re.MULTILINE)
 
-    def read(self, page: bytes) -> dict[str, list[float]]:
-        """Every sample's value by family name, in the page's order; a family without samples has no entry."""
-        found: dict[str, list[float]] = {}
-        for rest, text in self._sample.findall(b"\n" + page):
+    def read(self, page: bytes) -> dict[str, list[Sample]]:
+        """Every sample by family name, in the page's order; a family without samples has no entry."""
+        found: dict[str, list[Sample]] = {}
+        for rest, labels, text in self._sample.findall(b"\n" + page):
             value = float(text)
             if math.isfinite(value):  # 1e999 is written like a number and is none
-                found.setdefault(self._prefix + rest.decode(), []).append(value)
+                found.setdefault(self._prefix + rest.decode(), []).append(Sample(labels, value))
         return found
 
 
@@ -54,22 +74,34 @@ class Reading:
         alternatives: the first whose families are all on the page is taken, which is how an engine's old and new names live side
             by side. Its families are added up.
         combine: one family's samples (one per label set) to one number.
+        rank: the label that tells apart what is counted apart; of samples that share its value the largest counts once. "" when
+            every sample is a count of its own.
     """
 
     alternatives: tuple[tuple[str, ...], ...]
     combine: Callable[[Sequence[float]], float] = math.fsum
+    rank: str = ""
 
     @classmethod
-    def of(cls, *names: str, combine: Callable[[Sequence[float]], float] = math.fsum) -> Reading:
+    def of(cls, *names: str, combine: Callable[[Sequence[float]], float] = math.fsum, rank: str = "") -> Reading:
         """One family, under the first of ``names`` that the page uses."""
-        return cls(tuple((name,) for name in names), combine)
+        return cls(tuple((name,) for name in names), combine, rank)
 
-    def value(self, found: Mapping[str, Sequence[float]]) -> float | None:
+    def value(self, found: Mapping[str, Sequence[Sample]]) -> float | None:
         """The number, or None when the page holds no alternative completely."""
         for names in self.alternatives:
             if all(name in found for name in names):
-                return math.fsum(self.combine(found[name]) for name in names)
+                return math.fsum(self.combine(self._counts(found[name])) for name in names)
         return None
+
+    def _counts(self, samples: Sequence[Sample]) -> Sequence[float]:
+        if not self.rank:
+            return [sample.value for sample in samples]
+        largest: dict[str, float] = {}
+        for sample in samples:
+            rank = sample.label(self.rank)
+            largest[rank] = max(sample.value, largest.get(rank, sample.value))
+        return list(largest.values())
 
 
 class TextPage:
