@@ -138,19 +138,36 @@ def _container_reason(status: Part, tally: _Tally) -> str:
     return reason
 
 
+class _Latest:
+    """The summary of the pod that was asked for last: the columns of a row ask for the same one, one after the other."""
+
+    def __init__(self) -> None:
+        self._pod: resources.Object | None = None
+        self._summary = Summary(0, 0, "", 0, "")
+
+    def of(self, pod: resources.Object) -> Summary:
+        """The summary of ``pod``, which is not changed between the columns of a row."""
+        if pod is not self._pod:
+            self._pod, self._summary = pod, summary(pod)
+        return self._summary
+
+
+_latest = _Latest()
+
+
 def _ready(obj: resources.Object, now: float) -> str:
     del now
-    found = summary(obj)
+    found = _latest.of(obj)
     return f"{found.ready}/{found.total}"
 
 
 def _status(obj: resources.Object, now: float) -> str:
     del now
-    return summary(obj).reason
+    return _latest.of(obj).reason
 
 
 def _restarts(obj: resources.Object, now: float) -> str:
-    found = summary(obj)
+    found = _latest.of(obj)
     if not found.restarts or not found.restarted_at:
         return str(found.restarts)
     return f"{found.restarts} ({cells.age_of(found.restarted_at, now)} ago)"
