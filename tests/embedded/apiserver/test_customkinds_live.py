@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -87,6 +88,60 @@ async def test_versions_show_one_object_and_storage_may_move(api: testing.Api) -
     assert refused.code == 422
     assert refused.body["details"]["causes"][0]["field"] == "status.storedVersions[0]"
     assert (await api.get(f"{objects('mills', 'v2')}/x")).body["spec"] == {"a": 1}
+
+
+def sized(**properties: Any) -> dict[str, Any]:
+    return {"openAPIV3Schema": {"type": "object", "properties": {"spec": {"type": "object", "properties": properties}}}}
+
+
+WHOLE = {"type": "integer"}
+
+
+async def test_old_objects_are_read_through_the_schema_of_today(api: testing.Api) -> None:
+    before = version(schema=sized(a=WHOLE, b=WHOLE))
+    created = await api.created(CRDS, definition("mills", "Mill", [before]))
+    made = await api.created(objects("mills"), thing("Mill", spec={"a": 1, "b": 2}))
+    created["spec"]["versions"] = [version(schema=sized(a=WHOLE, c={**WHOLE, "default": 3}))]
+    assert (await api.put(f"{CRDS}/mills.example.com", created)).code == 200
+
+    async with asyncio.timeout(5):
+        while (found := await api.get(f"{objects('mills')}/x")).body["spec"] != {"a": 1, "c": 3}:
+            await asyncio.sleep(0)
+    assert found.body["metadata"]["resourceVersion"] == made["metadata"]["resourceVersion"]
+    listed = await api.get(objects("mills"))
+    assert [each["spec"] for each in listed.body["items"]] == [{"a": 1, "c": 3}]
+    tested = await api.patch(f"{objects('mills')}/x", [{"op": "test", "path": "/spec/c", "value": 3}], "json-patch")
+    assert tested.body["metadata"]["resourceVersion"] == made["metadata"]["resourceVersion"], "nothing was changed"
+    written = await api.patch(f"{objects('mills')}/x", {"spec": {"a": 5}})
+    assert (written.code, written.body["spec"]) == (200, {"a": 5, "c": 3})
+
+
+async def test_each_version_shows_its_own_fields(api: testing.Api) -> None:
+    versions = [
+        version("v2", schema=sized(a=WHOLE, n={**WHOLE, "default": 7})),
+        version("v1", storage=False, schema=sized(a=WHOLE, old=WHOLE)),
+    ]
+    await api.created(CRDS, definition("mills", "Mill", versions))
+    await api.created(objects("mills"), thing("Mill", spec={"a": 1, "old": 2}))
+    assert (await api.get(f"{objects('mills')}/x")).body["spec"] == {"a": 1, "old": 2}
+    newer = (await api.get(f"{objects('mills', 'v2')}/x")).body
+    assert (newer["apiVersion"], newer["spec"]) == ("example.com/v2", {"a": 1, "n": 7})
+    newer["spec"]["n"] = 8
+    assert (await api.put(f"{objects('mills', 'v2')}/x", newer)).body["spec"] == {"a": 1, "n": 8}
+    assert (await api.get(f"{objects('mills')}/x")).body["spec"] == {"a": 1}
+
+
+async def test_an_object_that_wants_no_number_has_no_scale_until_it_is_scaled(api: testing.Api) -> None:
+    scale = {"specReplicasPath": ".spec.replicas", "statusReplicasPath": ".status.replicas"}
+    mill = version(schema=sized(replicas=WHOLE), subresources={"status": {}, "scale": scale})
+    await api.created(CRDS, definition("mills", "Mill", [mill]))
+    await api.created(objects("mills"), thing("Mill", spec={}))
+    refused = await api.get(f"{objects('mills')}/x/scale")
+    assert refused.code == 500
+    assert refused.body["message"] == 'Internal error occurred: the spec replicas field ".spec.replicas" does not exist'
+    scaled = await api.patch(f"{objects('mills')}/x/scale", {"spec": {"replicas": 2}})
+    assert (scaled.code, scaled.body["spec"], scaled.body["status"]) == (200, {"replicas": 2}, {"replicas": 0})
+    assert (await api.get(f"{objects('mills')}/x/scale")).body["spec"] == {"replicas": 2}
 
 
 async def test_an_update_says_which_revision_it_is_of(api: testing.Api) -> None:

@@ -122,6 +122,10 @@ class Resource:
     """Set for kinds that are answered and never stored: they know ``create`` alone."""
     unattended: str = ""
     """What a client that creates one is warned of where nobody acts on the kind; "" where storing it is all there is to it."""
+    since: int = 0
+    """Revision of the definition that brought it: what was stored before that may have been shaped by another schema."""
+    refresh: Callable[[resources.Object], resources.Object] | None = None
+    """What a stored object of another version or an older schema is in this one; None where there is no difference to be made up."""
 
     @property
     def list_kind(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -76,9 +77,10 @@ def resources_of(definition: resources.Object) -> Iterator[contract.Resource]:
     missing = [each for each in ("plural", "kind") if not names.get(each)] + ([] if spec.get("group") else ["group"])
     if missing:
         raise ValueError(f"the definition does not say its {' and '.join(missing)}")
+    since = int((definition.get("metadata") or {}).get("resourceVersion") or 0)
     for version in spec.get("versions") or ():
         if version.get("served"):
-            made = _resource(spec, names, version)
+            made = _resource(spec, names, version, since)
             yield dataclasses.replace(made, unattended=_unattended(made)) if _is_stored_only(definition) else made
 
 
@@ -92,10 +94,24 @@ def _unattended(resource: contract.Resource) -> str:
     return f"nothing on this machine acts on {kind.kind} of {kind.group}: the object is stored, and that is all"
 
 
-def _resource(spec: Mapping[str, Any], names: Mapping[str, Any], version: Mapping[str, Any]) -> contract.Resource:
+def _schema_of(version: Mapping[str, Any]) -> shape.Schema:
+    found: shape.Schema | None = (version.get("schema") or {}).get("openAPIV3Schema")
+    return found or _ANY_OBJECT
+
+
+def _refreshed(stored: shape.Schema, shown: shape.Schema, obj: resources.Object) -> resources.Object:
+    """A stored object as it is read: with the defaults of the version that is stored, and the fields of the one that is asked for."""
+    found: resources.Object = shape.pruned(shown, shape.defaulted(stored, obj), root=True)
+    return found
+
+
+def _resource(
+    spec: Mapping[str, Any], names: Mapping[str, Any], version: Mapping[str, Any], since: int
+) -> contract.Resource:
     namespaced = spec.get("scope") == "Namespaced"
     kind = resources.ResourceType(spec["group"], version["name"], names["plural"], names["kind"], namespaced)
-    structure = (version.get("schema") or {}).get("openAPIV3Schema") or _ANY_OBJECT
+    structure = _schema_of(version)
+    stored = next((each for each in spec["versions"] if each.get("storage")), version)
     fault = next(structural.violations(structure, "openAPIV3Schema", root=True), None)
     if fault is not None:
         raise ValueError(f"{kind.kind} {kind.version}: {fault.path}: {fault.message}")
@@ -112,6 +128,8 @@ def _resource(spec: Mapping[str, Any], names: Mapping[str, Any], version: Mappin
         columns=tuple(_columns(version.get("additionalPrinterColumns") or ())),
         scale=_scale(subresources.get("scale")),
         structure=structures.of_schema(structure),
+        since=since,
+        refresh=functools.partial(_refreshed, _schema_of(stored), structure),
         selectable_fields=tuple(
             each["jsonPath"].removeprefix(".") for each in version.get("selectableFields") or () if each.get("jsonPath")
         ),

@@ -99,7 +99,7 @@ def get(context: Context, place: drafts.Place, view: shapes.View, since: int = 0
     record = context.store.get(place.key)
     if record is None:
         raise errors.not_found(place.kind, place.name)
-    return view.one(writes.served(record, place.kind), context.now())
+    return view.one(writes.served(record, place.resource), context.now())
 
 
 def find(context: Context, resource: str, wanted: selection.Selection) -> list[records.Record]:

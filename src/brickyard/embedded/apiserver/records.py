@@ -7,12 +7,14 @@ decoded on demand (``Record.field``) and remembered, because only clients with f
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Literal, NamedTuple
 
 import orjson
 
 from brickyard.api.kinds import resources
+
+_MOST_SEEN = 4
 
 ChangeType = Literal["ADDED", "MODIFIED", "DELETED"]
 
@@ -50,11 +52,21 @@ class Record:
     finalizers: tuple[str, ...]
     deleting: bool
     _fields: dict[str, str] = dataclasses.field(default_factory=dict, repr=False, compare=False)
+    _seen: dict[str, bytes] = dataclasses.field(default_factory=dict, repr=False, compare=False)
 
     def decode(self) -> resources.Object:
         """A copy of the object that the caller may change."""
         obj: resources.Object = orjson.loads(self.raw)
         return obj
+
+    def seen(self, under: str, make: Callable[[], bytes]) -> bytes:
+        """Its JSON under another schema, made at the first asking. That of a few schemas is kept."""
+        found = self._seen.get(under)
+        if found is None:
+            if len(self._seen) >= _MOST_SEEN:
+                self._seen.clear()
+            found = self._seen[under] = make()
+        return found
 
     def field(self, path: str) -> str:
         """The text of a dotted path as field selectors compare it; "" where there is nothing."""

@@ -301,7 +301,7 @@ async def _delete_collection(context: Context, request: Request, place: drafts.P
         deleted.append(record)
     meta = {"resourceVersion": str(context.store.revision), **found.more(counted=wanted.whole)}
     head = shapes.View(place.resource).list_head(meta, context.now())
-    return answers.Answer(b"%s%s]}" % (head, b",".join(writes.served(record, place.kind) for record in deleted)))
+    return answers.Answer(b"%s%s]}" % (head, b",".join(writes.served(record, place.resource) for record in deleted)))
 
 
 async def _get_state(context: Context, request: Request, place: drafts.Place) -> Reply:
@@ -324,7 +324,9 @@ def _scale_paths(place: drafts.Place) -> contract.ScalePaths:
 async def _get_scale(context: Context, request: Request, place: drafts.Place) -> Reply:
     del request
     obj = orjson.loads(reads.get(context, place, shapes.View(place.resource)))
-    return answers.of_json(scale.view(obj, _scale_paths(place)))
+    where = _scale_paths(place)
+    scale.check_told(obj, where)
+    return answers.of_json(scale.view(obj, where))
 
 
 async def _change_scale(

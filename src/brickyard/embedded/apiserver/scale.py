@@ -30,6 +30,17 @@ def view(obj: resources.Object, where: contract.ScalePaths) -> resources.Object:
     }
 
 
+def check_told(obj: resources.Object, where: contract.ScalePaths) -> None:
+    """Refuse to read the scale of an object that does not say how many it wants: it is not none.
+
+    Raises:
+        InternalError: as Kubernetes calls it.
+    """
+    if paths.get(obj, where.spec) is None:
+        said = f'the spec replicas field "{where.spec}" does not exist'
+        raise errors.InternalError(f"Internal error occurred: {said}", {"causes": [{"message": said}]})
+
+
 def _selector(found: Any) -> str:
     """Workloads keep a selector as an object, custom kinds as text."""
     if not isinstance(found, Mapping):

@@ -42,7 +42,7 @@ class View:
     def event(self, record: records.Record, now: float, *, header: bool) -> bytes:
         """The JSON of an object in a watch event; a Table's columns are told once, with ``header``."""
         if self.shape == "Object":
-            return writes.served(record, self.kind)
+            return writes.served(record, self.resource)
         obj = self._object(record)
         if self.shape == "PartialObjectMetadata":
             return orjson.dumps(_partial(obj))
@@ -88,14 +88,14 @@ class View:
     def items(self, found: Iterable[records.Record], now: float) -> Sequence[bytes]:
         """The JSON of each item of a list, or of each row of a Table."""
         if self.shape == "Object":
-            return [writes.served(record, self.kind) for record in found]
+            return [writes.served(record, self.resource) for record in found]
         objects = [self._object(record) for record in found]
         if self.shape == "PartialObjectMetadata":
             return [orjson.dumps(_partial(obj)) for obj in objects]
         return [orjson.dumps(row) for row in self._table(objects, now, {}, header=False)["rows"]]
 
     def _object(self, record: records.Record) -> resources.Object:
-        return writes.in_version(record.decode(), self.kind)
+        return writes.shown(record, self.resource)
 
     def _table(
         self, found: Sequence[resources.Object], now: float, meta: dict[str, Any], *, header: bool

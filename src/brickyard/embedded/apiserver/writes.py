@@ -8,6 +8,7 @@ longer the latest, and the verb decides again, a few times. ``amend`` is the ser
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
@@ -178,8 +179,8 @@ async def change(context: Context, place: drafts.Place, compute: Compute, option
 
 async def _changed(context: Context, place: drafts.Place, compute: Compute, options: Options) -> Written:
     record = current(context, place)
-    old = in_version(record.decode(), place.kind)
-    body = compute(in_version(record.decode(), place.kind))
+    old = shown(record, place.resource)
+    body = compute(shown(record, place.resource))
     decoded, told = drafts.decoded(place, body, options.strictness, options.part)
     write = consulting.Write(place, "UPDATE", options.part, options.dry_run, options.writer.manager)
     obj, heard = await consulting.changed(context, write, decoded, old)
@@ -187,11 +188,11 @@ async def _changed(context: Context, place: drafts.Place, compute: Compute, opti
     _check_encodable(draft)
     warnings = [*told, *heard, *await consulting.agreed(context, write, draft, old)]
     if _same(draft, old):
-        return Written(served(await context.store.settled(record), place.kind), warnings)
+        return Written(served(await context.store.settled(record), place.resource), warnings)
     if options.dry_run:
         return Written(orjson.dumps(draft), warnings)
     written = await _store(context, record, draft)
-    return Written(served(written, place.kind), warnings)
+    return Written(served(written, place.resource), warnings)
 
 
 async def amend(context: Context, record: records.Record, mutate: Callable[[resources.Object], None]) -> records.Record:
@@ -282,10 +283,10 @@ async def _keep(
     context: Context, place: drafts.Place, record: records.Record, decision: deletion.Keep, options: deletion.Options
 ) -> bytes:
     if not decision.changed:
-        return served(await context.store.settled(record), place.kind)
+        return served(await context.store.settled(record), place.resource)
     if options.dry_run:
         return orjson.dumps(decision.obj)
-    return served(await context.store.put(record.key, decision.obj, record), place.kind)
+    return served(await context.store.put(record.key, decision.obj, record), place.resource)
 
 
 def _check_preconditions(place: drafts.Place, metadata: dict[str, Any], options: deletion.Options) -> None:
@@ -308,17 +309,28 @@ def _success(place: drafts.Place, record: records.Record) -> dict[str, Any]:
     }
 
 
-def in_version(obj: resources.Object, kind: resources.ResourceType) -> resources.Object:
-    """``obj`` as the version of ``kind`` shows it: versions of a custom kind differ by name alone."""
-    obj["apiVersion"] = kind.api_version
-    return obj
+def shown(record: records.Record, resource: contract.Resource) -> resources.Object:
+    """A copy of the object as ``resource``, a version of its kind, shows it."""
+    return record.decode() if _fits(record, resource) else orjson.loads(served(record, resource))
 
 
-def served(record: records.Record, kind: resources.ResourceType) -> bytes:
-    """The JSON of ``record`` in the version of ``kind``: the stored bytes wherever they fit."""
-    if record.api_version == kind.api_version:
+def served(record: records.Record, resource: contract.Resource) -> bytes:
+    """The JSON of ``record`` as ``resource``, a version of its kind, shows it: the stored bytes wherever they fit."""
+    if _fits(record, resource):
         return record.raw
-    return orjson.dumps(in_version(record.decode(), kind))
+    return record.seen(f"{resource.type.api_version} {resource.since}", functools.partial(_refreshed, record, resource))
+
+
+def _fits(record: records.Record, resource: contract.Resource) -> bool:
+    fresh = resource.refresh is None or record.revision > resource.since
+    return fresh and record.api_version == resource.type.api_version
+
+
+def _refreshed(record: records.Record, resource: contract.Resource) -> bytes:
+    obj = record.decode()
+    obj["apiVersion"] = resource.type.api_version
+    made = orjson.dumps(obj if resource.refresh is None else resource.refresh(obj))
+    return record.raw if made == record.raw else made
 
 
 def _same(new: resources.Object, old: resources.Object) -> bool:
