@@ -165,13 +165,11 @@ class Api:
             model=str(self._overrides.get("model_name", self._options.models[0])),
             scheduler=self._driver.scheduler,
             statistics=counted,
-            adapters=tuple(adapter.name for adapter in self._machine.adapters),
             sleep_level=self._sleep_level,
             rates=(
                 self._rates[0].at(now, counted.prompt_tokens),
                 self._rates[1].at(now, counted.generated_tokens),
             ),
-            server_load=self._driver.load,
             overrides=self._overrides,
         )
         return http.Answer(200, pages.render(self._options.engine, view), pages.CONTENT_TYPE)

@@ -28,11 +28,6 @@ def document(request: http.Request) -> dict[str, Any]:
     return found
 
 
-def optional(request: http.Request) -> dict[str, Any]:
-    """The same; no body is an empty object."""
-    return document(request) if request.body.strip() else {}
-
-
 def form(request: http.Request) -> Mapping[str, bytes]:
     """The fields of a ``multipart/form-data`` body, files included, by name.
 

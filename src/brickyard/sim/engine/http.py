@@ -292,11 +292,6 @@ class Connection(asyncio.Protocol):
             below.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
         self._transport.abort()
 
-    @property
-    def busy(self) -> bool:
-        """Whether an answer is under way."""
-        return self._current is not None
-
     def close(self) -> None:
         """End after the answer under way, or now when there is none."""
         self.keep_alive = False

@@ -24,10 +24,8 @@ class View:
     model: str
     scheduler: scheduler.Scheduler
     statistics: statistics.Statistics
-    adapters: tuple[str, ...]
     sleep_level: int
     rates: tuple[float, float]
-    server_load: int
     overrides: Mapping[str, Any]
 
 

@@ -30,7 +30,6 @@ def _tape() -> bytes:
 
 
 TAPE: Final = _tape()
-PIECES: Final = tuple(TAPE[at : at + tokens.WIDTH] for at in range(0, len(TAPE), tokens.WIDTH))
 
 
 def offset(prompt: bytes, seed: int = 0, index: int = 0) -> int:
