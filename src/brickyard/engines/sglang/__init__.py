@@ -1,0 +1,1 @@
+"""SGLang: runs the machine's own installation, reads its metrics page."""

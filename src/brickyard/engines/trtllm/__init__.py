@@ -1,0 +1,1 @@
+"""TensorRT-LLM: runs the machine's own ``trtllm-serve``, reads its metrics page."""

@@ -1,0 +1,1 @@
+"""xLLM: runs the machine's own ``xllm``, reads its metrics page."""
