@@ -13,29 +13,27 @@ if TYPE_CHECKING:
 
 
 def apply(
-    filename: Annotated[
-        list[str], typer.Option("--filename", "-f", help="File, folder, URL, or - for standard input.")
-    ],
-    namespace: options.Namespace = "default",
+    filename: options.Filenames,
+    namespace: Annotated[
+        str | None,
+        typer.Option("--namespace", "-n", help="For what names no namespace; others are refused.  [default: default]"),
+    ] = None,
+    recursive: options.Recursive = False,
     data_dir: options.DataDir = None,
 ) -> None:
     """Make what manifests say be so."""
-    from brickyard.cli import api, sources
+    from brickyard.cli import api, refusals, sources
     from brickyard.kube.client import applying, mapping
-    from brickyard.kube.objects import manifests
 
-    found = [
-        manifest
-        for source in filename
-        for name, text in sources.read(source)
-        for manifest in manifests.parse(text, name)
-    ]
+    found = sources.objects(filename, namespace=namespace, recursive=recursive)
 
     async def work(client: rest.RestClient) -> None:
         mapper = mapping.Mapper(client)
-        for manifest in found:
-            kind, applied = await applying.apply(client, mapper, manifest, namespace)
-            name = f"{kind.kind.lower()}{'.' + kind.group if kind.group else ''}/{manifest['metadata']['name']}"
-            print(f"{name} {applied.value}")
+        refused = refusals.Refusals(len(found), "applied")
+        for source, manifest in found:
+            with refused.told(f"{source}: {manifest['kind']} {manifest['metadata']['name']}"):
+                kind, applied = await applying.apply(client, mapper, manifest, namespace or "default")
+                print(f"{refusals.title(kind, manifest['metadata']['name'])} {applied.value}", flush=True)
+        refused.check()
 
     api.talk(data_dir, work)
