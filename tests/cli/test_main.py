@@ -12,7 +12,9 @@ import pytest
 
 import brickyard
 
-COMMANDS = ("up", "down", "status", "apply", "get", "logs", "why", "env", "fetch", "gateway", "apiserver", "version")
+COMMANDS = (
+    "up", "down", "status", "apply", "get", "delete", "events", "logs", "why", "env", "fetch", "gateway", "apiserver", "version",
+)  # fmt: skip
 
 
 def run(*words: str, **environ: str) -> subprocess.CompletedProcess[str]:

@@ -13,8 +13,10 @@ import typer
 from brickyard.cli import (
     apiserver,
     apply,
+    delete,
     down,
     environment,
+    events,
     fetch,
     gateway,
     get,
@@ -39,6 +41,8 @@ app.command()(down.down)
 app.command()(status.status)
 app.command()(apply.apply)
 app.command()(get.get)
+app.command()(delete.delete)
+app.command()(events.events)
 app.command()(logs.logs)
 app.command()(why.why)
 app.command("env")(environment.env)
