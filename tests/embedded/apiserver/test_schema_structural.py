@@ -212,6 +212,17 @@ JUDGED: list[tuple[Any, Any, list[str]]] = [
         ["a: Invalid value: 1: a in body should be less than 1"],
     ),
     (obj(a={**INTEGER, "multipleOf": 2}), {"a": 3}, ["a: Invalid value: 3: a in body should be a multiple of 2"]),
+    (
+        obj(a={"type": "number", "multipleOf": 0.1}),
+        {"a": 1e308},
+        ["a: Invalid value: 1e+308: a in body should be a multiple of 0.1"],
+    ),
+    (obj(a={"type": "number", "multipleOf": 0.1}), {"a": 0.3}, []),
+    (
+        obj(a={**INTEGER, "multipleOf": 3.0}),
+        {"a": 2**63 - 1},
+        ["a: Invalid value: 9223372036854775807: a in body should be a multiple of 3"],
+    ),
     (obj(a={**STRING, "minLength": 1}), {"a": ""}, ['a: Invalid value: "": a in body should be at least 1 chars long']),
     (obj(a={**STRING, "maxLength": 1}), {"a": "xy"}, ["a: Too long: may not be more than 1 bytes"]),
     (obj(a={**STRING, "pattern": "^x$"}), {"a": "x\n"}, ["a: Invalid value: \"x\\n\": a in body should match '^x$'"]),
@@ -253,7 +264,11 @@ JUDGED: list[tuple[Any, Any, list[str]]] = [
         {"a": {}},
         ["a: Invalid value: 0: a in body should have at least 1 properties"],
     ),
-    (obj(a={"type": "object", shape.EMBEDDED: True, **KEEP}), {"a": {"kind": "Pod"}}, ["a.apiVersion: Required value: must not be empty"]),
+    (
+        obj(a={"type": "object", shape.EMBEDDED: True, **KEEP}),
+        {"a": {"kind": "Pod"}},
+        ["a.apiVersion: Required value: must not be empty"],
+    ),
     (
         obj(a={**obj(x=STRING, y=STRING), "oneOf": [{"required": ["x"]}, {"required": ["y"]}]}),
         {"a": {"x": "1", "y": "2"}},
@@ -308,7 +323,25 @@ def test_patterns_mean_what_they_mean_in_go(pattern: str, text: str, found: bool
     assert (patterns.compiled(pattern).search(text) is not None) is found
 
 
+def test_patterns_of_a_schema_have_a_size_together() -> None:
+    letters = obj(**{f"p{each}": {**STRING, "pattern": rf"^\pL{{80}}{each}$"} for each in range(20)})
+    (found,) = definition.complete_violations(letters, "S")
+    assert (found.path, found.reason) == ("S", "FieldValueForbidden")
+    assert "patterns are too large together" in found.message
+    names = obj(**{f"p{each}": {**STRING, "pattern": f"^[a-z]([-a-z0-9]*[a-z0-9])?{each}$"} for each in range(200)})
+    assert list(definition.complete_violations(names, "S")) == []
+
+
 # ---- all together
+
+
+NUMBERS = st.integers(-(2**63), 2**64 - 1) | st.floats(allow_nan=False, allow_infinity=False)
+
+
+@given(st.dictionaries(st.sampled_from(["multipleOf", "minimum", "maximum"]), NUMBERS), NUMBERS)
+def test_any_number_is_judged_without_fail(bounds: dict[str, float], value: float) -> None:
+    for each in judge.violations(obj(a={"type": "number", **bounds}), {"a": value}):
+        assert each.path == "a"
 
 
 def _schemas() -> st.SearchStrategy[Any]:

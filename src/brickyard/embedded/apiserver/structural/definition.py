@@ -42,6 +42,9 @@ _LOGIC = ("allOf", "anyOf", "oneOf")
 
 def complete_violations(spec: Any, path: str) -> faults.Errors:
     """Everything wrong with a kind's schema: whether it is structural, and where it is, its defaults and rules."""
+    if patterns.are_too_large(spec):
+        yield faults.forbidden(path, "the patterns are too large together: repeat classes of many letters fewer times")
+        return
     found = list(violations(spec, path, root=True))
     yield from found
     if not found:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
@@ -126,8 +127,15 @@ def _within(spec: Schema, value: float, path: str) -> faults.Errors:
         words = "less than" if spec.get("exclusiveMaximum") else "less than or equal to"
         yield faults.invalid(_named(path), value, f"{path} in body should be {words} {high:g}")
     step = spec.get("multipleOf")
-    if step and abs(value / step - round(value / step)) > _EXACT:
+    if step and not _is_multiple(value, step):
         yield faults.invalid(_named(path), value, f"{path} in body should be a multiple of {step:g}")
+
+
+def _is_multiple(value: float, step: float) -> bool:
+    if isinstance(value, int) and float(step).is_integer():
+        return value % int(step) == 0
+    ratio = value / step
+    return math.isfinite(ratio) and abs(ratio - round(ratio)) <= _EXACT
 
 
 _EXACT: Final = 1e-9
