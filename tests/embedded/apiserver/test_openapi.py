@@ -85,7 +85,9 @@ def test_custom_kinds_take_no_strategic_merge(served: catalog.BuiltinCatalog) ->
     paths = document(served, "/openapi/v3/apis/model.aibrix.ai/v1alpha1")["paths"]
     patch = paths["/apis/model.aibrix.ai/v1alpha1/namespaces/{namespace}/modeladapters/{name}"]["patch"]
     content = patch["requestBody"]["content"]
-    assert set(content) == {f"application/{each}" for each in ("json-patch+json", "merge-patch+json", "apply-patch+yaml")}
+    assert set(content) == {
+        f"application/{each}" for each in ("json-patch+json", "merge-patch+json", "apply-patch+yaml")
+    }
 
 
 def test_the_paths_are_those_that_are_served(served: catalog.BuiltinCatalog) -> None:
@@ -147,6 +149,30 @@ def test_version_2_leaves_out_what_it_has_no_word_for() -> None:
     assert old == {"x-kubernetes-int-or-string": True}
     new = document(kinds, "/openapi/v3/apis/example.com/v1")["components"]["schemas"]["com.example.v1.Widget"]
     assert new["properties"]["size"] == size
+
+
+def test_version_2_does_not_name_some_fields_where_others_may_be() -> None:
+    kinds = catalog.BuiltinCatalog()
+    keep, text = {"x-kubernetes-preserve-unknown-fields": True}, {"type": "string"}
+    properties = {
+        "open": {"type": "object", **keep, "description": "Anything.", "properties": {"a": text}, "required": ["a"]},
+        "list": {"type": "array", **keep, "items": text},
+        "none": {"type": "object", "nullable": True, "properties": {"a": text}},
+        "both": {"type": "object", "required": ["a", "b"], "properties": {"a": {**text, "nullable": True}, "b": text}},
+        "word": {**text, **keep},
+    }
+    kinds.install(testing.definition({"type": "object", **keep, "properties": properties}))
+    old = document(kinds, "/openapi/v2")["definitions"]["com.example.v1.Widget"]
+    assert {"apiVersion", "kind", "metadata"} < old["properties"].keys()
+    assert {name: old["properties"][name] for name in properties} == {
+        "open": {**keep, "description": "Anything.", "required": ["a"]},
+        "list": keep,
+        "none": {},
+        "both": {"type": "object", "required": ["b"], "properties": {"a": {}, "b": text}},
+        "word": {**text, **keep},
+    }
+    new = document(kinds, "/openapi/v3/apis/example.com/v1")["components"]["schemas"]["com.example.v1.Widget"]
+    assert {name: new["properties"][name] for name in properties} == properties
 
 
 @pytest.mark.parametrize(

@@ -111,7 +111,7 @@ def as_v2(schemas: Schemas) -> Schemas:
 
 def _v2(schema: Schema) -> Schema:
     result: Schema = {}
-    for key, value in schema.items():
+    for key, value in _readable(schema).items():
         if key == "properties":
             result[key] = {name: _v2(each) for name, each in value.items()}
         elif key in ("items", "additionalProperties") and isinstance(value, dict):
@@ -119,6 +119,22 @@ def _v2(schema: Schema) -> Schema:
         elif key not in _NOT_IN_V2:
             result[key] = value
     return result
+
+
+def _readable(schema: Schema) -> Schema:
+    """A schema as far as clients of version 2 understand it.
+
+    They take every field that is named for the only one there is, and nothing but a value without a type for one that may be null.
+    """
+    nullable, open_ended = schema.get("nullable"), schema.get("x-kubernetes-preserve-unknown-fields")
+    unnamed = (nullable or open_ended) and _GVK not in schema
+    dropped = {"items", "properties"} if unnamed else set()
+    if nullable or (unnamed and schema.get("type") in ("array", "object")):
+        dropped.add("type")
+    found = {key: value for key, value in schema.items() if key not in dropped}
+    properties = found.get("properties") or {}
+    required = [name for name in found.get("required") or () if not (properties.get(name) or {}).get("nullable")]
+    return {**found, "required": required} if required else {k: v for k, v in found.items() if k != "required"}
 
 
 def as_v3(schemas: Schemas) -> Schemas:
