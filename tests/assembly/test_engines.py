@@ -23,6 +23,9 @@ def test_the_views_show_the_same_parts() -> None:
         ("vllm/vllm-openai:v0.7.1", "vllm"),
         ("brickyard/sim:latest", "sim"),
         ("aibrix/vllm-mock:nightly", "sim"),
+        ("lmsysorg/sglang:v0.5.6", "sglang"),
+        ("nvcr.io/nvidia/tensorrt-llm/release:1.2.0", "trtllm"),
+        ("xllm/xllm-ai:latest", "xllm"),
         ("redis:7", None),
     ],
 )

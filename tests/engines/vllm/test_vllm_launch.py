@@ -17,7 +17,7 @@ MODEL = "pypi://tiny==1/tiny/model.gguf"
 
 def start(*args: str, **fields: Any) -> contract.Launch:
     spec = contract.ContainerSpec("vllm/vllm-openai:v0.7.1", (), args, {}, "127.64.0.7", 8000)
-    return launch.Launcher(find=lambda: PROGRAM).launch(dataclasses.replace(spec, **fields))
+    return launch.launcher(find=lambda: PROGRAM).launch(dataclasses.replace(spec, **fields))
 
 
 def test_a_published_manifest() -> None:
@@ -63,6 +63,8 @@ def test_commands(command: tuple[str, ...], args: tuple[str, ...], argv: tuple[s
         (("vllm", "serve"), ("/models/m", "--served-model-name", "m"), ("/models/m",)),
         # Hugging Face names are vLLM's own affair; a reference elsewhere is text.
         ((), ("--model", "a/b", "--served-model-name", MODEL), ()),
+        ((), (f"--model={MODEL}", "--served-model-name=m"), (MODEL,)),
+        ((), ("--model=a/b",), ()),
     ],
 )
 def test_models_to_fetch(command: tuple[str, ...], args: tuple[str, ...], models: tuple[str, ...]) -> None:
@@ -88,7 +90,7 @@ def test_what_cannot_run_says_why(command: tuple[str, ...], args: tuple[str, ...
 
 def test_a_missing_vllm_says_what_to_do() -> None:
     with pytest.raises(contract.LaunchError, match=r"make vllm.*BRICKYARD_VLLM") as caught:
-        launch.Launcher(find=lambda: None).launch(
+        launch.launcher(find=lambda: None).launch(
             contract.ContainerSpec("vllm/vllm-openai:x", (), (), {}, "127.64.0.7", 1)
         )
     assert caught.value.reason == "EngineNotInstalled"
@@ -107,7 +109,7 @@ def test_a_missing_vllm_says_what_to_do() -> None:
     ],
 )
 def test_images(image: str, known: bool) -> None:
-    assert any(fnmatch.fnmatchcase(image, pattern) for pattern in launch.Launcher().images) is known
+    assert any(fnmatch.fnmatchcase(image, pattern) for pattern in launch.launcher().images) is known
 
 
 class TestFind:
@@ -128,20 +130,20 @@ class TestFind:
     @pytest.mark.parametrize("named", ["env", "env/bin", "env/bin/vllm"])
     def test_by_the_variable(self, tmp_path: pathlib.Path, named: str) -> None:
         path = self.program(tmp_path / "env" / "bin")
-        assert launch.find({"BRICKYARD_VLLM": str(tmp_path / named), "PATH": ""}) == path
+        assert launch.INSTALLATION.find({"BRICKYARD_VLLM": str(tmp_path / named), "PATH": ""}) == path
 
     def test_the_variable_hides_other_places(self, tmp_path: pathlib.Path) -> None:
         path = self.program(tmp_path / "bin")
-        assert launch.find({"BRICKYARD_VLLM": str(tmp_path / "nowhere"), "PATH": str(path.parent)}) is None
+        assert launch.INSTALLATION.find({"BRICKYARD_VLLM": str(tmp_path / "nowhere"), "PATH": str(path.parent)}) is None
 
     def test_on_the_path(self, tmp_path: pathlib.Path) -> None:
         path = self.program(tmp_path / "bin")
-        assert launch.find({"PATH": str(path.parent)}) == path
+        assert launch.INSTALLATION.find({"PATH": str(path.parent)}) == path
 
     @pytest.mark.parametrize("base", ["work", "house"])
     def test_beside(self, tmp_path: pathlib.Path, base: str) -> None:
         path = self.program(tmp_path / base / ".venv-vllm" / "bin")
-        assert launch.find({"PATH": str(tmp_path)}) == path
+        assert launch.INSTALLATION.find({"PATH": str(tmp_path)}) == path
 
     def test_nowhere(self, tmp_path: pathlib.Path) -> None:
-        assert launch.find({"PATH": str(tmp_path)}) is None
+        assert launch.INSTALLATION.find({"PATH": str(tmp_path)}) is None

@@ -1,0 +1,87 @@
+"""An engine's command line as this machine needs it: bound to the pod's own address, its model files named apart. Pure.
+
+A manifest says ``--host 0.0.0.0``; on one machine every pod has a loopback address of its own and listens there alone. A model
+reference in the arguments must be an item of its own, because the agent replaces whole items by local paths: ``--model=X`` becomes
+two items where ``X`` is a reference.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from collections.abc import Mapping, Sequence
+
+from brickyard.engines import contract, errors
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Flags:
+    """What the flags of an engine's command line are called.
+
+    Attributes:
+        files: words after which a model or tokenizer stands: flags, or a subcommand whose first argument it is.
+        schemes: how an item begins that is a reference. An absolute path is one: that it is missing is then said before the
+            engine starts, not in its log.
+        host: the address to listen on.
+        port: the port to listen on.
+        refused: flags that cannot be honoured here, and what to do instead.
+        single_dash: ``-flag`` is ``--flag``, as Google's flags have it.
+    """
+
+    files: frozenset[str]
+    schemes: tuple[str, ...]
+    host: str = "--host"
+    port: str = "--port"
+    refused: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    single_dash: bool = False
+
+    def name(self, item: str) -> str:
+        """The flag in ``item`` without its value; ``item`` itself when it is no flag."""
+        name = item.partition("=")[0] if item.startswith("-") else item
+        return f"-{name}" if self.single_dash and name.startswith("-") and not name.startswith("--") else name
+
+    def is_reference(self, item: str) -> bool:
+        return item.startswith(self.schemes)
+
+
+def bind(argv: Sequence[str], flags: Flags, container: contract.ContainerSpec) -> tuple[str, ...]:
+    """``argv`` with its host set to the pod's address, a port when it has none, and model references as items of their own.
+
+    Raises:
+        ArgumentError: a refused flag is there.
+    """
+    kept: list[str] = []
+    has_port = False
+    items = iter(argv)
+    for item in items:
+        name = flags.name(item)
+        if name in flags.refused:
+            raise errors.ArgumentError(f"{name} {flags.refused[name]}")
+        if name == flags.host:
+            if "=" not in item:
+                next(items, None)
+            continue
+        has_port = has_port or name == flags.port
+        kept.extend(_apart(item, flags))
+    port = () if has_port else (flags.port, str(container.port))
+    return (*kept, flags.host, container.address, *port)
+
+
+def _apart(item: str, flags: Flags) -> tuple[str, ...]:
+    head, equals, value = item.partition("=")
+    if equals and flags.name(head) in flags.files and flags.is_reference(value):
+        return (head, value)
+    return (item,)
+
+
+def references(argv: Sequence[str], flags: Flags) -> tuple[str, ...]:
+    """The model references in ``argv``, each once, in its order."""
+    pairs = itertools.pairwise(argv)
+    return tuple(
+        dict.fromkeys(item for head, item in pairs if flags.name(head) in flags.files and flags.is_reference(item))
+    )
+
+
+def has(argv: Sequence[str], flags: Flags, name: str) -> bool:
+    """Whether flag ``name`` is given, with a value or without."""
+    return any(flags.name(item) == name for item in argv)
