@@ -9,6 +9,8 @@ from brickyard.engines.sglang import launch
 PROGRAM = pathlib.Path("/opt/sglang/bin/sglang")
 PYTHON = ("/opt/sglang/bin/python", "-P", "-m")
 BIND = ("--host", "127.64.0.7")
+SHELL_LINE = """python3 -m sglang.launch_server --model-path /models/q --host 0.0.0.0 \\
+  --port 30000 --disaggregation-mode prefill --enable-metrics"""
 END = (*BIND, "--port", "30000")
 
 
@@ -24,10 +26,7 @@ def start(*args: str, command: tuple[str, ...] = ()) -> contract.Launch:
         ((), (), (*PYTHON, launch.SERVER, "--enable-metrics", *END)),
         (
             ("sh", "-c"),
-            (
-                "python3 -m sglang.launch_server --model-path /models/q --host 0.0.0.0 \\\n"
-                + "  --port 30000 --disaggregation-mode prefill --enable-metrics",
-            ),
+            (SHELL_LINE,),
             (
                 *(*PYTHON, launch.SERVER, "--model-path", "/models/q", "--port", "30000"),
                 *("--disaggregation-mode", "prefill", "--enable-metrics", *BIND),
