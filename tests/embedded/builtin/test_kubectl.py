@@ -255,6 +255,21 @@ async def test_jobs_are_done_given_up_and_deleted(tmp_path: pathlib.Path) -> Non
         await it.until(resources.POD, lambda found: not found)
 
 
+async def test_an_autoscaler_keeps_its_bounds_and_says_what_it_lacks(tmp_path: pathlib.Path) -> None:
+    async with cluster(tmp_path) as it:
+        await it.apply(deployment(5))
+        await it.kubectl("rollout", "status", "deployment/web", "--timeout=20s")
+        await it.kubectl("autoscale", "deployment/web", "--min=2", "--max=3", "--cpu=50%")
+        await it.until(resources.POD, lambda pods: len(pods) == 3)
+        await it.kubectl("wait", "--for=condition=AbleToScale", "hpa/web", "--timeout=20s")
+        described = await it.kubectl("describe", "hpa", "web")
+        assert "New size: 3; reason: Current number of replicas above Spec.MaxReplicas" in described
+        # A change of its spec is looked at at once; nobody here serves metrics.
+        await it.kubectl("patch", "hpa", "web", "--type=merge", "--patch", '{"spec":{"maxReplicas":4}}')
+        await it.kubectl("wait", "--for=condition=ScalingActive=False", "hpa/web", "--timeout=20s")
+        assert "FailedGetResourceMetric" in await it.kubectl("describe", "hpa", "web")
+
+
 async def test_a_replica_set_of_its_own_scales(tmp_path: pathlib.Path) -> None:
     async with cluster(tmp_path) as it:
         await it.apply(testing.replica_set(replicas=2))

@@ -6,6 +6,7 @@ deployments ─────┘
 statefulsets, pods, controllerrevisions, persistentvolumeclaims ─► statefulset ─► those
 jobs, pods ─► job ─► pods
 services, pods, endpointslices ─► service ─► endpointslices
+horizontalpodautoscalers, pods, metrics ─► hpa ─► the scale of something
 services, endpointslices ─► balancer ─► a Service's address, and listeners on it
 """
 
@@ -19,6 +20,7 @@ from brickyard.embedded.builtin import ownership
 from brickyard.embedded.builtin.balancer import proxy
 from brickyard.embedded.builtin.balancer import reconciler as balancing
 from brickyard.embedded.builtin.deployment import reconciler as deployment
+from brickyard.embedded.builtin.hpa import reconciler as hpa
 from brickyard.embedded.builtin.job import reconciler as job
 from brickyard.embedded.builtin.replicaset import reconciler as replicaset
 from brickyard.embedded.builtin.service import reconciler as service
@@ -36,6 +38,7 @@ RETRY = backoff.Backoff(0.05, 2.0, 60.0)
 
 ATTENDED: tuple[resources.ResourceType, ...] = (
     resources.DEPLOYMENT,
+    resources.HORIZONTAL_POD_AUTOSCALER,
     resources.JOB,
     resources.REPLICA_SET,
     resources.SERVICE,
@@ -55,6 +58,7 @@ class _Caches:
     revisions: informers.Informer
     claims: informers.Informer
     jobs: informers.Informer
+    autoscalers: informers.Informer
 
     def all(self) -> Iterator[informers.Informer]:
         return (getattr(self, field.name) for field in dataclasses.fields(self))
@@ -71,6 +75,7 @@ def _caches(client: contract.Client) -> _Caches:
         revisions=informers.Informer(client, resources.CONTROLLER_REVISION, indexers=ownership.INDEXERS),
         claims=informers.Informer(client, resources.PERSISTENT_VOLUME_CLAIM),
         jobs=informers.Informer(client, resources.JOB),
+        autoscalers=informers.Informer(client, resources.HORIZONTAL_POD_AUTOSCALER),
     )
 
 
@@ -91,6 +96,7 @@ class BuiltinControllers:
             self._services(),
             self._stateful_sets(),
             self._jobs(),
+            self._autoscalers(),
             *(() if balancer is None else (self._balancing(balancer),)),
         )
 
@@ -153,7 +159,6 @@ class BuiltinControllers:
         made.watch(caches.stateful_sets)
         made.watch(caches.pods, ownership.concerned(caches.stateful_sets, resources.STATEFUL_SET))
         made.watch(caches.revisions, controllers.owned_by(resources.STATEFUL_SET))
-        # Of claims it is enough to know them before one is made.
         made.watch(caches.claims, _nobody)
         return made
 
@@ -164,6 +169,15 @@ class BuiltinControllers:
         made = controllers.Controller("job", worker, backoff=RETRY)
         made.watch(caches.jobs)
         made.watch(caches.pods, ownership.concerned(caches.jobs, resources.JOB))
+        return made
+
+    def _autoscalers(self) -> controllers.Controller:
+        caches = self._caches
+        read = hpa.Caches(caches.autoscalers, caches.pods)
+        worker = hpa.Reconciler(self._client, read, self._recorder("horizontal-pod-autoscaler"), self._clock)
+        made = controllers.Controller("hpa", worker, backoff=RETRY)
+        made.watch(caches.autoscalers)
+        made.watch(caches.pods, _nobody)
         return made
 
     def _balancing(self, balancer: proxy.Balancer) -> controllers.Controller:
@@ -177,6 +191,7 @@ class BuiltinControllers:
 
 
 def _nobody(_: resources.Object) -> Iterator[reconcile.Request]:
+    """Mapper for a cache that has to be there and whose changes concern nobody."""
     return iter(())
 
 

@@ -1,0 +1,1 @@
+"""HorizontalPodAutoscaler: how many replicas a workload has, by what its pods measure."""
