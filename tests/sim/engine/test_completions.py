@@ -249,3 +249,17 @@ async def test_embeddings() -> None:
         assert sum(value * value for value in vectors[0]) == pytest.approx(1.0, abs=1e-3)
         assert made["usage"] == {"prompt_tokens": 6, "total_tokens": 6}
         assert engine.server.driver.statistics.prompt_tokens == 6
+
+
+async def test_room_for_an_answer_that_has_not_begun() -> None:
+    """A client reads again what was answered before: the answer that is still being prepared must not begin in its middle."""
+    async with testing.running() as engine, engine.connect() as (reader, writer):
+        delayed = testing.stream_request(max_tokens=2)
+        writer.write(delayed.replace(b"host: sim", b"host: sim\r\nx-sim-fault: latency;seconds=0.05", 1))
+        async with asyncio.timeout(5):
+            while not (open_ := engine.server._connections.open) or next(iter(open_))._current is None:
+                await asyncio.sleep(0.001)
+        (connection,) = open_
+        connection.pause_writing()
+        connection.resume_writing()
+        assert len((await testing.read(reader)).events()) == 4

@@ -1,5 +1,6 @@
 import asyncio
 import contextlib
+import sys
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
@@ -143,3 +144,13 @@ async def test_a_running_engine_tells_what_it_holds() -> None:
         assert len(hashes) == listed["count"] // 16
         await engine.post("/sleep")
         assert events(await receive(heard)) == [["AllBlocksCleared"]]
+
+
+async def test_without_the_packages(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "zmq", None)
+    monkeypatch.delitem(sys.modules, "brickyard.sim.engine.kvevents")
+    monkeypatch.delattr("brickyard.sim.engine.kvevents")
+    with pytest.raises(errors.ParamsError, match="not installed") as caught:
+        async with testing.running(kv_events=PLACE):
+            pass
+    assert "brickyard[sim]" in caught.value.hint

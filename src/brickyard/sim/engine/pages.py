@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
-from brickyard.sim.engine.core import scheduler, statistics
+from brickyard.sim.engine.core import params, scheduler, statistics
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 PATHS: Final[Mapping[str, str]] = {
@@ -36,9 +36,29 @@ Source = Callable[[View], Any]
 # name, type, source: a number, a histogram, or numbers by the label that the third column names
 _Family = tuple[str, str, Source] | tuple[str, str, Source, str]
 
+
+def _share(part: int, whole: int) -> float:
+    return part / whole if whole else 0.0
+
+
+def _waiting(of: scheduler.Scheduler) -> Labelled:
+    return {"capacity": of.waiting - of.deferred, "deferred": of.deferred}
+
+
+def _sources(view: View) -> Labelled:
+    found, handed = view.scheduler.hits, view.scheduler.remote_hits
+    computed = max(0, view.statistics.prompt_tokens - view.statistics.cached_tokens)
+    return {"local_compute": computed, "local_cache_hit": found, "external_kv_transfer": handed}
+
+
+def _sleep_states(level: int) -> Labelled:
+    return {"awake": int(level == 0), "weights_offloaded": int(level == 1), "discard_all": int(level == 2)}
+
+
 _VLLM: Final[tuple[_Family, ...]] = (
     ("num_requests_running", "gauge", lambda view: view.scheduler.running),
     ("num_requests_waiting", "gauge", lambda view: view.scheduler.waiting),
+    ("num_requests_waiting_by_reason", "gauge", lambda view: _waiting(view.scheduler), "reason"),
     ("num_requests_swapped", "gauge", lambda _: 0),
     ("kv_cache_usage_perc", "gauge", lambda view: view.scheduler.pool.usage),
     ("gpu_cache_usage_perc", "gauge", lambda view: view.scheduler.pool.usage),
@@ -49,6 +69,7 @@ _VLLM: Final[tuple[_Family, ...]] = (
     ("external_prefix_cache_hits_total", "counter", lambda view: view.scheduler.remote_hits),
     ("num_preemptions_total", "counter", lambda view: view.scheduler.preemptions),
     ("prompt_tokens_total", "counter", lambda view: view.statistics.prompt_tokens),
+    ("prompt_tokens_by_source_total", "counter", _sources, "source"),
     ("prompt_tokens_cached_total", "counter", lambda view: view.statistics.cached_tokens),
     ("generation_tokens_total", "counter", lambda view: view.statistics.generated_tokens),
     ("request_success_total", "counter", lambda view: view.statistics.finished, "finished_reason"),
@@ -142,14 +163,6 @@ _SAME: Final[Mapping[str, str]] = {
 }
 
 
-def _share(part: int, whole: int) -> float:
-    return part / whole if whole else 0.0
-
-
-def _sleep_states(level: int) -> Labelled:
-    return {"awake": int(level == 0), "weights_offloaded": int(level == 1), "discard_all": int(level == 2)}
-
-
 def render(engine: str, view: View) -> bytes:
     """The page of ``engine``."""
     prefix, families = _ENGINES[engine]
@@ -168,7 +181,7 @@ def render(engine: str, view: View) -> bytes:
         else:
             lines.extend(_samples(prefix + name, labels, value, label[0] if label else ""))
     if engine == "vllm":
-        lines.extend(_lora(view))
+        lines.extend((*_lora(view), *_cache_config(view.scheduler.params)))
     return ("\n".join(lines) + "\n").encode()
 
 
@@ -193,6 +206,14 @@ def _lora(view: View) -> Iterator[str]:
     yield (
         f'vllm:lora_requests_info{{max_lora="{view.scheduler.params.max_loras}",'
         f'running_lora_adapters="{_escaped(running)}",waiting_lora_adapters="{_escaped(waiting)}"}} 1'
+    )
+
+
+def _cache_config(chosen: params.Params) -> Iterator[str]:
+    yield "# TYPE vllm:cache_config_info gauge"
+    yield (
+        f'vllm:cache_config_info{{block_size="{chosen.block_size}",enable_prefix_caching="{chosen.prefix_caching}",'
+        f'engine="0",num_gpu_blocks="{chosen.blocks}"}} 1'
     )
 
 

@@ -253,7 +253,7 @@ class Stream(Reply):
 
     def resume(self) -> None:
         for choice in self.choices:
-            if self.exchange.open and self.exchange.writable and not self.strike():
+            if choice.generated and self.exchange.open and self.exchange.writable and not self.strike():
                 self._emit(choice)
 
     def _emit(self, choice: Choice) -> None:

@@ -6,11 +6,14 @@ import asyncio
 import contextlib
 import uuid
 from collections.abc import Callable
-from typing import Final, Self
+from typing import TYPE_CHECKING, Final, Self
 
 from brickyard.lib import clock, logs
 from brickyard.sim.engine import api, completions, driver, http, options, replies, rooms
 from brickyard.sim.engine.core import disagg, errors, faults, lora
+
+if TYPE_CHECKING:
+    from brickyard.sim.engine import kvevents
 
 log = logs.get(__name__)
 
@@ -61,9 +64,7 @@ class Server:
         chosen = self._options
         publish = None
         if chosen.kv_events is not None:
-            from brickyard.sim.engine import kvevents  # noqa: PLC0415 - needs the extra `sim`, which the rest does not
-
-            publisher = await stack.enter_async_context(kvevents.Publisher(chosen.kv_events, chosen.host, self._clock))
+            publisher = await stack.enter_async_context(_publisher(chosen.kv_events, chosen.host, self._clock))
             self.events_endpoint, self.replay_endpoint = publisher.endpoint, publisher.replay_endpoint
             publish = publisher.publish
         met = None
@@ -106,6 +107,16 @@ class Server:
     async def _stop(self, server: asyncio.Server) -> None:
         server.close()
         await self._connections.close(self._drain)
+
+
+def _publisher(chosen: options.KvEvents, host: str, time: clock.Clock) -> kvevents.Publisher:
+    try:
+        from brickyard.sim.engine import kvevents  # noqa: PLC0415 - needs the extra `sim`, which the rest does not
+    except ImportError as error:
+        raise errors.ParamsError(
+            f"KV events need packages that are not installed ({error.name})", hint="pip install 'brickyard[sim]'"
+        ) from error
+    return kvevents.Publisher(chosen, host, time)
 
 
 async def serve(chosen: options.Options, stop: asyncio.Event, *, ready: Callable[[int], None] | None = None) -> None:

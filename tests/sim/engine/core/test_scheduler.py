@@ -3,7 +3,7 @@ import itertools
 from typing import Any
 
 import pytest
-from hypothesis import settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
@@ -405,6 +405,60 @@ def test_sleep() -> None:
     assert made.prefill == 11  # the prompt and what was said of the answer
     assert blocks.Cleared() in made.events
     assert run(one, made.end)["a"].generated == 5
+
+
+# Against formulas.
+
+
+@given(st.lists(st.tuples(st.floats(0, 20), st.integers(1, 100), st.integers(1, 20)), min_size=1, max_size=12))
+def test_one_at_a_time_is_a_queue_with_one_server(requests: list[tuple[float, int, int]]) -> None:
+    """Each begins when it has come and the one before has gone, and takes what its own steps take."""
+    one = engine(max_num_seqs=1, max_num_batched_tokens=200, prefix_caching=False)
+    arrivals = sorted(requests)
+    expected: dict[str, float] = {}
+    free = 0.0
+    for number, (at, prompt, output) in enumerate(arrivals):
+        prefill = TIMING.step + TIMING.request + TIMING.prefill_token * prompt
+        context = sum(range(prompt, prompt + output - 1))
+        decode = (output - 1) * (TIMING.step + TIMING.decode_sequence) + TIMING.decode_kv_token * context
+        free = max(at, free) + prefill + decode
+        expected[f"{number}"] = free
+    now, waiting = 0.0, list(enumerate(arrivals))
+    ends: dict[str, float] = {}
+    while waiting or one.running or one.waiting:
+        while waiting and waiting[0][1][0] <= now:
+            number, (at, prompt, output) = waiting.pop(0)
+            one.submit(job(f"{number}", prompt, output), at)
+        made = one.step(now)
+        if made is None:
+            now = waiting[0][1][0] if waiting else now
+            continue
+        now = made.end
+        ends |= {each.job.id: each.finish.finished for each in made.outputs if each.finish}
+    assert ends == pytest.approx(expected)
+
+
+@given(st.lists(st.integers(1, 150), min_size=1, max_size=10), st.integers(4, 150))
+def test_every_token_of_a_prompt_is_computed_once(prompts: list[int], budget: int) -> None:
+    """However prompts are cut: without a cache and with room for all, each token once, and never more than the budget in a step."""
+    one = engine(max_num_batched_tokens=budget, prefix_caching=False, blocks=1000)
+    for number, prompt in enumerate(prompts):
+        one.submit(job(f"{number}", prompt, 2), 0.0)
+    prefill = decode = 0
+    while (made := one.step(0.0)) is not None:
+        assert 0 < made.prefill + made.decode <= budget
+        prefill, decode = prefill + made.prefill, decode + made.decode
+    assert (prefill, decode) == (sum(prompts), len(prompts))
+
+
+@given(st.lists(st.integers(1, 60), min_size=2, max_size=8), st.integers(16, 40))
+def test_whoever_came_first_says_its_first_word_first(prompts: list[int], blocks_: int) -> None:
+    one = engine(max_num_batched_tokens=32, blocks=blocks_, prefix_caching=False)
+    for number, prompt in enumerate(prompts):
+        one.submit(job(f"{number}", min(prompt, blocks_ * 4 - 5), 5), 0.0)
+    ends = run(one)
+    firsts = [ends[f"{number}"].first_token for number in range(len(prompts))]
+    assert firsts == sorted(firsts)
 
 
 class SchedulerMachine(RuleBasedStateMachine):
