@@ -9,11 +9,13 @@ import subprocess
 import sys
 
 import pytest
+import yaml
 
 import brickyard
 
 COMMANDS = (
     "up", "down", "status", "apply", "get", "delete", "events", "logs", "why", "env", "fetch", "gateway", "apiserver", "version",
+    "serve",
 )  # fmt: skip
 
 
@@ -62,6 +64,9 @@ def test_help_loads_nothing_heavy() -> None:
     [
         (["status"], "Brickyard does not run in"),
         (["env"], "Brickyard does not run in"),
+        (["serve", "Qwen/Qwen3-0.6B"], "Brickyard does not run in"),
+        (["serve", "nowhere.gguf"], "there is no model at"),
+        (["serve", "a", "b"], "'b' is one word too many"),
         (["why"], "which decision?"),
         (["why", "x", "--last"], "which decision?"),
         (["why", "--last"], "Brickyard does not run in"),
@@ -84,6 +89,22 @@ def test_a_usage_error_is_one_clear_message(tmp_path: pathlib.Path, words: list[
     assert said in done.stderr
     assert "Traceback" not in done.stderr
     assert done.stdout == ""
+
+
+def test_a_rehearsal_prints_the_manifest_and_needs_nothing(tmp_path: pathlib.Path) -> None:
+    words = ("serve", "org/Brick-1B", "--dry-run", "-n", "there", "--replicas", "2", "--", "--max-model-len", "4096")
+    deployment, service = yaml.safe_load_all(run(*words, BRICKYARD_DATA_DIR=str(tmp_path)).stdout)
+    assert deployment["metadata"]["name"] == service["metadata"]["name"] == "brick-1b"
+    container = deployment["spec"]["template"]["spec"]["containers"][0]
+    assert container["args"] == [
+        "--model",
+        "org/Brick-1B",
+        "--served-model-name",
+        "brick-1b",
+        "--max-model-len",
+        "4096",
+    ]
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_an_error_brings_its_next_step(tmp_path: pathlib.Path) -> None:

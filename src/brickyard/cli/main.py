@@ -22,6 +22,7 @@ from brickyard.cli import (
     get,
     logs,
     machine,
+    serve,
     status,
     up,
     version,
@@ -38,6 +39,7 @@ app = typer.Typer(
 )
 app.command()(up.up)
 app.command()(down.down)
+app.command()(serve.serve)
 app.command()(status.status)
 app.command()(apply.apply)
 app.command()(get.get)
