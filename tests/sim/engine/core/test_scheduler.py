@@ -214,6 +214,14 @@ def test_a_prompt_that_was_computed_before_is_found() -> None:
     assert (one.queries, one.hits) == (24, 8)
 
 
+def test_requests_of_one_step_share_blocks() -> None:
+    one = engine()
+    for name in "abc":
+        one.submit(job(name, text(30), 9), 0.0)
+    assert step(one).prefill == 30 + 2 + 2
+    assert (one.hits, one.pool.total - one.pool.free) == (56, 7 + 3)
+
+
 def test_running_requests_share_blocks() -> None:
     one = engine()
     one.submit(job("a", text(41), 9), 0.0)

@@ -35,8 +35,7 @@ def test_what_steps_add_up_to() -> None:
         now = made.end
     counted.abort()
     assert (counted.prompt_tokens, counted.generated_tokens, counted.steps, counted.busy) == (18, 4, 3, 3.0)
-    # The second request of a step finds what the first has only begun to compute: nothing yet.
-    assert counted.cached_tokens == engine.hits == 0
+    assert counted.cached_tokens == engine.hits == 8  # of the second, which shares what the first computes
     assert counted.finished == {"stop": 0, "length": 2, "abort": 1, "error": 0}
     assert (counted.first_token.count, counted.first_token.sum) == (2, 22.0)
     assert (counted.between.count, counted.between.sum) == (2, 2.0)
@@ -44,7 +43,7 @@ def test_what_steps_add_up_to() -> None:
     assert (counted.latency.sum, counted.queue.sum, counted.inference.sum) == (24.0, 20.0, 4.0)
     assert (counted.prefill.sum, counted.decode.sum) == (2.0, 2.0)
     assert (counted.prompt.sum, counted.generation.sum) == (18.0, 4.0)
-    assert (counted.iteration.count, counted.iteration.sum) == (3, 20.0)
+    assert (counted.iteration.count, counted.iteration.sum) == (3, 12.0)
 
 
 def test_a_rate_over_a_window() -> None:

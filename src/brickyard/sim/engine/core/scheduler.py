@@ -165,8 +165,6 @@ class Scheduler:
         if not batch.tokens:
             return None  # all that waited was cancelled
         end = now + batch.seconds()
-        for sequence, count in batch.scheduled:
-            sequence.computed += count
         outputs = tuple(self._outputs(batch, end))
         return work.Step(
             now, end - now, outputs, batch.prefill, batch.decodes, tuple(batch.preempted), self.pool.take_events()
@@ -204,7 +202,7 @@ class Scheduler:
                 count = min(count, batch.budget)
                 if not self._grow(sequence, count, batch):
                     break
-            batch.add(sequence, count)
+            self._take(sequence, count, batch)
             place += 1
 
     def _grow(self, sequence: Sequence, count: int, batch: _Batch) -> bool:
@@ -282,8 +280,15 @@ class Scheduler:
         if sequence.scheduled < 0:
             self._count(sequence, hits * size, remote, batch.start)
             batch.started += 1
-        batch.add(sequence, count)
+        self._take(sequence, count, batch)
         return True
+
+    def _take(self, sequence: Sequence, count: int, batch: _Batch) -> None:
+        """``count`` tokens of ``sequence`` are computed in this step. What is full by its end can be shared from here on."""
+        batch.add(sequence, count)
+        sequence.computed += count
+        if sequence.computed // self.params.block_size > sequence.sealed and self.params.prefix_caching:
+            self._seal(sequence)
 
     def _hits(self, sequence: Sequence) -> int:
         if not self.params.prefix_caching:
@@ -305,11 +310,7 @@ class Scheduler:
     # What a step leaves behind.
 
     def _outputs(self, batch: _Batch, end: float) -> Iterator[work.Output]:
-        size = self.params.block_size
-        caching = self.params.prefix_caching
-        for sequence, _ in batch.scheduled:
-            if caching and sequence.computed // size > sequence.sealed:
-                self._seal(sequence)
+        for sequence in batch.scheduled:
             if sequence.computed == sequence.length:
                 yield self._sampled(sequence, end)
 
@@ -401,7 +402,7 @@ class _Batch:
         self.timing = settings.timing
         self.start = start
         self.budget = settings.max_num_batched_tokens
-        self.scheduled: list[tuple[Sequence, int]] = []
+        self.scheduled: list[Sequence] = []
         self.preempted: list[str] = []
         self.adapters: set[str] = set()
         self.prefill = self.pairs = self.decodes = self.kv_tokens = self.started = 0
@@ -412,7 +413,7 @@ class _Batch:
 
     def add(self, sequence: Sequence, count: int) -> None:
         self.budget -= count
-        self.scheduled.append((sequence, count))
+        self.scheduled.append(sequence)
         if sequence.generated and count == 1:
             self.decodes += 1
             self.kv_tokens += sequence.computed
