@@ -291,11 +291,18 @@ async def test_a_service_has_the_pods_that_are_ready(tmp_path: pathlib.Path) -> 
         pods = await it.found(resources.POD)
         assert ready(await it.found(resources.ENDPOINT_SLICE)) == sorted(pod["status"]["podIP"] for pod in pods)
         assert "8000" in await it.kubectl("get", "endpointslices", "--no-headers")
+        await it.until(
+            resources.ENDPOINTS,
+            lambda found: any(len(subset.get("addresses", ())) == 2 for each in found for subset in each["subsets"]),
+        )
+        listed = (await it.kubectl("get", "endpoints", "web", "--no-headers")).split()[1].split(",")
+        assert sorted(listed) == sorted(f"{pod['status']['podIP']}:8000" for pod in pods)
         await it.kubectl("delete", "pod", meta.name(pods[0]), "--wait=false")
         gone = pods[0]["status"]["podIP"]
         await it.until(resources.ENDPOINT_SLICE, lambda slices: len(ready(slices)) == 2 and gone not in ready(slices))
         await it.kubectl("delete", "service", "web")
         await it.until(resources.ENDPOINT_SLICE, lambda slices: not slices)
+        await it.until(resources.ENDPOINTS, lambda found: not found)
 
 
 async def test_an_exposed_deployment_is_described_with_its_endpoints(tmp_path: pathlib.Path) -> None:

@@ -7,6 +7,7 @@ statefulsets, pods, controllerrevisions, persistentvolumeclaims ─► statefuls
 jobs, pods ─► job ─► pods
 services, pods, endpointslices ─► service ─► endpointslices
 horizontalpodautoscalers, pods, metrics ─► hpa ─► the scale of something
+services, pods, endpoints ─► legacyendpoints ─► endpoints
 services, endpointslices ─► balancer ─► a Service's address, and listeners on it
 """
 
@@ -22,6 +23,7 @@ from brickyard.embedded.builtin.balancer import reconciler as balancing
 from brickyard.embedded.builtin.deployment import reconciler as deployment
 from brickyard.embedded.builtin.hpa import reconciler as hpa
 from brickyard.embedded.builtin.job import reconciler as job
+from brickyard.embedded.builtin.legacyendpoints import reconciler as legacyendpoints
 from brickyard.embedded.builtin.replicaset import reconciler as replicaset
 from brickyard.embedded.builtin.service import reconciler as service
 from brickyard.embedded.builtin.statefulset import reconciler as statefulset
@@ -59,6 +61,7 @@ class _Caches:
     claims: informers.Informer
     jobs: informers.Informer
     autoscalers: informers.Informer
+    endpoints: informers.Informer
 
     def all(self) -> Iterator[informers.Informer]:
         return (getattr(self, field.name) for field in dataclasses.fields(self))
@@ -76,6 +79,7 @@ def _caches(client: contract.Client) -> _Caches:
         claims=informers.Informer(client, resources.PERSISTENT_VOLUME_CLAIM),
         jobs=informers.Informer(client, resources.JOB),
         autoscalers=informers.Informer(client, resources.HORIZONTAL_POD_AUTOSCALER),
+        endpoints=informers.Informer(client, resources.ENDPOINTS),
     )
 
 
@@ -97,6 +101,7 @@ class BuiltinControllers:
             self._stateful_sets(),
             self._jobs(),
             self._autoscalers(),
+            self._legacy_endpoints(),
             *(() if balancer is None else (self._balancing(balancer),)),
         )
 
@@ -178,6 +183,15 @@ class BuiltinControllers:
         made = controllers.Controller("hpa", worker, backoff=RETRY)
         made.watch(caches.autoscalers)
         made.watch(caches.pods, _nobody)
+        return made
+
+    def _legacy_endpoints(self) -> controllers.Controller:
+        caches = self._caches
+        read = legacyendpoints.Caches(caches.services, caches.pods, caches.endpoints)
+        made = controllers.Controller("endpoints", legacyendpoints.Reconciler(self._client, read), backoff=RETRY)
+        made.watch(caches.services)
+        made.watch(caches.pods, service.selecting(caches.services))
+        made.watch(caches.endpoints)
         return made
 
     def _balancing(self, balancer: proxy.Balancer) -> controllers.Controller:

@@ -1,0 +1,1 @@
+"""Endpoints: where a Service's pods are, in the form that older clients read."""
