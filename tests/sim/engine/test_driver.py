@@ -164,3 +164,75 @@ async def test_refusals_reach_the_caller() -> None:
         one.submit(dataclasses.replace(job("a", Heard()), prompt=b""))
     assert one.load == 0
     one.close()
+
+
+async def test_who_leaves_during_the_last_step_is_counted_once() -> None:
+    one, heard = make(), Heard()
+    one.submit(job("a", heard, output=1))
+    await asyncio.sleep(1.0)
+    one.cancel("a")
+    await asyncio.sleep(10.0)
+    assert heard.times == []
+    assert one.statistics.finished["abort"] == 1
+    one.close()
+
+
+async def test_a_job_of_the_same_name_hears_its_own_tokens_only() -> None:
+    one, gone, stays = make(), Heard(), Heard()
+    one.submit(job("a", gone))
+    await asyncio.sleep(1.0)
+    one.cancel("a")
+    one.submit(job("a", stays))
+    await stays.ended.wait()
+    assert gone.times == []
+    assert len(stays.times) == 3
+    one.close()
+
+
+async def test_a_token_that_ends_another_job() -> None:
+    one, victim = make(), Heard()
+
+    class Ender(Heard):
+        def token(self, output: work.Output) -> None:
+            super().token(output)
+            one.cancel("b")
+
+    ender = Ender()
+    one.submit(job("a", ender))
+    one.submit(job("b", victim))
+    await ender.ended.wait()
+    assert victim.times == []
+    assert one.statistics.finished["abort"] == 1
+    one.close()
+
+
+async def test_an_owner_that_fails_does_not_stop_the_engine() -> None:
+    one, heard = make(), Heard()
+    told: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context["exception"]))
+
+    class Faulty(Heard):
+        def token(self, output: work.Output) -> None:
+            raise RuntimeError("no")
+
+    one.submit(job("a", Faulty(), output=1))
+    one.submit(job("b", heard))
+    await asyncio.sleep(100.0)
+    assert len(told) == 1
+    assert one.load == 0
+    assert len(heard.times) == 2  # what was said in the failing step is lost to it
+    one.close()
+
+
+@pytest.mark.parametrize("act", ["sleep", "clear_cache"])
+async def test_events_keep_their_order(act: str) -> None:
+    """What a step under way stores is told before it is cleared, not after."""
+    told: list[blocks.Event] = []
+    one = make(publish=told.extend)
+    one.submit(job("a", Heard()))
+    await asyncio.sleep(1.0)
+    getattr(one, act)()
+    assert [type(event) for event in told] == [blocks.Stored, blocks.Cleared]
+    await asyncio.sleep(1.5)
+    assert len(told) == 2
+    one.close()

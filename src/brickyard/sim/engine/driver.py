@@ -46,6 +46,8 @@ class Driver:
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.Handle | None = None
         self._under_way: work.Step | None = None
+        self._untold: tuple[blocks.Event, ...] = ()
+        self._gone: set[str] = set()
         self._free_at = 0.0
         self._closed = False
 
@@ -72,9 +74,12 @@ class Driver:
         """Forget a job; its owner hears nothing more. Unknown ids are ignored."""
         if self.scheduler.cancel(job_id):
             self.statistics.abort()
+            if self._under_way is not None:
+                self._gone.add(job_id)
 
     def sleep(self) -> None:
         """Stop computing and drop the KV cache."""
+        self._tell()
         self.scheduler.sleep()
         self._tell(self.scheduler.pool.take_events())
 
@@ -85,6 +90,7 @@ class Driver:
 
     def clear_cache(self) -> None:
         """Forget all content of free blocks."""
+        self._tell()
         self.scheduler.pool.clear()
         self._tell(self.scheduler.pool.take_events())
 
@@ -114,6 +120,7 @@ class Driver:
                 self._timer = self._loop.call_later(max(0.0, ready - now), self._begin, True)
             return
         self._under_way = step
+        self._untold = step.events
         # A step that takes no time ends when it is told: then the clock alone says how fast this engine is.
         self._free_at = step.end if step.duration else now
         delay = step.end - now
@@ -127,14 +134,21 @@ class Driver:
         step = self._under_way
         if step is None:
             return
-        self._under_way = None
         self.statistics.step(step)
-        self._tell(step.events)
-        for output in step.outputs:
-            output.job.owner.token(output)  # type: ignore[attr-defined]  # the core never looks at an owner
-        if not self._closed and self._timer is None:
-            self._begin()
+        try:
+            self._tell()
+            for output in step.outputs:
+                # Also whoever hears a token may end other jobs.
+                if output.job.id not in self._gone:
+                    output.job.owner.token(output)  # type: ignore[attr-defined]  # the core never looks at an owner
+        finally:
+            self._gone.clear()
+            self._under_way = None
+            if not self._closed:
+                self._begin()
 
-    def _tell(self, events: tuple[blocks.Event, ...]) -> None:
+    def _tell(self, more: tuple[blocks.Event, ...] = ()) -> None:
+        """Publish what the step under way did to the blocks, unless that was told already, and ``more``."""
+        events, self._untold = self._untold + more, ()
         if events and self._publish is not None:
             self._publish(events)
