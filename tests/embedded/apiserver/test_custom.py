@@ -35,6 +35,18 @@ PATHS: list[tuple[str, list[Any]]] = [
     (".spec.hosts[-1]", ["y"]),
     (".spec.hosts[7]", []),
     (".spec.hosts[*]", ["x", "y"]),
+    (".spec.hosts[1, 0]", ["y", "x"]),
+    (".spec.hosts[-1:]", ["y"]),
+    (".spec.hosts[0:1]", ["x"]),
+    (".spec.hosts[:]", ["x", "y"]),
+    (".spec.hosts[::2]", ["x"]),
+    (".spec.replicas[1:]", []),
+    (".status.conditions[-1:].type", ["Ready"]),
+    (".status.conditions[?(@.n>=1)].type", ["Synced"]),
+    (".status.conditions[?(@.n<1)].type", []),
+    (".status.conditions[?(@.n>'0')].type", []),
+    (".status.conditions[?(@.type<'S')].type", ["Ready"]),
+    (".status.conditions[?(@.flag>0)].type", []),
     (".spec.hosts", [["x", "y"]]),
     (r".metadata.labels.model\.aibrix\.ai/name", ["m"]),
     (".metadata.labels['model.aibrix.ai/name']", ["m"]),
@@ -56,7 +68,9 @@ def test_paths(path: str, expected: list[Any]) -> None:
     assert jsonpath.parse(path).find(OBJ) == expected
 
 
-@pytest.mark.parametrize("path", ["", "spec", ".a[", ".a[?(@.b>1)]", ".a[1:2]", "{.a}", "." + "a" * 2000, ".a b"])
+@pytest.mark.parametrize(
+    "path", ["", "spec", ".a[", ".a[?(@.b && @.c)]", ".a[1:2:-1]", ".a[,1]", "{.a}", "." + "a" * 2000, ".a b"]
+)
 def test_what_is_no_path(path: str) -> None:
     with pytest.raises(ValueError, match="is no JSON path"):
         jsonpath.parse(path)

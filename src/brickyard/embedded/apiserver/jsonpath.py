@@ -1,24 +1,26 @@
 """The subset of JSONPath that CustomResourceDefinitions use for printer columns.
 
-Keys (``.spec.a``, ``['a.b']``, ``.labels.a\\.b``), indexes (``[0]``, ``[-1]``), everything (``[*]``) and filters on equality
-(``[?(@.type=="Ready")]``, ``!=`` too, and mere presence ``[?(@.ready)]``).
+Keys (``.spec.a``, ``['a.b']``, ``.labels.a\\.b``), indexes (``[0]``, ``[-1]``, ``[0,2]``), slices (``[-1:]``, ``[0:2]``),
+everything (``[*]``) and filters (``[?(@.type=="Ready")]``, ``!=`` and orders too, and mere presence ``[?(@.ready)]``).
 """
 
 from __future__ import annotations
 
 import dataclasses
+import operator as operators
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 Step = Callable[[Any], Iterator[Any]]
 
 _KEY = re.compile(r"\.?((?:[^.\[\]\\\s]|\\.)+)")
 _QUOTED = re.compile(r"""\[\s*(?:'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)")\s*\]""")
-_INDEX = re.compile(r"\[\s*(-?\d+)\s*\]")
+_INDEXES = re.compile(r"\[\s*(-?\d{1,9}(?:\s*,\s*-?\d{1,9})*)\s*\]", re.ASCII)
+_SLICE = re.compile(r"\[\s*(-?\d{1,9})?\s*:\s*(-?\d{1,9})?\s*(?::\s*(\d{1,9})?\s*)?\]", re.ASCII)
 _ALL = re.compile(r"\[\s*\*\s*\]|\.\*")
 _FILTER = re.compile(
-    r"""\[\s*\?\(\s*@((?:\.(?:[^.\[\]\\\s=!<>()]|\\.)+)+)\s*(?:(==|!=)\s*(?:'([^']*)'|"([^"]*)"|(true|false|-?\d+(?:\.\d+)?)))?\s*\)\s*\]"""
+    r"""\[\s*\?\(\s*@((?:\.(?:[^.\[\]\\\s=!<>()]|\\.)+)+)\s*(?:(==|!=|<=?|>=?)\s*(?:'([^']*)'|"([^"]*)"|(true|false|-?\d+(?:\.\d+)?)))?\s*\)\s*\]"""
 )
 _LIMIT = 1024
 
@@ -76,10 +78,21 @@ def _key(name: str) -> Step:
     return step
 
 
-def _index(position: int) -> Step:
+def _indexes(positions: Sequence[int]) -> Step:
     def step(value: Any) -> Iterator[Any]:
-        if isinstance(value, list) and -len(value) <= position < len(value):
-            yield value[position]
+        for position in positions if isinstance(value, list) else ():
+            if -len(value) <= position < len(value):
+                yield value[position]
+
+    return step
+
+
+def _slice(match: re.Match[str]) -> Step:
+    start, stop, stride = (int(each) if each else None for each in match.groups())
+
+    def step(value: Any) -> Iterator[Any]:
+        if isinstance(value, list):
+            yield from value[start : stop : stride or 1]
 
     return step
 
@@ -97,15 +110,29 @@ def _filter(match: re.Match[str]) -> Step:
 
     def keeps(item: Any) -> bool:
         found = below.find(item)
-        if not operator or not found:
-            return bool(found)
-        return bool(found[0] == wanted) == (operator == "==")
+        return _compares(found[0], operator, wanted) if operator and found else bool(found)
 
     def step(value: Any) -> Iterator[Any]:
         if isinstance(value, list):
             yield from (item for item in value if keeps(item))
 
     return step
+
+
+def _compares(found: Any, operator: str, wanted: object) -> bool:
+    if operator not in _ORDERS:
+        return bool(found == wanted) == (operator == "==")
+    both = (found, wanted)
+    alike = all(isinstance(each, str) for each in both) or all(type(each) in (int, float) for each in both)
+    return alike and bool(_ORDERS[operator](found, wanted))
+
+
+_ORDERS: Mapping[str, Callable[[Any, Any], bool]] = {
+    "<": operators.lt,
+    "<=": operators.le,
+    ">": operators.gt,
+    ">=": operators.ge,
+}
 
 
 def _literal(match: re.Match[str]) -> object:
@@ -120,7 +147,8 @@ def _literal(match: re.Match[str]) -> object:
 _MAKERS: Sequence[tuple[re.Pattern[str], Callable[[re.Match[str]], Step]]] = (
     (_ALL, lambda _: _everything),
     (_FILTER, _filter),
-    (_INDEX, lambda match: _index(int(match[1]))),
+    (_INDEXES, lambda match: _indexes([int(each) for each in match[1].split(",")])),
+    (_SLICE, _slice),
     (_QUOTED, lambda match: _key(_unescaped(match[1] if match[1] is not None else match[2]))),
     (_KEY, lambda match: _key(_unescaped(match[1]))),
 )
