@@ -263,3 +263,24 @@ async def test_room_for_an_answer_that_has_not_begun() -> None:
         connection.pause_writing()
         connection.resume_writing()
         assert len((await testing.read(reader)).events()) == 4
+
+
+@pytest.mark.parametrize("fault", ["", "latency;seconds=0.001"])
+async def test_a_full_queue(fault: str) -> None:
+    async with testing.running(params=params.Params(max_queued=1)) as engine:
+        await engine.post("/sleep")
+        async with engine.connect() as (_, writer):
+            writer.write(testing.stream_request())
+            async with asyncio.timeout(5):
+                while not engine.server.driver.load:
+                    await asyncio.sleep(0.001)
+            refused = await engine.chat(fault=fault)
+            assert (refused.status, refused.headers["retry-after"]) == (503, "1")
+            assert engine.server.driver.load == 1
+
+
+async def test_some_of_several_answers_find_no_room() -> None:
+    async with testing.running(params=params.Params(max_queued=2)) as engine:
+        await engine.post("/sleep")
+        assert (await engine.chat(n=3)).status == 503
+        assert engine.server.driver.load == 0

@@ -64,7 +64,7 @@ class Api:
         try:
             handler(exchange)
         except errors.RejectedError as error:
-            exchange.answer(http.error(400, str(error), param=error.param or None))
+            exchange.answer(completions.refusal(error))
         except errors.AdapterError as error:
             exchange.answer(http.error(error.status, str(error), error.kind))
         except errors.ParamsError as error:

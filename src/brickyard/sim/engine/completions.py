@@ -19,10 +19,6 @@ log = logs.get(__name__)
 RECENT: Final = 1000
 
 
-class _UnknownModelError(errors.SimError):
-    """The request names a model that is not served."""
-
-
 @dataclasses.dataclass(frozen=True, slots=True)
 class Machine:
     """What all requests share."""
@@ -163,7 +159,7 @@ class Completions:
         except errors.TransferError as error:
             reply.fail(http.error(500, str(error), "KVTransferError"))
         except errors.RejectedError as error:
-            reply.fail(http.error(400, str(error), param=error.param or None))
+            reply.fail(refusal(error))
 
     def _submit(self, reply: replies.Reply, adapter: str, number: int, remote: int) -> None:
         machine = self._machine
@@ -221,6 +217,14 @@ class Completions:
             "mock_request_index": sum(self._machine.driver.statistics.finished.values()),
             "mock_pod": self._machine.options.pod,
         }
+
+
+def refusal(error: errors.RejectedError) -> http.Answer:
+    """A request that is not taken, as an answer."""
+    if isinstance(error, errors.BusyError):
+        answer = http.error(503, str(error), "ServiceUnavailableError")
+        return dataclasses.replace(answer, headers=(("retry-after", "1"),))
+    return http.error(400, str(error), param=error.param or None)
 
 
 def _meets(handover: disagg.Handover | None) -> bool:

@@ -133,7 +133,7 @@ def test_a_full_queue() -> None:
     one = engine(max_queued=2)
     one.submit(job("a"), 0.0)
     one.submit(job("b"), 0.0)
-    with pytest.raises(errors.RejectedError, match="2 requests wait"):
+    with pytest.raises(errors.BusyError, match="2 requests wait"):
         one.submit(job("c"), 0.0)
     step(one)
     one.submit(job("c"), 0.0)

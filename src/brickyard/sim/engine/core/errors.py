@@ -4,6 +4,7 @@ BrickyardError
 └── SimError                 exit code 1
     ├── ParamsError          exit code 2  to whoever configures it: a number, name or text that cannot be
     ├── RejectedError        to the client: the request can never run (400)
+    │   └── BusyError        to the client: not now; as many wait as may (503)
     ├── AdapterError         to the client: an adapter that is unknown (404), or a load that makes no sense (400)
     ├── TransferError        to the client: the KV cache another engine promised did not come (500)
     └── ListenError          to whoever started it: an address that cannot be used
@@ -30,6 +31,10 @@ class RejectedError(SimError):
     def __init__(self, message: str, param: str = "") -> None:
         super().__init__(message)
         self.param = param
+
+
+class BusyError(RejectedError):
+    """A request for which there is no room in the queue."""
 
 
 class AdapterError(SimError):

@@ -73,7 +73,8 @@ class Scheduler:
         """Queue ``job``.
 
         Raises:
-            RejectedError: it can never run here, or the queue is full.
+            RejectedError: it can never run here.
+            BusyError: the queue is full.
         """
         sequence = Sequence(job, now, self._key(job, now))
         self._check(sequence)
@@ -108,7 +109,7 @@ class Scheduler:
         if sequence.job.adapter and limits.max_loras == 0:
             raise errors.RejectedError("this engine runs no adapters: start it with LoRA enabled", "model")
         if limits.max_queued and self._queued >= limits.max_queued:
-            raise errors.RejectedError(f"{self._queued} requests wait, which is as many as may: try again shortly")
+            raise errors.BusyError(f"{self._queued} requests wait, which is as many as may: try again shortly")
 
     def cancel(self, job_id: str) -> bool:
         """Forget a job; False when there is none. A step under way still counts it, and its token is to be dropped."""
