@@ -17,6 +17,7 @@ from brickyard.engines.sim import metrics as sim_metrics
 from brickyard.engines.trtllm import launch as trtllm_launch
 from brickyard.engines.trtllm import metrics as trtllm_metrics
 from brickyard.engines.trtllm import series as trtllm_series
+from brickyard.engines.vllm import kvevents as vllm_kvevents
 from brickyard.engines.vllm import launch as vllm_launch
 from brickyard.engines.vllm import metrics as vllm_metrics
 from brickyard.engines.vllm import series as vllm_series
@@ -24,12 +25,13 @@ from brickyard.engines.xllm import launch as xllm_launch
 from brickyard.engines.xllm import metrics as xllm_metrics
 from brickyard.engines.xllm import series as xllm_series
 
+# SGLang speaks vLLM's event format.
 _ENGINES: Final = (
     contract.Engine("llamacpp", llamacpp_launch.Launcher(), llamacpp_metrics.PAGE),
-    contract.Engine("sglang", sglang_launch.launcher(), sglang_metrics.PAGE, sglang_series.PAGE),
+    contract.Engine("sglang", sglang_launch.launcher(), sglang_metrics.PAGE, sglang_series.PAGE, vllm_kvevents.DECODER),
     contract.Engine("sim", sim_launch.Launcher(), sim_metrics.PAGE),
     contract.Engine("trtllm", trtllm_launch.launcher(), trtllm_metrics.PAGE, trtllm_series.PAGE),
-    contract.Engine("vllm", vllm_launch.launcher(), vllm_metrics.PAGE, vllm_series.PAGE),
+    contract.Engine("vllm", vllm_launch.launcher(), vllm_metrics.PAGE, vllm_series.PAGE, vllm_kvevents.DECODER),
     contract.Engine("xllm", xllm_launch.launcher(), xllm_metrics.PAGE, xllm_series.PAGE),
 )
 

@@ -10,6 +10,9 @@ the reference stood, so that an engine only ever sees a path. On Kubernetes this
 
 **Metrics.** ``parse`` turns a metrics page into the words of ``api/serving.py``, at every scrape. ``read`` gives everything on the
 page that AIBrix has a name for, per model, histograms included: for autoscaling on a named metric, for exporting and for looking.
+
+**KV events.** Engines with a prefix cache tell over a message bus which blocks they store and drop. ``decode`` turns one message into
+the values below; who listens, asks for replays and keeps the index is not told here.
 """
 
 from __future__ import annotations
@@ -154,6 +157,71 @@ class SeriesReader(Protocol):
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class BlocksStored:
+    """Blocks that are in the cache now: a chain, each the child of the one before.
+
+    Attributes:
+        hashes: the engine's own hash of each block, as an unsigned 64-bit number; names, with no meaning elsewhere.
+        parent: hash of the block before the first; None when the chain begins the prompt.
+        tokens: ``block_size`` token ids for each hash, in order.
+        block_size: tokens per block.
+        medium: where the blocks lie, such as ``GPU``; "" when untold.
+        adapter: name of the LoRA adapter that they were computed with, or its number in text where the engine tells no name; ""
+            for the base model.
+    """
+
+    hashes: tuple[int, ...]
+    parent: int | None
+    tokens: tuple[int, ...]
+    block_size: int
+    medium: str = ""
+    adapter: str = ""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class BlocksRemoved:
+    """Blocks that are no longer there. ``medium``: from where; "" when untold."""
+
+    hashes: tuple[int, ...]
+    medium: str = ""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class BlocksCleared:
+    """The whole cache is empty."""
+
+
+KvEvent = BlocksStored | BlocksRemoved | BlocksCleared
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class KvEvents:
+    """One message: what happened in one step.
+
+    Attributes:
+        at: the engine's wall clock, seconds since the epoch.
+        events: in the order in which they happened.
+        rank: the data-parallel rank that speaks; None when the engine has one.
+    """
+
+    at: float
+    events: tuple[KvEvent, ...]
+    rank: int | None = None
+
+
+class KvEventDecoder(Protocol):
+    """Reads the messages of an engine's event bus."""
+
+    def decode(self, payload: bytes) -> KvEvents:
+        """
+        Raises:
+            KvEventError: the message is malformed or of an unknown kind. What it told is lost, so whoever keeps an index must
+                hold the sender's part of it for unknown.
+        """
+        ...
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Engine:
     """An engine and the parts it has. ``name`` is the value of the ``model.aibrix.ai/engine`` label."""
 
@@ -161,3 +229,4 @@ class Engine:
     launcher: Launcher | None
     metrics: MetricsReader
     series: SeriesReader | None = None
+    kv_events: KvEventDecoder | None = None

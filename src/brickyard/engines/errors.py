@@ -3,6 +3,7 @@
 BrickyardError
 ├── LaunchError (contract.py)    to the node agent: the container cannot run here; its reason and message go to the pod
 ├── ArgumentError (exit code 2)  to whoever wrote the command line: an argument that is unknown, refused or malformed
+├── KvEventError                 to whoever listens: a message of an engine's event bus cannot be read; the index has a gap
 └── ServerError                  to whoever reads the container's log: the engine could not start; the message is its last line
 """
 
@@ -13,6 +14,10 @@ from brickyard.lib import errors
 
 class ArgumentError(errors.UsageError):
     """A command line that the engine here cannot honour; the message names the argument and what is known instead."""
+
+
+class KvEventError(errors.BrickyardError):
+    """A message about KV blocks that says nothing understandable; the message says where it goes wrong."""
 
 
 class ServerError(errors.BrickyardError):
