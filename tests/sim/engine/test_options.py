@@ -40,7 +40,16 @@ def test_the_environment() -> None:
 def test_flags_of_vllm() -> None:
     made = read(
         *("m", "--max-num-seqs", "16", "--max-num-batched-tokens", "2k", "--max-model-len", "4K", "--block-size", "32"),
-        *("--num-gpu-blocks-override", "500", "--max-loras", "2", "--scheduling-policy", "priority"),
+        *(
+            "--num-gpu-blocks-override",
+            "500",
+            "--max-loras",
+            "2",
+            "--max-num-queued-reqs",
+            "9",
+            "--scheduling-policy",
+            "priority",
+        ),
         *("--no-enable-prefix-caching", "--preset", "instant", "--lora-modules", "a=/a", '{"name":"b","path":"/b"}'),
     )
     assert made.params == params.Params(
@@ -50,6 +59,7 @@ def test_flags_of_vllm() -> None:
         block_size=32,
         blocks=500,
         max_loras=2,
+        max_queued=9,
         policy="priority",
         prefix_caching=False,
     )

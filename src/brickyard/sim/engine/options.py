@@ -113,6 +113,7 @@ def _add_engine(add: Any) -> None:
         ("--block-size", "tokens in a KV block"),
         ("--num-gpu-blocks-override", "KV blocks"),
         ("--max-loras", "adapters in one batch"),
+        ("--max-num-queued-reqs", "requests that may wait; more are told to try again"),
     ):
         add(flag, type=params.count, metavar="N", help=text)
     add("--scheduling-policy", choices=params.POLICIES, help="order of waiting requests")
@@ -171,6 +172,7 @@ def _params(given: argparse.Namespace) -> params.Params:
         "block_size": given.block_size,
         "blocks": given.num_gpu_blocks_override,
         "max_loras": given.max_loras,
+        "max_queued": given.max_num_queued_reqs,
         "policy": given.scheduling_policy,
         "prefix_caching": given.enable_prefix_caching,
         "chunked_prefill": given.enable_chunked_prefill,
