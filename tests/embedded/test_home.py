@@ -68,3 +68,8 @@ def test_a_torn_state_is_no_state(place: home.Home) -> None:
 )
 def test_where_it_lives(environ: dict[str, str], path: str) -> None:
     assert home.default_path(environ) == pathlib.Path(path)
+
+
+def test_nothing_runs_in_a_file(tmp_path: pathlib.Path) -> None:
+    (tmp_path / "file").write_text("")
+    assert home.Home(tmp_path / "file").running() is None

@@ -104,7 +104,7 @@ class Home:
         """Who runs here now; None when nobody does."""
         try:
             state = orjson.loads(self._state.read_bytes())
-        except (FileNotFoundError, orjson.JSONDecodeError):
+        except (FileNotFoundError, NotADirectoryError, orjson.JSONDecodeError):
             return None
         supervisor = process.Identity(**state["supervisor"])
         return Running(supervisor, state["api_url"], state["gateway_url"]) if supervisor.alive() else None
