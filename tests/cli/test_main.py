@@ -16,6 +16,7 @@ import brickyard
 COMMANDS = (
     "up", "down", "status", "apply", "get", "delete", "events", "logs", "why", "env", "fetch", "gateway", "apiserver", "version",
     "serve",
+    "doctor",
 )  # fmt: skip
 
 
@@ -154,6 +155,21 @@ def test_down_where_nothing_runs_is_no_error(tmp_path: pathlib.Path) -> None:
     done = run("down", BRICKYARD_DATA_DIR=str(tmp_path))
     assert done.returncode == 0
     assert "does not run" in done.stdout
+
+
+def test_the_doctor_finds_a_taken_port(tmp_path: pathlib.Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        done = run(
+            "doctor", BRICKYARD_DATA_DIR=str(tmp_path / "new"), BRICKYARD_API_PORT=port, BRICKYARD_GATEWAY_PORT="1"
+        )
+    lines = done.stdout.splitlines()
+    at = next(number for number, line in enumerate(lines) if line.startswith("fault    Kubernetes API"))
+    assert f"cannot listen on 127.0.0.1:{port}" in lines[at]
+    assert "--api-port PORT" in lines[at + 1]
+    assert done.returncode == 1
+    assert "\x1b" not in done.stdout
+    assert not (tmp_path / "new").exists()
 
 
 def test_completion_is_offered() -> None:

@@ -26,3 +26,9 @@ def test_a_model_is_served_and_taken_away(yard: yards.Yard) -> None:
     gone = yard.brickyard("delete", "-f", str(manifest)).stdout
     assert gone == "service/brick deleted\ndeployment.apps/brick deleted\n"
     yards.until(lambda: not yard.objects("pods"), what="the pods go with their deployment")
+
+
+def test_the_doctor_says_that_a_running_yard_answers(shared: yards.Yard) -> None:
+    said = shared.brickyard("doctor").stdout
+    assert f"{shared.gateway} answers" in said
+    assert f"https://127.0.0.1:{shared.api_port} answers" in said

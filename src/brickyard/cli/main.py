@@ -14,6 +14,7 @@ from brickyard.cli import (
     apiserver,
     apply,
     delete,
+    doctor,
     down,
     environment,
     events,
@@ -47,6 +48,7 @@ app.command()(delete.delete)
 app.command()(events.events)
 app.command()(logs.logs)
 app.command()(why.why)
+app.command()(doctor.doctor)
 app.command("env")(environment.env)
 app.command()(fetch.fetch)
 app.command()(gateway.gateway)

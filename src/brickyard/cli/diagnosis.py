@@ -1,0 +1,193 @@
+"""What a machine lacks to run Brickyard well: from facts to findings, each with its remedy. Pure.
+
+| level | means | exit code of `brickyard doctor` |
+|---|---|---|
+| ok | nothing to do | 0 |
+| note | works, and could do more | 0 |
+| warning | works, and may break under load or with large models | 0 |
+| fault | something will not work | 1 |
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+from collections.abc import Iterator, Mapping
+
+GIB = 1024**3
+DISK_FAULT = 256 * 1024**2
+DISK_WARNING = 5 * GIB
+MEMORY_WARNING = 1 * GIB
+FILES_WARNING = 8192
+"""Descriptors below which a busy gateway, or an API server with many watches, turns clients away."""
+PYTHON_LEAST = (3, 11)
+
+
+class Level(enum.Enum):
+    """How bad it is."""
+
+    OK = "ok"
+    NOTE = "note"
+    WARNING = "warning"
+    FAULT = "fault"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at. ``remedy`` is empty only where there is nothing to do."""
+
+    level: Level
+    about: str
+    text: str
+    remedy: str = ""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Part:
+    """A port that Brickyard needs, or has. ``trouble`` says why it cannot be listened on or does not answer, "" when all is well."""
+
+    url: str
+    trouble: str = ""
+    remedy: str = ""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Facts:
+    """What was found.
+
+    Attributes:
+        versions: Brickyard's and Python's.
+        system: the operating system as ``uname -s`` has it.
+        pod_addresses: why pods cannot have addresses of their own; "" when they can.
+        folder: the data directory; ``folder_trouble`` says why it cannot be used, "" when it can.
+        disk_free, memory_free: bytes.
+        open_files: the soft limit on descriptors and the hard one.
+        running: whether Brickyard runs in ``folder``.
+        parts: its ports by name.
+        engines: engine → why it cannot run here; "" when it can.
+        gpus: how many were found.
+        programs: program that people use beside us → whether it is on PATH.
+    """
+
+    versions: tuple[str, tuple[int, int, int]]
+    system: str
+    pod_addresses: str
+    folder: str
+    folder_trouble: str
+    disk_free: int
+    memory_free: int
+    open_files: tuple[int, int]
+    running: bool
+    parts: Mapping[str, Part]
+    engines: Mapping[str, str]
+    gpus: int
+    programs: Mapping[str, bool]
+
+
+def findings(facts: Facts) -> list[Finding]:
+    """Everything that was looked at, in the order in which a person would mend it."""
+    return [
+        *_machine(facts),
+        *_folder(facts),
+        *_limits(facts),
+        *_parts(facts),
+        *_engines(facts),
+        *_programs(facts),
+    ]
+
+
+def worst(found: list[Finding]) -> Level:
+    """The highest level among ``found``."""
+    order = list(Level)
+    return max((each.level for each in found), key=order.index, default=Level.OK)
+
+
+def _machine(facts: Facts) -> Iterator[Finding]:
+    ours, python = facts.versions
+    text = f"Brickyard {ours} on Python {'.'.join(map(str, python))}"
+    if python[:2] < PYTHON_LEAST:
+        yield Finding(Level.FAULT, "version", text, "install Python 3.11 or newer and Brickyard into it")
+    else:
+        yield Finding(Level.OK, "version", text)
+    if facts.system != "Linux":
+        yield Finding(
+            Level.FAULT,
+            "system",
+            f"{facts.system}: pods are processes of Linux",
+            "run it on Linux, such as in a virtual machine",
+        )
+    elif facts.pod_addresses:
+        text = f"pods cannot have loopback addresses of their own: {facts.pod_addresses}"
+        yield Finding(Level.FAULT, "system", text, "give lo the whole of 127.0.0.0/8: `ip addr add 127.0.0.1/8 dev lo`")
+    else:
+        yield Finding(Level.OK, "system", "Linux, with a loopback address for each pod")
+
+
+def _folder(facts: Facts) -> Iterator[Finding]:
+    if facts.folder_trouble:
+        remedy = "choose another one with --data-dir or BRICKYARD_DATA_DIR, or mend its owner and mode"
+        yield Finding(Level.FAULT, "data", f"{facts.folder} cannot be used: {facts.folder_trouble}", remedy)
+        return
+    text = f"{facts.folder}, {size(facts.disk_free)} free"
+    level = (
+        Level.FAULT if facts.disk_free < DISK_FAULT else Level.WARNING if facts.disk_free < DISK_WARNING else Level.OK
+    )
+    remedy = (
+        "" if level is Level.OK else "make room: models and the logs of containers are kept here or in the model cache"
+    )
+    yield Finding(level, "data", text, remedy)
+
+
+def _limits(facts: Facts) -> Iterator[Finding]:
+    low = facts.memory_free < MEMORY_WARNING
+    remedy = "end what is not needed, or serve smaller models" if low else ""
+    yield Finding(Level.WARNING if low else Level.OK, "memory", f"{size(facts.memory_free)} available", remedy)
+    soft, hard = facts.open_files
+    if soft >= FILES_WARNING:
+        yield Finding(Level.OK, "open files", f"{soft} at once for each process")
+        return
+    enough = min(hard, 65536)
+    remedy = (
+        f"`ulimit -n {enough}` before `brickyard up`"
+        if enough > soft
+        else "raise the hard limit, in limits.conf or as LimitNOFILE="
+    )
+    yield Finding(Level.WARNING, "open files", f"{soft} at once for each process: few for a busy gateway", remedy)
+
+
+def _parts(facts: Facts) -> Iterator[Finding]:
+    for name, part in facts.parts.items():
+        if part.trouble:
+            yield Finding(Level.FAULT, name, part.trouble, part.remedy)
+        else:
+            yield Finding(Level.OK, name, f"{part.url} {'answers' if facts.running else 'is free'}")
+
+
+def _engines(facts: Facts) -> Iterator[Finding]:
+    for name, missing in facts.engines.items():
+        if missing:
+            text, _, remedy = missing.partition(": ")
+            yield Finding(Level.NOTE, name, text, remedy or "install it to serve models with it")
+        else:
+            yield Finding(Level.OK, name, "can run here")
+    if facts.gpus:
+        yield Finding(Level.OK, "GPUs", f"{facts.gpus} NVIDIA")
+    else:
+        yield Finding(
+            Level.NOTE, "GPUs", "none found", "large models want one; with its driver loaded it is found by itself"
+        )
+
+
+def _programs(facts: Facts) -> Iterator[Finding]:
+    for name, there in facts.programs.items():
+        if there:
+            yield Finding(Level.OK, name, "is on PATH")
+        else:
+            yield Finding(Level.NOTE, name, "is not on PATH", "install it, or use `brickyard get`, `apply` and `logs`")
+
+
+def size(count: int) -> str:
+    """``count`` bytes for people: ``512 MiB``, ``1.5 GiB``, ``40 GiB``."""
+    if count < GIB:
+        return f"{count // 1024**2} MiB"
+    return f"{count / GIB:.1f} GiB" if count < 10 * GIB else f"{count // GIB} GiB"

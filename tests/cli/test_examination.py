@@ -1,0 +1,71 @@
+"""Looking at this very machine."""
+
+from __future__ import annotations
+
+import pathlib
+import socket
+import sys
+
+import pytest
+
+from brickyard.cli import examination
+from brickyard.embedded import home
+from brickyard.embedded import up as life
+from brickyard.engines import contract
+from brickyard.engines.llamacpp import launch, metrics
+from brickyard.lib import process
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def test_a_machine_on_which_nothing_runs(tmp_path: pathlib.Path) -> None:
+    ports = life.UpSettings(api_port=free_port(), gateway_port=free_port())
+    facts = examination.examine(home.Home(tmp_path / "not" / "yet"), ports)
+    assert facts.system == "Linux"
+    assert facts.versions[1] == sys.version_info[:3]
+    assert (facts.pod_addresses, facts.folder_trouble, facts.running) == ("", "", False)
+    assert facts.disk_free > 0
+    assert 0 < facts.open_files[0] <= facts.open_files[1]
+    assert [part.trouble for part in facts.parts.values()] == ["", ""]
+    assert "llamacpp" in facts.engines
+    assert not (tmp_path / "not").exists(), "nothing is made by looking"
+
+
+def test_a_folder_that_is_a_file(tmp_path: pathlib.Path) -> None:
+    (tmp_path / "file").write_text("")
+    facts = examination.examine(home.Home(tmp_path / "file"), life.UpSettings(free_port(), free_port()))
+    assert facts.folder_trouble == f"{tmp_path / 'file'} is no folder"
+
+
+def test_a_port_that_is_taken(tmp_path: pathlib.Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        facts = examination.examine(home.Home(tmp_path), life.UpSettings(free_port(), taken.getsockname()[1]))
+    assert "cannot listen on" in facts.parts["OpenAI API"].trouble
+    assert "--gateway-port" in facts.parts["OpenAI API"].remedy
+
+
+def test_what_runs_and_does_not_answer(tmp_path: pathlib.Path) -> None:
+    at = home.Home(tmp_path)
+    at.prepare()
+    at.write_state(home.Running(process.me(), "https://127.0.0.1:1", "http://127.0.0.1:1"))
+    facts = examination.examine(at, life.UpSettings())
+    assert facts.running
+    assert "Connection refused" in facts.parts["OpenAI API"].trouble
+    assert facts.parts["Kubernetes API"].trouble
+    assert f"brickyard logs machine --data-dir {tmp_path}" in facts.parts["Kubernetes API"].remedy
+
+
+@pytest.mark.parametrize(("installed", "missing"), [(True, ""), (False, "llama.cpp is not installed here: run pip")])
+def test_an_engine_is_asked_whether_it_can_run(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, installed: bool, missing: str
+) -> None:
+    engine = contract.Engine("llamacpp", launch.Launcher(available=lambda: installed), metrics.PAGE)
+    monkeypatch.setattr("brickyard.assembly.engines.engines", lambda: {"llamacpp": engine})
+    facts = examination.examine(home.Home(tmp_path), life.UpSettings(free_port(), free_port()))
+    assert facts.engines["llamacpp"].startswith(missing)
+    assert bool(facts.engines["llamacpp"]) == bool(missing)
