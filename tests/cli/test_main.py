@@ -17,6 +17,7 @@ COMMANDS = (
     "up", "down", "status", "apply", "get", "delete", "events", "logs", "why", "env", "fetch", "gateway", "apiserver", "version",
     "serve",
     "doctor",
+    "chat",
 )  # fmt: skip
 
 
@@ -68,6 +69,8 @@ def test_help_loads_nothing_heavy() -> None:
         (["serve", "Qwen/Qwen3-0.6B"], "Brickyard does not run in"),
         (["serve", "nowhere.gguf"], "there is no model at"),
         (["serve", "a", "b"], "'b' is one word too many"),
+        (["chat", "brick"], "Brickyard does not run in"),
+        (["chat", "brick", "--gateway", "http://127.0.0.1:1"], "there is no question"),
         (["why"], "which decision?"),
         (["why", "x", "--last"], "which decision?"),
         (["why", "--last"], "Brickyard does not run in"),
@@ -149,6 +152,13 @@ def test_a_gateway_that_is_not_there_is_said_so() -> None:
     done = run("why", "--last", "--gateway", "http://127.0.0.1:1")
     assert done.returncode == 1
     assert "no gateway answers at http://127.0.0.1:1" in done.stderr
+
+
+def test_a_chat_with_nobody_is_said_so() -> None:
+    done = run("chat", "brick", "-m", "hi", "--gateway", "http://127.0.0.1:1")
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: no answer from http://127.0.0.1:1/v1/chat/completions: ")
+    assert done.stdout == ""
 
 
 def test_down_where_nothing_runs_is_no_error(tmp_path: pathlib.Path) -> None:

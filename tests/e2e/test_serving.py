@@ -98,3 +98,16 @@ def test_both_replicas_take_part(shared: yards.Yard) -> None:
             )
             seen.add(raw.headers["target-pod"])
     assert len(seen) == 2, "twelve fair draws from two all came out the same: chance of one in two thousand"
+
+
+def test_a_chat_in_the_terminal_streams_and_says_how_fast(shared: yards.Yard) -> None:
+    words = ("--system", "Answer in one sentence.", "--max-tokens", "24", "--temperature", "0")
+    done = shared.brickyard("chat", "smollm2", *words, stdin="Where is the Eiffel tower?")
+    assert "Paris" in done.stdout
+    told = re.fullmatch(r"\(first token after \d+ ms, \d+ tokens, [\d.]+ tokens/s, by (smollm2-\S+)\)\n", done.stderr)
+    assert told, done.stderr
+    assert told[1] in {pod["metadata"]["name"] for pod in shared.objects("pods")}
+    refused = shared.brickyard("chat", "gpt-nowhere", "-m", "hi", check=False)
+    assert refused.returncode == 1
+    assert "gpt-nowhere" in refused.stderr
+    assert "smollm2" in refused.stderr

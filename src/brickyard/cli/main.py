@@ -13,6 +13,7 @@ import typer
 from brickyard.cli import (
     apiserver,
     apply,
+    chat,
     delete,
     doctor,
     down,
@@ -41,6 +42,7 @@ app = typer.Typer(
 app.command()(up.up)
 app.command()(down.down)
 app.command()(serve.serve)
+app.command()(chat.chat)
 app.command()(status.status)
 app.command()(apply.apply)
 app.command()(get.get)
