@@ -15,6 +15,19 @@ def test_the_views_show_the_same_parts() -> None:
     assert engines.launchers() == tuple(engine.launcher for engine in engines.engines().values() if engine.launcher)
 
 
+def test_which_engine_has_which_part() -> None:
+    parts = ("launcher", "series", "kv_events", "lora")
+    found = {name: {part for part in parts if getattr(each, part)} for name, each in engines.engines().items()}
+    assert found == {
+        "llamacpp": {"launcher"},
+        "sglang": {"launcher", "series", "kv_events", "lora"},
+        "sim": {"launcher"},
+        "trtllm": {"launcher", "series"},
+        "vllm": {"launcher", "series", "kv_events", "lora"},
+        "xllm": {"launcher", "series"},
+    }
+
+
 @pytest.mark.parametrize(
     ("image", "engine"),
     [

@@ -10,6 +10,7 @@ from brickyard.engines import contract
 from brickyard.engines.llamacpp import launch as llamacpp_launch
 from brickyard.engines.llamacpp import metrics as llamacpp_metrics
 from brickyard.engines.sglang import launch as sglang_launch
+from brickyard.engines.sglang import lora as sglang_lora
 from brickyard.engines.sglang import metrics as sglang_metrics
 from brickyard.engines.sglang import series as sglang_series
 from brickyard.engines.sim import launch as sim_launch
@@ -19,20 +20,34 @@ from brickyard.engines.trtllm import metrics as trtllm_metrics
 from brickyard.engines.trtllm import series as trtllm_series
 from brickyard.engines.vllm import kvevents as vllm_kvevents
 from brickyard.engines.vllm import launch as vllm_launch
+from brickyard.engines.vllm import lora as vllm_lora
 from brickyard.engines.vllm import metrics as vllm_metrics
 from brickyard.engines.vllm import series as vllm_series
 from brickyard.engines.xllm import launch as xllm_launch
 from brickyard.engines.xllm import metrics as xllm_metrics
 from brickyard.engines.xllm import series as xllm_series
 
-# SGLang speaks vLLM's event format.
 _ENGINES: Final = (
     contract.Engine("llamacpp", llamacpp_launch.Launcher(), llamacpp_metrics.PAGE),
-    contract.Engine("sglang", sglang_launch.launcher(), sglang_metrics.PAGE, sglang_series.PAGE, vllm_kvevents.DECODER),
+    contract.Engine(
+        "sglang",
+        sglang_launch.launcher(),
+        sglang_metrics.PAGE,
+        series=sglang_series.PAGE,
+        kv_events=vllm_kvevents.DECODER,  # it speaks vLLM's format
+        lora=sglang_lora.PROTOCOL,
+    ),
     contract.Engine("sim", sim_launch.Launcher(), sim_metrics.PAGE),
-    contract.Engine("trtllm", trtllm_launch.launcher(), trtllm_metrics.PAGE, trtllm_series.PAGE),
-    contract.Engine("vllm", vllm_launch.launcher(), vllm_metrics.PAGE, vllm_series.PAGE, vllm_kvevents.DECODER),
-    contract.Engine("xllm", xllm_launch.launcher(), xllm_metrics.PAGE, xllm_series.PAGE),
+    contract.Engine("trtllm", trtllm_launch.launcher(), trtllm_metrics.PAGE, series=trtllm_series.PAGE),
+    contract.Engine(
+        "vllm",
+        vllm_launch.launcher(),
+        vllm_metrics.PAGE,
+        series=vllm_series.PAGE,
+        kv_events=vllm_kvevents.DECODER,
+        lora=vllm_lora.PROTOCOL,
+    ),
+    contract.Engine("xllm", xllm_launch.launcher(), xllm_metrics.PAGE, series=xllm_series.PAGE),
 )
 
 

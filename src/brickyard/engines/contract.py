@@ -13,6 +13,9 @@ page that AIBrix has a name for, per model, histograms included: for autoscaling
 
 **KV events.** Engines with a prefix cache tell over a message bus which blocks they store and drop. ``decode`` turns one message into
 the values below; who listens, asks for replays and keeps the index is not told here.
+
+**LoRA.** Some engines load and unload adapters while they serve. The part says what to send and what the answer means; who sends it,
+with which credentials, deadlines and retries, is not told here. An engine without the part takes its adapters at the start only.
 """
 
 from __future__ import annotations
@@ -222,6 +225,59 @@ class KvEventDecoder(Protocol):
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class Call:
+    """An HTTP request to an engine. ``body`` becomes JSON; None for a request without one."""
+
+    method: str
+    path: str
+    body: Mapping[str, str] | None = None
+
+
+class LoraProtocol(Protocol):
+    """Adapters of a running engine, by the name under which clients ask for them."""
+
+    def list(self) -> Call:
+        """Asks for what is served."""
+        ...
+
+    def load(self, name: str, artifact: str) -> Call:
+        """Asks to serve ``artifact`` (a path the engine sees, ``huggingface://org/name``, a name of the hub, …) as ``name``.
+
+        Raises:
+            LoraError: the artifact names nothing.
+        """
+        ...
+
+    def unload(self, name: str) -> Call:
+        """Asks to serve ``name`` no longer."""
+        ...
+
+    def listed(self, status: int, body: bytes) -> frozenset[str]:
+        """The names in the answer to ``list``, the base model's among them.
+
+        Raises:
+            LoraError: the engine refused, or the answer is not understood.
+        """
+        ...
+
+    def loaded(self, status: int, body: bytes) -> None:
+        """Judges the answer to ``load``.
+
+        Raises:
+            LoraError: it is not loaded.
+        """
+        ...
+
+    def unloaded(self, status: int, body: bytes) -> None:
+        """Judges the answer to ``unload``. An adapter that was not there is gone too.
+
+        Raises:
+            LoraError: it may still be there.
+        """
+        ...
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Engine:
     """An engine and the parts it has. ``name`` is the value of the ``model.aibrix.ai/engine`` label."""
 
@@ -230,3 +286,4 @@ class Engine:
     metrics: MetricsReader
     series: SeriesReader | None = None
     kv_events: KvEventDecoder | None = None
+    lora: LoraProtocol | None = None

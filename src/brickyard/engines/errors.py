@@ -4,6 +4,7 @@ BrickyardError
 ├── LaunchError (contract.py)    to the node agent: the container cannot run here; its reason and message go to the pod
 ├── ArgumentError (exit code 2)  to whoever wrote the command line: an argument that is unknown, refused or malformed
 ├── KvEventError                 to whoever listens: a message of an engine's event bus cannot be read; the index has a gap
+├── LoraError                    to whoever asked for an adapter: the engine has not done it; ``retriable`` says if asking again helps
 └── ServerError                  to whoever reads the container's log: the engine could not start; the message is its last line
 """
 
@@ -18,6 +19,14 @@ class ArgumentError(errors.UsageError):
 
 class KvEventError(errors.BrickyardError):
     """A message about KV blocks that says nothing understandable; the message says where it goes wrong."""
+
+
+class LoraError(errors.BrickyardError):
+    """An adapter that is not served as asked; the message holds what the engine said of it."""
+
+    def __init__(self, message: str, *, retriable: bool = False) -> None:
+        super().__init__(message)
+        self.retriable = retriable
 
 
 class ServerError(errors.BrickyardError):
