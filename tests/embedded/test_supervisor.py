@@ -110,3 +110,18 @@ async def test_no_descriptor_is_left_open(tmp_path: pathlib.Path) -> None:
         async with supervisor.Supervisor([part(tmp_path, READY + FOREVER)]):
             pass
     assert len(os.listdir("/proc/self/fd")) == before
+
+
+async def test_a_log_that_grows_is_rotated_while_its_part_writes(tmp_path: pathlib.Path) -> None:
+    code = READY + "\nimport time\nfor n in range(10**6): print(f'line {n}', flush=True); time.sleep(0.001)"
+    wanted = part(tmp_path, code)
+    old = tmp_path / "part.log.1"
+    async with supervisor.Supervisor([wanted], log_limit=500, look_every=0.02):
+        async with asyncio.timeout(10):
+            while not old.exists():
+                await asyncio.sleep(0.01)
+            cut = wanted.log.stat().st_size
+            while wanted.log.stat().st_size == cut:
+                await asyncio.sleep(0.01)
+    assert len(old.read_bytes()) > 500
+    assert b"\0" not in wanted.log.read_bytes(), "the part appends; it does not go on where it was"

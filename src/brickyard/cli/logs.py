@@ -9,6 +9,8 @@ import typer
 from brickyard.cli import options
 
 if TYPE_CHECKING:
+    import pathlib
+
     from brickyard.kube.client import rest
 
 PARTS = ("machine", "gateway", "up")
@@ -39,7 +41,7 @@ def logs(
         log = place.at(data_dir).logs / f"{name}.log"
         if not log.exists():
             raise errors.UsageError(f"no log at {log}", hint="start Brickyard with `brickyard up --detach`")
-        lines = log.read_text(errors="replace").splitlines(keepends=True)
+        lines = _kept(log).splitlines(keepends=True)
         print("".join(lines if tail is None else lines[max(0, len(lines) - tail) :]), end="")
         return
     asked = {"follow": follow, "previous": previous, "container": container}
@@ -54,3 +56,12 @@ def logs(
             sys.stdout.buffer.flush()
 
     api.talk(data_dir, work)
+
+
+def _kept(log: pathlib.Path) -> str:
+    """What is kept of a part's log, the rotated part first."""
+    from brickyard.embedded.kubelet import podlogs
+
+    old = podlogs.old_generation(log)
+    before = old.read_bytes().lstrip(b"\0") if old.exists() else b""  # it may begin with a hole
+    return (before + log.read_bytes()).decode(errors="replace")

@@ -2,7 +2,8 @@
 
 A part is ready when it says so on its pipe. A part that ends is started again after a back-off; one that ends before it was ever
 ready, with a usage error, ends everything: starting it again would not help, and its last line says why. Parts die with their
-supervisor, whatever happens to it. Stopping goes in reverse order, each with its own patience, then SIGKILL.
+supervisor, whatever happens to it. Stopping goes in reverse order, each with its own patience, then SIGKILL. Logs are kept from
+growing without end in the way of containers' logs, since parts too write straight to their files.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import signal
 import sys
 from collections.abc import Sequence
 
+from brickyard.embedded.kubelet import podlogs
 from brickyard.lib import backoff, errors, logs, process, tasks
 
 log = logs.get(__name__)
@@ -25,6 +27,10 @@ STEADY_AFTER = 30.0
 """Seconds of running after which a part's earlier failures are forgiven."""
 LAST_WORDS = 4096
 """Bytes at the end of a part's log among which the lines are that say why it did not start."""
+LOG_LIMIT = 10 * 1024 * 1024
+"""Bytes after which a part's log is rotated; one old generation is kept."""
+LOOK_EVERY = 10.0
+"""Seconds between looks at the sizes of logs."""
 USAGE_ERROR = errors.UsageError.exit_code
 
 
@@ -54,15 +60,21 @@ def _environ(ready_fd: int) -> dict[str, str]:
 
 
 class Supervisor:
-    """``async with Supervisor(parts): …`` runs the body once all parts are ready, and stops them after it."""
+    """``async with Supervisor(parts): …`` runs the body once all parts are ready, and stops them after it.
 
-    def __init__(self, parts: Sequence[Part]) -> None:
+    ``log_limit`` is in bytes, ``look_every`` in seconds: how large logs may grow, and how often that is looked at.
+    """
+
+    def __init__(self, parts: Sequence[Part], *, log_limit: int = LOG_LIMIT, look_every: float = LOOK_EVERY) -> None:
         self._keepers = [_Keeper(part) for part in parts]
+        self._log_limit = log_limit
+        self._look_every = look_every
         self._scope = tasks.Scope("supervisor")
 
     async def __aenter__(self) -> None:
         await self._scope.__aenter__()
         try:
+            self._scope.start(self._rotate_forever(), name="logs")
             for keeper in self._keepers:
                 self._scope.start(keeper.keep(), name=keeper.part.name)
                 await keeper.ready()
@@ -72,6 +84,13 @@ class Supervisor:
 
     async def __aexit__(self, *_: object) -> None:
         await self._stop()
+
+    async def _rotate_forever(self) -> None:
+        while True:
+            for keeper in self._keepers:
+                if keeper.part.log.exists():
+                    await asyncio.to_thread(podlogs.rotate, keeper.part.log, self._log_limit)
+            await asyncio.sleep(self._look_every)
 
     async def _stop(self) -> None:
         for keeper in reversed(self._keepers):
@@ -167,7 +186,9 @@ class _Keeper:
     def _last_words(self) -> str:
         with self.part.log.open("rb") as output:
             size = output.seek(0, os.SEEK_END)
-            output.seek(max(self._log_mark, size - LAST_WORDS))
+            # A log that is shorter than it was has been rotated: all of it is of this start.
+            mark = self._log_mark if self._log_mark <= size else 0
+            output.seek(max(mark, size - LAST_WORDS))
             lines = output.read(LAST_WORDS).decode(errors="replace").strip().splitlines()
         words = " ".join(line.strip() for line in lines[-3:]) or "no output"
         return words.removeprefix("error: ")
