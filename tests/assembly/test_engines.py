@@ -19,7 +19,7 @@ def test_which_engine_has_which_part() -> None:
     parts = ("launcher", "series", "kv_events", "lora")
     found = {name: {part for part in parts if getattr(each, part)} for name, each in engines.engines().items()}
     assert found == {
-        "llamacpp": {"launcher"},
+        "llamacpp": {"launcher", "series"},
         "sglang": {"launcher", "series", "kv_events", "lora"},
         "sim": {"launcher"},
         "trtllm": {"launcher", "series"},

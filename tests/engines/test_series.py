@@ -8,6 +8,7 @@ from prometheus_client import CollectorRegistry, Histogram
 from prometheus_client.exposition import generate_latest
 
 from brickyard.engines import contract, series
+from brickyard.engines.llamacpp import series as llamacpp
 from brickyard.engines.sglang import series as sglang
 from brickyard.engines.trtllm import series as trtllm
 from brickyard.engines.vllm import series as vllm
@@ -164,6 +165,26 @@ class TestRecordedPages:
         assert latency.total == 11228.0
         assert latency.quantile(0.95) == 60.0, "beyond the last bound"
         assert told["time_per_output_token_seconds"] == told["inter_token_latency_seconds"]
+
+    def test_llamacpp(self) -> None:
+        assert llamacpp.PAGE.read((DATA / "llamacpp-busy.txt").read_bytes()) == {
+            "num_requests_running": {"": 1.0},
+            "num_requests_waiting": {"": 2.0},
+            "prompt_tokens_total": {"": 135.0},
+            "generation_tokens_total": {"": 60.0},
+            "prefix_cache_queries_total": {"": 135.0},
+            "prefix_cache_hits_total": {"": 90.0},
+            "avg_prompt_throughput_toks_per_s": {"": 152.327},
+            "avg_generation_throughput_toks_per_s": {"": 83.0221},
+        }
+
+    def test_llamacpp_before_cached_tokens_were_counted(self) -> None:
+        page = b"llamacpp:prompt_tokens_total 45\nllamacpp:kv_cache_usage_ratio 0.5\n"
+        assert llamacpp.PAGE.read(page) == {
+            "prompt_tokens_total": {"": 45.0},
+            "kv_cache_usage_perc": {"": 0.5},
+            "gpu_cache_usage_perc": {"": 0.5},
+        }
 
     def test_trtllm(self) -> None:
         page = b"""trtllm_request_success_total{engine_type="trtllm",finished_reason="stop",model_name="m"} 150.0

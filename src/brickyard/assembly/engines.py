@@ -9,6 +9,7 @@ from typing import Final
 from brickyard.engines import contract
 from brickyard.engines.llamacpp import launch as llamacpp_launch
 from brickyard.engines.llamacpp import metrics as llamacpp_metrics
+from brickyard.engines.llamacpp import series as llamacpp_series
 from brickyard.engines.sglang import launch as sglang_launch
 from brickyard.engines.sglang import lora as sglang_lora
 from brickyard.engines.sglang import metrics as sglang_metrics
@@ -28,7 +29,7 @@ from brickyard.engines.xllm import metrics as xllm_metrics
 from brickyard.engines.xllm import series as xllm_series
 
 _ENGINES: Final = (
-    contract.Engine("llamacpp", llamacpp_launch.Launcher(), llamacpp_metrics.PAGE),
+    contract.Engine("llamacpp", llamacpp_launch.Launcher(), llamacpp_metrics.PAGE, series=llamacpp_series.PAGE),
     contract.Engine(
         "sglang",
         sglang_launch.launcher(),

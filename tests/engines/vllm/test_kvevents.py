@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 
 from brickyard.engines import contract, errors
 from brickyard.engines.vllm import kvevents
+from brickyard.sim.engine import kvevents as sim
+from brickyard.sim.engine.core import blocks, tokens
 
 STORED = ["BlockStored", [1, 2], None, [10, 11, 12, 13], 2]
 BLOCKS = contract.BlocksStored(hashes=(1, 2), parent=None, tokens=(10, 11, 12, 13), block_size=2)
@@ -148,6 +150,27 @@ def test_a_chain_arrives_as_it_was_sent(chain: list[tuple[int, list[int]]]) -> N
     hashes = [number for number, _ in chain]
     tokens = [token for _, block in chain for token in block]
     assert one("BlockStored", hashes, None, tokens, 4) == contract.BlocksStored(tuple(hashes), None, tuple(tokens), 4)
+
+
+@pytest.mark.parametrize("form", ["array", "map"])
+def test_what_the_engine_double_sends(form: str) -> None:
+    first, second = (7).to_bytes(8), (2**64 - 2).to_bytes(8)
+    sent = (
+        blocks.Stored((first, second), None, tokens.from_ids([10, 11, 12, 13]), 2, "sql"),
+        blocks.Stored((second,), first, tokens.from_ids([14, 15]), 2),
+        blocks.Removed((first,)),
+        blocks.Cleared(),
+    )
+    assert kvevents.DECODER.decode(sim.encode(sent, 1700000000.5, form)) == contract.KvEvents(
+        1700000000.5,
+        (
+            contract.BlocksStored((7, 2**64 - 2), None, (10, 11, 12, 13), 2, "GPU", "sql"),
+            contract.BlocksStored((2**64 - 2,), 7, (14, 15), 2, "GPU"),
+            contract.BlocksRemoved((7,), "GPU"),
+            contract.BlocksCleared(),
+        ),
+        rank=0,
+    )
 
 
 class TestFrames:
