@@ -270,6 +270,21 @@ async def test_an_autoscaler_keeps_its_bounds_and_says_what_it_lacks(tmp_path: p
         assert "FailedGetResourceMetric" in await it.kubectl("describe", "hpa", "web")
 
 
+async def test_a_cron_job_makes_jobs(tmp_path: pathlib.Path) -> None:
+    async with cluster(tmp_path) as it:
+        it.node.behaviour.ends = {"work:1": (0.1, 0)}
+        template = {"spec": job("tick", "work:1")["spec"]}
+        metadata = {"name": "tick", "namespace": "default"}
+        spec = {"schedule": "@every 1s", "jobTemplate": template, "concurrencyPolicy": "Forbid"}
+        await it.apply({"apiVersion": "batch/v1", "kind": "CronJob", "metadata": metadata, "spec": spec})
+        await it.until(resources.JOB, bool)
+        (made, *_) = await it.found(resources.JOB)
+        await it.kubectl("wait", "--for=condition=complete", f"job/{meta.name(made)}", "--timeout=20s")
+        assert "Created job tick-" in await it.kubectl("describe", "cronjob", "tick")
+        await it.kubectl("create", "job", "--from=cronjob/tick", "by-hand")
+        await it.kubectl("wait", "--for=condition=complete", "job/by-hand", "--timeout=20s")
+
+
 async def test_a_replica_set_of_its_own_scales(tmp_path: pathlib.Path) -> None:
     async with cluster(tmp_path) as it:
         await it.apply(testing.replica_set(replicas=2))

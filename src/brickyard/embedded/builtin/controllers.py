@@ -4,6 +4,7 @@ pods ────────────┬─► replicaset ─► pods
 replicasets ─────┼─► deployment ─► replicasets
 deployments ─────┘
 statefulsets, pods, controllerrevisions, persistentvolumeclaims ─► statefulset ─► those
+cronjobs, jobs ─► cronjob ─► jobs
 jobs, pods ─► job ─► pods
 services, pods, endpointslices ─► service ─► endpointslices
 horizontalpodautoscalers, pods, metrics ─► hpa ─► the scale of something
@@ -20,6 +21,7 @@ from brickyard.api.kinds import resources
 from brickyard.embedded.builtin import ownership
 from brickyard.embedded.builtin.balancer import proxy
 from brickyard.embedded.builtin.balancer import reconciler as balancing
+from brickyard.embedded.builtin.cronjob import reconciler as cronjob
 from brickyard.embedded.builtin.deployment import reconciler as deployment
 from brickyard.embedded.builtin.hpa import reconciler as hpa
 from brickyard.embedded.builtin.job import reconciler as job
@@ -39,6 +41,7 @@ RETRY = backoff.Backoff(0.05, 2.0, 60.0)
 
 
 ATTENDED: tuple[resources.ResourceType, ...] = (
+    resources.CRON_JOB,
     resources.DEPLOYMENT,
     resources.HORIZONTAL_POD_AUTOSCALER,
     resources.JOB,
@@ -62,6 +65,7 @@ class _Caches:
     jobs: informers.Informer
     autoscalers: informers.Informer
     endpoints: informers.Informer
+    cron_jobs: informers.Informer
 
     def all(self) -> Iterator[informers.Informer]:
         return (getattr(self, field.name) for field in dataclasses.fields(self))
@@ -77,9 +81,10 @@ def _caches(client: contract.Client) -> _Caches:
         stateful_sets=informers.Informer(client, resources.STATEFUL_SET),
         revisions=informers.Informer(client, resources.CONTROLLER_REVISION, indexers=ownership.INDEXERS),
         claims=informers.Informer(client, resources.PERSISTENT_VOLUME_CLAIM),
-        jobs=informers.Informer(client, resources.JOB),
+        jobs=informers.Informer(client, resources.JOB, indexers=ownership.INDEXERS),
         autoscalers=informers.Informer(client, resources.HORIZONTAL_POD_AUTOSCALER),
         endpoints=informers.Informer(client, resources.ENDPOINTS),
+        cron_jobs=informers.Informer(client, resources.CRON_JOB),
     )
 
 
@@ -102,6 +107,7 @@ class BuiltinControllers:
             self._jobs(),
             self._autoscalers(),
             self._legacy_endpoints(),
+            self._cron_jobs(),
             *(() if balancer is None else (self._balancing(balancer),)),
         )
 
@@ -192,6 +198,15 @@ class BuiltinControllers:
         made.watch(caches.services)
         made.watch(caches.pods, service.selecting(caches.services))
         made.watch(caches.endpoints)
+        return made
+
+    def _cron_jobs(self) -> controllers.Controller:
+        caches = self._caches
+        read = cronjob.Caches(caches.cron_jobs, caches.jobs)
+        worker = cronjob.Reconciler(self._client, read, self._recorder("cronjob-controller"), self._clock)
+        made = controllers.Controller("cronjob", worker, backoff=RETRY)
+        made.watch(caches.cron_jobs)
+        made.watch(caches.jobs, controllers.owned_by(resources.CRON_JOB))
         return made
 
     def _balancing(self, balancer: proxy.Balancer) -> controllers.Controller:
