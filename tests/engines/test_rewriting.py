@@ -56,6 +56,25 @@ def test_references_once_in_order() -> None:
     assert rewriting.references(argv, FLAGS) == ("/m", REFERENCE)
 
 
+@pytest.mark.parametrize(
+    ("argv", "kept", "hidden"),
+    [
+        (("m",), ("m",), {}),
+        (("--key", "k", "--port", "1"), ("--port", "1"), {"KEY": "k"}),
+        (("m", "--key=k"), ("m",), {"KEY": "k"}),
+        (("--key=a=b",), (), {"KEY": "a=b"}),
+        (("--key", "a", "--key", "b"), (), {"KEY": "b"}),
+        (("--key", "a", "b", "--x"), ("--key", "a", "b", "--x"), {}),
+        (("--key",), ("--key",), {}),
+        (("--key", "--x"), ("--key", "--x"), {}),
+        (("--keys", "k"), ("--keys", "k"), {}),
+    ],
+)
+def test_hide(argv: tuple[str, ...], kept: tuple[str, ...], hidden: dict[str, str]) -> None:
+    flags = rewriting.Flags(files=frozenset(), schemes=("/",), secrets={"--key": "KEY"})
+    assert rewriting.hide(argv, flags) == (kept, hidden)
+
+
 def test_has() -> None:
     assert rewriting.has(("--a", "--b=1"), FLAGS, "--b")
     assert not rewriting.has(("--a", "--bb"), FLAGS, "--b")

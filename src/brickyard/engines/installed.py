@@ -93,4 +93,5 @@ class Launcher:
             argv = rewriting.bind(argv, self._flags, container)
         except errors.ArgumentError as error:
             raise contract.LaunchError("UnsupportedArgument", str(error)) from error
-        return contract.Launch(argv=argv, models=rewriting.references(argv, self._flags))
+        argv, hidden = rewriting.hide(argv, self._flags)
+        return contract.Launch(argv=argv, env=hidden, models=rewriting.references(argv, self._flags))

@@ -25,6 +25,8 @@ class Flags:
         host: the address to listen on.
         port: the port to listen on.
         refused: flags that cannot be honoured here, and what to do instead.
+        secrets: flags whose value the engine also takes from the environment, and the variable's name. ``ps`` shows arguments to
+            everybody on the machine, and variables to nobody else.
         single_dash: ``-flag`` is ``--flag``, as Google's flags have it.
     """
 
@@ -33,6 +35,7 @@ class Flags:
     host: str = "--host"
     port: str = "--port"
     refused: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    secrets: Mapping[str, str] = dataclasses.field(default_factory=dict)
     single_dash: bool = False
 
     def name(self, item: str) -> str:
@@ -72,6 +75,30 @@ def _apart(item: str, flags: Flags) -> tuple[str, ...]:
     if equals and flags.name(head) in flags.files and flags.is_reference(value):
         return (head, value)
     return (item,)
+
+
+def hide(argv: Sequence[str], flags: Flags) -> tuple[tuple[str, ...], dict[str, str]]:
+    """``argv`` without its secrets, and the variables that hold them; the last of several counts, as it does for the engine.
+
+    A flag with several values stays where it is: a variable holds one.
+    """
+    kept: list[str] = []
+    hidden: dict[str, str] = {}
+    position = 0
+    while position < len(argv):
+        item = argv[position]
+        _, equals, value = item.partition("=")
+        variable = flags.secrets.get(flags.name(item), "")
+        end = position + 1
+        while variable and not equals and end < len(argv) and not argv[end].startswith("-"):
+            end += 1
+        values = (value,) if equals else tuple(argv[position + 1 : end])
+        if variable and len(values) == 1:
+            hidden[variable] = values[0]
+        else:
+            kept.extend(argv[position:end])
+        position = end
+    return tuple(kept), hidden
 
 
 def references(argv: Sequence[str], flags: Flags) -> tuple[str, ...]:

