@@ -23,6 +23,27 @@ def one(*fields: Any) -> contract.KvEvent:
     return event
 
 
+# vLLM 0.32 wrote this: two blocks stored for the adapter "sql", one with a hash of bytes removed, everything cleared.
+RECORDED = """
+93cb3ff80000000000009388a474797065ab426c6f636b53746f726564ac626c6f636b5f6861736865739201cfffffffffff
+ffffffb1706172656e745f626c6f636b5f68617368c0a9746f6b656e5f6964739401020304aa626c6f636b5f73697a6502a7
+6c6f72615f6964c0a66d656469756da3475055a96c6f72615f6e616d65a373716c83a474797065ac426c6f636b52656d6f76
+6564ac626c6f636b5f68617368657391c4207878787878787878787878787878787878787878787878787878787878787878
+a66d656469756da347505581a474797065b0416c6c426c6f636b73436c6561726564c0
+"""
+
+
+def test_a_message_recorded_from_vllm() -> None:
+    assert kvevents.DECODER.decode(bytes.fromhex(RECORDED)) == contract.KvEvents(
+        1.5,
+        (
+            contract.BlocksStored((1, 2**64 - 1), None, (1, 2, 3, 4), 2, "GPU", "sql"),
+            contract.BlocksRemoved((int.from_bytes(b"xxxxxxxx"),), "GPU"),
+            contract.BlocksCleared(),
+        ),
+    )
+
+
 class TestBatch:
     def test_what_happened_in_order(self) -> None:
         found = decode(["BlockRemoved", [1], "GPU"], STORED, ["AllBlocksCleared"])
