@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
 import re
+import select
+import signal
+import subprocess
 
 import openai
 import pytest
@@ -87,6 +92,26 @@ def test_the_status_shows_model_replicas_and_addresses(shared: yards.Yard) -> No
     said = shared.brickyard("status").stdout
     assert re.search(r"smollm2\s.*2/2", said), said
     assert shared.gateway in said
+
+
+def test_the_status_is_kept_current_on_a_terminal(shared: yards.Yard) -> None:
+    screen, terminal = pty.openpty()
+    words = [str(yards.BIN / "brickyard"), "status", "--watch", "--data-dir", str(shared.path)]
+    with subprocess.Popen(words, env=shared.environ, stdout=terminal, stderr=terminal) as process:
+        os.close(terminal)
+        try:
+            seen = b""
+            while seen.count(b"2/2") < 2:  # painted, and painted again
+                assert select.select([screen], [], [], 20)[0], seen
+                seen += os.read(screen, 4096)
+        finally:
+            process.send_signal(signal.SIGINT)
+            process.wait(20)
+            os.close(screen)
+    assert process.returncode == 130
+    refused = shared.brickyard("status", "--watch", check=False)
+    assert refused.returncode == 2
+    assert "--watch paints a screen" in refused.stderr
 
 
 def test_both_replicas_take_part(shared: yards.Yard) -> None:

@@ -63,8 +63,9 @@ def _screen(at: home.Home, running: home.Running, end: str) -> None:
         print(f"  {name:<15} {value}")
     steps = {
         f'eval "$(brickyard env{where})"': "point kubectl and OpenAI clients here",
-        f"brickyard apply{where} -f MANIFEST.yaml": "serve a model",
-        f"brickyard status{where}": "what runs",
+        f"brickyard serve{where} MODEL": "serve a .gguf file, a model that vLLM knows, a reference",
+        f"brickyard chat{where} NAME": "talk to it",
+        f"brickyard status{where} --watch": "what runs",
     }
     width = max(map(len, steps))
     print("\nNext:")
