@@ -212,7 +212,15 @@ class TestTracking:
         ]
         reply = await api.patch(f"{CONFIG_MAPS}/a", body, "json-patch")
         assert managers(reply.body) == [("two", "Apply", "")]
-        assert (await client.applied(f"{CONFIG_MAPS}/a", config_map(), "two")).get("data") is None
+        bare = {key: value for key, value in config_map().items() if key != "data"}
+        assert (await client.applied(f"{CONFIG_MAPS}/a", bare, "two")).get("data") is None
+
+    async def test_what_is_applied_empty_stays_there_empty(self, client: Client) -> None:
+        for data in ({}, {"x": "1"}, {}):
+            applied = await client.applied(f"{CONFIG_MAPS}/a", config_map(**data), "one")
+            assert applied["data"] == data
+        shared = await client.applied(f"{CONFIG_MAPS}/a", config_map(), "two")
+        assert managers(shared) == [("one", "Apply", ""), ("two", "Apply", "")]
 
     async def test_nonsense_about_owners_does_not_count(self, api: testing.Api) -> None:
         made = await api.created(f"{CONFIG_MAPS}?fieldManager=one", config_map(x="1"))

@@ -36,6 +36,10 @@ PATCHES = st.sampled_from(["merge-patch", "strategic-merge-patch", "json-patch"]
 HISTORY = 12
 
 
+KEPT = {"labels": {"kept": "yes"}}
+"""Always owned by somebody: an object that nobody owns anything of is not tracked again until it is applied to."""
+
+
 @dataclasses.dataclass
 class Thing:
     """An object as the model knows it. ``owners`` by manager: the keys of ``data`` it owns."""
@@ -127,7 +131,7 @@ class ConfigMaps(stateful.RuleBasedStateMachine):
     @stateful.rule(space=SPACES, name=NAMES, data=DATA)
     def create(self, space: str, name: str, data: dict[str, str]) -> None:
         key = (space, name)
-        code, found = self.write("POST", key, {"metadata": {"name": name}, "data": data})
+        code, found = self.write("POST", key, {"metadata": {"name": name, **KEPT}, "data": data})
         if key in self.things:
             assert (code, found["reason"]) == (409, "AlreadyExists")
             return
@@ -140,7 +144,8 @@ class ConfigMaps(stateful.RuleBasedStateMachine):
         key = (space, name)
         thing = self.things.get(key)
         version = str(thing.revision - 1 if stale else thing.revision) if thing else ""
-        metadata = {"name": name, "resourceVersion": version, "finalizers": thing.finalizers if thing else []}
+        finalizers = thing.finalizers if thing else []
+        metadata = {"name": name, "resourceVersion": version, "finalizers": finalizers, **KEPT}
         code, found = self.write("PUT", key, {"metadata": metadata, "data": data})
         if thing is None:
             assert code == 404
@@ -181,7 +186,7 @@ class ConfigMaps(stateful.RuleBasedStateMachine):
     def apply(self, space: str, name: str, data: dict[str, str], manager: str, force: bool) -> None:
         key = (space, name)
         thing = self.things.get(key)
-        body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": data}
+        body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, **KEPT}, "data": data}
         query = parse.urlencode({"fieldManager": manager, "force": str(force).lower()})
         code, found = self.write("PATCH", key, body, "apply-patch+yaml", query)
         if thing is None:

@@ -231,6 +231,14 @@ def test_remove(value: dict[str, Any], fields: list[fieldsets.Path], left: dict[
     assert value == before
 
 
+def test_remove_leaves_what_is_kept_though_it_is_empty() -> None:
+    value = spec(labels={"a": "1"}, items=[{"name": "a", "value": 1}])
+    gone = fieldsets.of([("f:spec", "f:labels", "f:a"), ("f:spec", "f:items", 'k:{"name":"a"}')])
+    kept = fieldsets.of([("f:spec", "f:labels")])
+    assert merging.remove(ROOT, value, gone, kept) == spec(labels={})
+    assert merging.remove(ROOT, value, gone, fieldsets.of([("f:spec", "f:items")])) == spec(items=[])
+
+
 @pytest.mark.parametrize(
     ("applied", "complaint"),
     [

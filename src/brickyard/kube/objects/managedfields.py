@@ -14,6 +14,7 @@ Entries are as the API shows them. Pure: the time is an argument.
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, Literal
 
@@ -216,9 +217,9 @@ def applied(scene: Scene, config: Mapping[str, Any], author: Author, *, force: b
     fields = structure.mentioned(node, config)
     merged: dict[str, Any] = merging.merge(node, scene.live, config)
     if own is not None:
-        merged = merging.remove(
-            node, merged, _abandoned(node, owned(own), [scene.lasting, fields, *map(owned, others)])
-        )
+        kept = [scene.lasting, fields, *map(owned, others)]
+        wanted = functools.reduce(fieldsets.union, kept)
+        merged = merging.remove(node, merged, _abandoned(node, owned(own), kept), wanted)
     difference = structure.compare(node, scene.live, merged)
     if not force:
         _refuse_conflicts(others, difference.changed)

@@ -117,37 +117,42 @@ def _interleaved(live: Sequence[str], config: Sequence[str]) -> Iterator[str]:
     yield from (each for each in rest if each not in named)
 
 
-def remove(node: structure.Node, value: Mapping[str, Any], fields: fieldsets.FieldSet) -> dict[str, Any]:
-    """``value`` without the members of ``fields`` and all that is inside them. What is left empty goes as well."""
+def remove(
+    node: structure.Node, value: Mapping[str, Any], fields: fieldsets.FieldSet, kept: fieldsets.FieldSet = fieldsets.LEAF
+) -> dict[str, Any]:
+    """``value`` without the members of ``fields`` and all that is inside them. What is left empty goes as well, but for ``kept``."""
     left: dict[str, Any] = {}
     for name, each in value.items():
-        below = fields.get("f:" + name)
+        below, stays = fields.get("f:" + name), kept.get("f:" + name)
         if below is None:
             left[name] = each
         elif not fieldsets.is_member(below):
-            rest = _without(node.child(name), each, below)
-            if rest or not each:
+            rest = _without(node.child(name), each, below, stays or fieldsets.LEAF)
+            if rest or not each or (stays is not None and fieldsets.is_member(stays)):
                 left[name] = rest
     return left
 
 
-def _without(node: structure.Node, value: Any, fields: fieldsets.FieldSet) -> Any:
+def _without(node: structure.Node, value: Any, fields: fieldsets.FieldSet, kept: fieldsets.FieldSet) -> Any:
     if structure.is_object(node, value):
-        return remove(node, value, fields)
+        return remove(node, value, fields, kept)
     if not structure.is_collection(node, value):
         return value
-    kept = []
+    rest = []
     for each in value:
-        below = _below(node, each, fields)
+        element = _element_in(node, each, fields)
+        below = fields[element] if element else None
         if below is None:
-            kept.append(each)
+            rest.append(each)
         elif not fieldsets.is_member(below):
-            kept.append(_without(node.inner(), each, below))
-    return kept
+            rest.append(_without(node.inner(), each, below, kept.get(element) or fieldsets.LEAF))
+    return rest
 
 
-def _below(node: structure.Node, value: Any, fields: fieldsets.FieldSet) -> fieldsets.FieldSet | None:
+def _element_in(node: structure.Node, value: Any, fields: fieldsets.FieldSet) -> str:
+    """The element of ``fields`` that speaks of ``value``; "" when none does."""
     try:
-        return fields.get(structure.element_of(node, value))
+        element = structure.element_of(node, value)
     except errors.UnkeyedListError:
-        return None
+        return ""
+    return element if element in fields else ""

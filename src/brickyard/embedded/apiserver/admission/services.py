@@ -1,4 +1,4 @@
-"""Services. There is no proxy that would serve a cluster address, so none is given out: ``clusterIP`` stays as it was written."""
+"""Services. No address is given out here: ``clusterIP`` stays as it was written until the controller with the proxy writes one."""
 
 from __future__ import annotations
 
