@@ -118,7 +118,10 @@ def _interleaved(live: Sequence[str], config: Sequence[str]) -> Iterator[str]:
 
 
 def remove(
-    node: structure.Node, value: Mapping[str, Any], fields: fieldsets.FieldSet, kept: fieldsets.FieldSet = fieldsets.LEAF
+    node: structure.Node,
+    value: Mapping[str, Any],
+    fields: fieldsets.FieldSet,
+    kept: fieldsets.FieldSet = fieldsets.LEAF,
 ) -> dict[str, Any]:
     """``value`` without the members of ``fields`` and all that is inside them. What is left empty goes as well, but for ``kept``."""
     left: dict[str, Any] = {}
