@@ -9,6 +9,7 @@ import itertools
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from brickyard.api import names
 from brickyard.lib import clock, logs
 from brickyard.sim.engine import bodies, canned, driver, http, options, prompts, replies, rooms
 from brickyard.sim.engine.core import disagg, errors, faults, speech, tokens, work
@@ -100,7 +101,7 @@ class Completions:
         handover = disagg.read(body, machine.options.params.block_size, role)
         plan = self._plan(exchange, model)
         number = next(self._numbers)
-        name = exchange.request.headers.get("x-request-id") or f"{number:016x}"
+        name = exchange.request.headers.get(names.HEADER_REQUEST_ID) or f"{number:016x}"
         shape = replies.Shape(f"{'chatcmpl' if chat else 'cmpl'}-{name}", model, int(machine.clock.wall()), chat)
         reply = (replies.Stream if asked.stream else replies.Whole)(exchange, asked, shape, self._context, plan)
         reply.handover = handover

@@ -13,6 +13,7 @@ import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from brickyard.api.names import environment
 from brickyard.sim.engine.core import errors, faults, params, presets
 
 DIALECTS: Final = ("vllm", "sglang", "trtllm", "xllm")
@@ -153,7 +154,7 @@ def read(arguments: Sequence[str], environ: Mapping[str, str]) -> Options:
         role=given.disaggregation_mode,
         bootstrap_port=given.disaggregation_bootstrap_port,
         reachable=environ.get("POD_IP", "") or given.host,
-        pod=given.pod_name or environ.get("POD_NAME", ""),
+        pod=given.pod_name or environ.get(environment.POD_NAME, ""),
         ignored=tuple(item for item in ignored if item.startswith("-")),
     )
 
