@@ -335,3 +335,13 @@ def test_a_claim() -> None:
     assert (found["Status"], found["Capacity"], found["Access Modes"]) == ("Bound", "1Gi", "RWO,ROX")
     going = bent(obj, "metadata.deletionTimestamp", ago(1))
     assert row(builtin_kinds.PERSISTENT_VOLUME_CLAIM, going)["Status"] == "Terminating"
+
+
+def test_rows_carry_metadata_without_owners() -> None:
+    owned = {"metadata": {"name": "a", "labels": {"x": "1"}, "managedFields": [{"manager": "m"}]}}
+    short, whole = (
+        tables.render(builtin_kinds.CONFIG_MAP, [owned], 0.0, include_object=include)["rows"][0]["object"]
+        for include in ("Metadata", "Object")
+    )
+    assert short["metadata"] == {"name": "a", "labels": {"x": "1"}}
+    assert whole == owned
