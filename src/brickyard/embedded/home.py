@@ -1,7 +1,7 @@
 """The folder that one machine's Brickyard lives in, and the lock that says who runs it.
 
 <data-dir>/kubeconfig        how to reach the API server (0600)
-<data-dir>/state.db          the API server's store
+<data-dir>/store.db          the API server's store
 <data-dir>/pods/             containers: logs, volumes, records
 <data-dir>/logs/<part>.log   what each of our own processes says
 <data-dir>/run/lock          held while `brickyard up` runs
