@@ -18,11 +18,11 @@ from collections.abc import Sequence
 
 import yaml
 from cryptography import exceptions, x509
-from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509 import oid
 
-from brickyard.lib import clock, logs
+from brickyard.lib import certificates, clock, logs
 
 log = logs.get(__name__)
 
@@ -49,16 +49,6 @@ class Certificates:
     ca_pem: str
     cert_file: pathlib.Path
     key_file: pathlib.Path
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class _Pair:
-    certificate: x509.Certificate
-    key: ec.EllipticCurvePrivateKey
-
-    @property
-    def pem(self) -> bytes:
-        return self.certificate.public_bytes(serialization.Encoding.PEM)
 
 
 def ensure(data_dir: pathlib.Path, now: float | None = None) -> Certificates:
@@ -99,12 +89,12 @@ def kubeconfig(server_url: str, ca_pem: str, token: str) -> str:
     return yaml.safe_dump(document, sort_keys=False)
 
 
-def _fresh(pair: _Pair, moment: datetime.datetime) -> bool:
+def _fresh(pair: certificates.Pair, moment: datetime.datetime) -> bool:
     certificate = pair.certificate
     return certificate.not_valid_before_utc <= moment < certificate.not_valid_after_utc - _RENEW_BEFORE
 
 
-def _serves(server: _Pair, authority: _Pair) -> bool:
+def _serves(server: certificates.Pair, authority: certificates.Pair) -> bool:
     """Whether ``authority`` signed the server's certificate and every name we answer to is in it."""
     try:
         server.certificate.verify_directly_issued_by(authority.certificate)
@@ -123,70 +113,17 @@ def _name(common_name: str) -> x509.Name:
     return x509.Name([x509.NameAttribute(oid.NameOID.COMMON_NAME, common_name)])
 
 
-def _authority(moment: datetime.datetime) -> _Pair:
-    key = ec.generate_private_key(ec.SECP256R1())
+def _authority(moment: datetime.datetime) -> certificates.Pair:
     name = _name(f"brickyard-ca-{int(moment.timestamp())}")
-    usage = _key_usage(sign_certificates=True)
-    certificate = (
-        _builder(name, name, key, (moment - _BACKDATE, moment + _AUTHORITY_LIFE))
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .add_extension(usage, critical=True)
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    return _Pair(certificate, key)
+    return certificates.make_authority(name, (moment - _BACKDATE, moment + _AUTHORITY_LIFE))
 
 
-def _server(authority: _Pair, moment: datetime.datetime) -> _Pair:
-    key = ec.generate_private_key(ec.SECP256R1())
-    issuer = authority.certificate.subject
-    end = min(moment + _SERVER_LIFE, authority.certificate.not_valid_after_utc)
-    identifier = x509.AuthorityKeyIdentifier.from_issuer_public_key(authority.key.public_key())
-    certificate = (
-        _builder(_name("kube-apiserver"), issuer, key, (moment - _BACKDATE, end))
-        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        .add_extension(_key_usage(sign_certificates=False), critical=True)
-        .add_extension(x509.ExtendedKeyUsage([oid.ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
-        .add_extension(x509.SubjectAlternativeName(_alternative_names()), critical=False)
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-        .add_extension(identifier, critical=False)
-        .sign(authority.key, hashes.SHA256())
-    )
-    return _Pair(certificate, key)
+def _server(authority: certificates.Pair, moment: datetime.datetime) -> certificates.Pair:
+    valid = (moment - _BACKDATE, moment + _SERVER_LIFE)
+    return certificates.make_serving(authority, _name("kube-apiserver"), _alternative_names(), valid)
 
 
-def _builder(
-    subject: x509.Name,
-    issuer: x509.Name,
-    key: ec.EllipticCurvePrivateKey,
-    validity: tuple[datetime.datetime, datetime.datetime],
-) -> x509.CertificateBuilder:
-    return (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(issuer)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(validity[0])
-        .not_valid_after(validity[1])
-    )
-
-
-def _key_usage(*, sign_certificates: bool) -> x509.KeyUsage:
-    return x509.KeyUsage(
-        digital_signature=True,
-        content_commitment=False,
-        key_encipherment=False,
-        data_encipherment=False,
-        key_agreement=False,
-        key_cert_sign=sign_certificates,
-        crl_sign=sign_certificates,
-        encipher_only=False,
-        decipher_only=False,
-    )
-
-
-def _load(folder: pathlib.Path, stem: str) -> _Pair | None:
+def _load(folder: pathlib.Path, stem: str) -> certificates.Pair | None:
     """The pair on disk; None where it is missing, unreadable as PEM, or where key and certificate do not belong together."""
     try:
         certificate = x509.load_pem_x509_certificate((folder / f"{stem}.crt").read_bytes())
@@ -195,15 +132,12 @@ def _load(folder: pathlib.Path, stem: str) -> _Pair | None:
         return None
     if not isinstance(key, ec.EllipticCurvePrivateKey) or certificate.public_key() != key.public_key():
         return None
-    return _Pair(certificate, key)
+    return certificates.Pair(certificate, key)
 
 
-def _store(folder: pathlib.Path, stem: str, pair: _Pair) -> None:
-    key = pair.key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
+def _store(folder: pathlib.Path, stem: str, pair: certificates.Pair) -> None:
     # A crash between the two leaves a pair that does not match; the next start sees it and makes a new one.
-    _write(folder / f"{stem}.key", key)
+    _write(folder / f"{stem}.key", pair.key_pem)
     _write(folder / f"{stem}.crt", pair.pem)
 
 

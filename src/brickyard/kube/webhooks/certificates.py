@@ -14,11 +14,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cryptography import exceptions, x509
-from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509 import oid
 
 from brickyard.kube.webhooks import errors
+from brickyard.lib import certificates as making
 
 CERTIFICATE, KEY, AUTHORITIES, AUTHORITY_KEY = "tls.crt", "tls.key", "ca.crt", "ca.key"
 """Keys of the Secret's data."""
@@ -28,31 +29,11 @@ BACKDATE = 300.0
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Pair:
-    """A certificate and its private key."""
-
-    certificate: x509.Certificate
-    key: ec.EllipticCurvePrivateKey
-
-    @property
-    def pem(self) -> bytes:
-        """The certificate."""
-        return self.certificate.public_bytes(serialization.Encoding.PEM)
-
-    @property
-    def key_pem(self) -> bytes:
-        """The key, not encrypted: keep it where Secrets are kept."""
-        return self.key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
 class Bundle:
     """Everything one Secret holds. ``older`` are authorities that signed before ``authority``, newest first."""
 
-    serving: Pair
-    authority: Pair
+    serving: making.Pair
+    authority: making.Pair
     older: Sequence[x509.Certificate] = ()
 
     @property
@@ -85,7 +66,7 @@ def from_secret(data: Mapping[str, Any]) -> Bundle:
         raise errors.CertificateError(f"no certificate in {AUTHORITIES} belongs to {AUTHORITY_KEY}")
     if not any(signed(serving.certificate, each) for each in authorities):
         raise errors.CertificateError(f"no authority in {AUTHORITIES} signed {CERTIFICATE}")
-    return Bundle(serving, Pair(current[0], key), tuple(each for each in authorities if each is not current[0]))
+    return Bundle(serving, making.Pair(current[0], key), tuple(each for each in authorities if each is not current[0]))
 
 
 def to_secret(bundle: Bundle) -> dict[str, str]:
@@ -127,54 +108,21 @@ def ends(certificate: x509.Certificate) -> float:
     return certificate.not_valid_after_utc.timestamp()
 
 
-def make_authority(subject: Subject, now: float, life: float) -> Pair:
+def make_authority(subject: Subject, now: float, life: float) -> making.Pair:
     """A new authority, valid for ``life`` seconds from ``now``."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    # The moment in the name tells two authorities apart: a verifier looks an issuer up by name first.
-    who = _name(f"{subject.authority}-{int(now)}", subject.organization)
-    certificate = (
-        _builder(who, who, key, (now, now + life))
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .add_extension(_usage(authority=True), critical=True)
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    return Pair(certificate, key)
+    return making.make_authority(_name(f"{subject.authority}-{int(now)}", subject.organization), _valid(now, life))
 
 
-def make_serving(authority: Pair, subject: Subject, now: float, life: float) -> Pair:
+def make_serving(authority: making.Pair, subject: Subject, now: float, life: float) -> making.Pair:
     """A new serving certificate signed by ``authority``; it ends with its authority at the latest."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    until = min(now + life, ends(authority.certificate))
-    alternatives = x509.SubjectAlternativeName([x509.DNSName(each) for each in subject.names])
-    issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(authority.key.public_key())
-    who = _name(subject.names[0][:64], subject.organization)
-    certificate = (
-        _builder(who, authority.certificate.subject, key, (now, until))
-        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        .add_extension(_usage(authority=False), critical=True)
-        .add_extension(x509.ExtendedKeyUsage([oid.ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
-        .add_extension(alternatives, critical=False)
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-        .add_extension(issuer, critical=False)
-        .sign(authority.key, hashes.SHA256())
-    )
-    return Pair(certificate, key)
+    alternatives = [x509.DNSName(each) for each in subject.names]
+    name = _name(subject.names[0][:64], subject.organization)
+    return making.make_serving(authority, name, alternatives, _valid(now, life))
 
 
-def _builder(
-    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey, valid: tuple[float, float]
-) -> x509.CertificateBuilder:
-    since, until = (datetime.datetime.fromtimestamp(each, datetime.UTC) for each in valid)
-    return (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(issuer)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(since - datetime.timedelta(seconds=BACKDATE))
-        .not_valid_after(until)
-    )
+def _valid(now: float, life: float) -> making.Validity:
+    since, until = (datetime.datetime.fromtimestamp(each, datetime.UTC) for each in (now - BACKDATE, now + life))
+    return since, until
 
 
 def _name(common: str, organization: str) -> x509.Name:
@@ -183,20 +131,6 @@ def _name(common: str, organization: str) -> x509.Name:
             x509.NameAttribute(oid.NameOID.ORGANIZATION_NAME, organization),
             x509.NameAttribute(oid.NameOID.COMMON_NAME, common),
         ]
-    )
-
-
-def _usage(*, authority: bool) -> x509.KeyUsage:
-    return x509.KeyUsage(
-        digital_signature=True,
-        content_commitment=False,
-        key_encipherment=False,
-        data_encipherment=False,
-        key_agreement=False,
-        key_cert_sign=authority,
-        crl_sign=authority,
-        encipher_only=False,
-        decipher_only=False,
     )
 
 
@@ -226,12 +160,12 @@ def _key(pem: bytes) -> ec.EllipticCurvePrivateKey:
     return found
 
 
-def _pair(certificate: bytes, key: bytes) -> Pair:
+def _pair(certificate: bytes, key: bytes) -> making.Pair:
     try:
         read = x509.load_pem_x509_certificate(certificate)
     except ValueError as error:
         raise errors.CertificateError(f"{CERTIFICATE} is no certificate") from error
-    pair = Pair(read, _key(key))
+    pair = making.Pair(read, _key(key))
     if read.public_key() != pair.key.public_key():
         raise errors.CertificateError(f"{KEY} does not belong to {CERTIFICATE}")
     return pair

@@ -17,8 +17,8 @@ from collections.abc import AsyncIterator, Callable, Generator, Mapping, Sequenc
 import uvicorn
 from starlette import applications, concurrency, requests, responses, routing
 
-from brickyard.kube.webhooks import certificates, contract, errors, review
-from brickyard.lib import logs
+from brickyard.kube.webhooks import contract, errors, review
+from brickyard.lib import certificates, logs
 
 log = logs.get(__name__)
 
