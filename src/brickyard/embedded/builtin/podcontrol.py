@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 from brickyard.api.kinds import resources
 from brickyard.kube.client import contract, errors
 from brickyard.kube.informers import informer as informers
 from brickyard.kube.objects import meta, owners
 from brickyard.kube.reconcile import expectations, recorder
 from brickyard.lib import clock
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Names:
+    """Which pod names of a namespace are in use."""
+
+    pods: informers.Informer
+    namespace: str
+
+    def __contains__(self, name: object) -> bool:
+        return self.pods.get(self.namespace, str(name)) is not None
 
 
 class Pods:

@@ -31,17 +31,6 @@ class Caches:
     pods: informers.Informer
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class _Names:
-    """Which pod names of a namespace are in use."""
-
-    pods: informers.Informer
-    namespace: str
-
-    def __contains__(self, name: object) -> bool:
-        return self.pods.get(self.namespace, str(name)) is not None
-
-
 class Reconciler:
     """Runs Jobs."""
 
@@ -68,7 +57,7 @@ class Reconciler:
         snapshot = planning.Snapshot(
             job=job,
             pods=ownership.candidates(self._caches.pods, job),
-            taken=_Names(self._caches.pods, request.namespace),
+            taken=podcontrol.Names(self._caches.pods, request.namespace),
             caught_up=waits is None,
         )
         plan = planning.plan(snapshot, self._clock.wall())

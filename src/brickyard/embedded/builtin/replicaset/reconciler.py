@@ -26,17 +26,6 @@ class Caches:
     pods: informers.Informer
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class _Names:
-    """Which pod names of a namespace are in use."""
-
-    pods: informers.Informer
-    namespace: str
-
-    def __contains__(self, name: object) -> bool:
-        return self.pods.get(self.namespace, str(name)) is not None
-
-
 class Reconciler:
     """Keeps ReplicaSets."""
 
@@ -57,7 +46,7 @@ class Reconciler:
         snapshot = planning.Snapshot(
             replica_set=replica_set,
             pods=ownership.candidates(self._caches.pods, replica_set),
-            taken=_Names(self._caches.pods, request.namespace),
+            taken=podcontrol.Names(self._caches.pods, request.namespace),
             caught_up=self._pods.wait(replica_set) is None,
         )
         plan = planning.plan(snapshot, self._clock.wall())
