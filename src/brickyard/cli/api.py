@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import pathlib
+import sys
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
@@ -21,7 +22,11 @@ def talk(data_dir: pathlib.Path | None, work: Callable[[rest.RestClient], Awaita
     path = place.running(data_dir)[0].kubeconfig if here else None
 
     async def conversation() -> T:
-        async with rest.RestClient.from_kubeconfig(path, strict=True) as client:
+        async with rest.RestClient.from_kubeconfig(path, strict=True, warn=_warn) as client:
             return await work(client)
 
     return asyncio.run(conversation())
+
+
+def _warn(text: str) -> None:
+    print(f"warning: {text}", file=sys.stderr)

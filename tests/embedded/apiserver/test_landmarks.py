@@ -149,6 +149,12 @@ class TestUnattended:
         reply = await api.post(routes, {"metadata": {"name": "a"}, "spec": {}})
         assert "nothing on this machine acts on HTTPRoute of gateway.networking.k8s.io" in reply.headers["warning"]
 
+    async def test_so_is_one_of_ours_that_has_no_controller_yet(self, api: testing.Api) -> None:
+        adapters = "/apis/model.aibrix.ai/v1alpha1/namespaces/default/modeladapters"
+        spec = {"artifactURL": "s3://bucket/lora", "podSelector": {"matchLabels": {"a": "b"}}}
+        reply = await api.post(adapters, {"metadata": {"name": "a"}, "spec": spec})
+        assert "nothing on this machine acts on ModelAdapter of model.aibrix.ai" in reply.headers["warning"]
+
     async def test_a_kind_that_is_stored_and_no_more_anywhere_is_not(self, api: testing.Api) -> None:
         reply = await api.post("/api/v1/namespaces/default/configmaps", {"metadata": {"name": "a"}})
         assert (reply.code, reply.headers.get("warning")) == (201, None)

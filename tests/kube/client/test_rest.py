@@ -354,3 +354,15 @@ async def test_the_wire_holds_plain_json(api: fakeapi.FakeApi, client: rest.Rest
     assert made["data"] == {"k": text}
     assert orjson.loads(orjson.dumps(made)) == made
     assert len(api.seen) == 1
+
+
+async def test_warnings_are_told_one_by_one() -> None:
+    heads = (
+        b'warning: 299 - "old \\"form\\", mend it", 299 host "another"\r\n'
+        b'warning: 299 - "c:\\\\d"\r\nwarning: not one\r\n'
+    )
+    reply = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n" + heads + b"content-length: 2\r\n\r\n{}"
+    told: list[str] = []
+    async with raw_server(reply, b"") as url, rest.RestClient(plain(url), warn=told.append) as client:
+        await client.read("/version")
+    assert told == ['old "form", mend it', "another", "c:\\d"]

@@ -17,6 +17,8 @@ from brickyard.embedded.apiserver.structural import correlation, judge, shape
 from brickyard.embedded.apiserver.structural import definition as structural
 from brickyard.embedded.apiserver.structural import rules as cel_rules
 
+_OURS = ".aibrix.ai"
+"""How the groups end whose kinds are ours to carry out."""
 _ANY_OBJECT: shape.Schema = {"type": "object", shape.PRESERVE: True}
 
 
@@ -81,16 +83,15 @@ def resources_of(definition: resources.Object) -> Iterator[contract.Resource]:
     for version in spec.get("versions") or ():
         if version.get("served"):
             made = _resource(spec, names, version, since)
-            yield dataclasses.replace(made, unattended=_unattended(made)) if _is_stored_only(definition) else made
+            yield dataclasses.replace(made, unattended=_unattended(made, definition))
 
 
-def _is_stored_only(definition: resources.Object) -> bool:
-    labels = (definition.get("metadata") or {}).get("labels") or {}
-    return bool(labels.get(api_names.STORED_ONLY) == "true")
-
-
-def _unattended(resource: contract.Resource) -> str:
+def _unattended(resource: contract.Resource, definition: resources.Object) -> str:
+    """What to say of objects whose kind comes with us while nobody acts on it; of kinds that others bring, they know best."""
     kind = resource.type
+    labels = (definition.get("metadata") or {}).get("labels") or {}
+    if labels.get(api_names.STORED_ONLY) != "true" and not kind.group.endswith(_OURS):
+        return ""
     return f"nothing on this machine acts on {kind.kind} of {kind.group}: the object is stored, and that is all"
 
 

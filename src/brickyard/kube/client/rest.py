@@ -10,7 +10,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-from collections.abc import AsyncIterator, Mapping
+import re
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from types import TracebackType
 from typing import Any, Self
 from urllib import parse
@@ -33,6 +34,8 @@ _CONNECT = 10.0
 _ATTEMPTS = 10
 _PAUSE = 0.05
 """Seconds at least between attempts of one call, whatever the API asks for."""
+_WARNING = re.compile(r'\d{3} \S+ "((?:[^"\\]|\\.)*)"')
+"""One value of a ``Warning`` header (RFC 7234); several may stand in one line."""
 
 _EVERYTHING = contract.Query()
 _AS_USUAL = contract.DeleteOptions()
@@ -49,6 +52,7 @@ class RestClient:
         deadline: seconds that one call may take.
         strict: have writes refused that name a field the kind does not have, as for what a person wrote by hand.
         rate: turns that calls wait for, so that this process does not drown a small API; None for no limit.
+        warn: hears each warning that comes with an answer; None for nobody.
     """
 
     def __init__(
@@ -58,11 +62,13 @@ class RestClient:
         deadline: float = DEADLINE,
         strict: bool = False,
         rate: bucket.Bucket | None = None,
+        warn: Callable[[str], object] | None = None,
     ) -> None:
         self.namespace = access.namespace
         self.server = access.server
         self._deadline = deadline
         self._rate = rate
+        self._warn = warn
         self._writing = {"fieldManager": FIELD_MANAGER, **({"fieldValidation": "Strict"} if strict else {})}
         self._calls = _http(access, _CALLS, httpx2.Timeout(deadline))
         # A watch is silent for as long as nothing happens: how long is watching's business.
@@ -76,13 +82,14 @@ class RestClient:
         context: str = "",
         deadline: float = DEADLINE,
         strict: bool = False,
+        warn: Callable[[str], object] | None = None,
     ) -> Self:
         """A client as kubectl would make it; see ``kubeconfig.load`` for where it looks without ``path``.
 
         Raises:
             KubeconfigError: there is none, or it is not valid.
         """
-        return cls(kubeconfig.load(path, context=context), deadline=deadline, strict=strict)
+        return cls(kubeconfig.load(path, context=context), deadline=deadline, strict=strict, warn=warn)
 
     async def __aenter__(self) -> Self:
         return self
@@ -226,6 +233,9 @@ class RestClient:
             if not patient or attempt == _ATTEMPTS:
                 raise error
             await asyncio.sleep(pause)
+        if self._warn is not None:
+            for text in _warnings(response):
+                self._warn(text)
         return _decoded(response)
 
     async def _send(self, request: httpx2.Request) -> httpx2.Response:
@@ -258,6 +268,12 @@ def _http(access: kubeconfig.Access, limits: httpx2.Limits, timeout: httpx2.Time
 def _path(kind: resources.ResourceType, namespace: str, name: str = "", subresource: str = "") -> str:
     """The URL path; what came from outside is quoted, so that a name cannot lead elsewhere."""
     return kind.path(parse.quote(namespace, safe=""), parse.quote(name, safe=""), subresource)
+
+
+def _warnings(response: httpx2.Response) -> Iterator[str]:
+    """What the API warns of, unquoted."""
+    for line in response.headers.get_list("warning"):
+        yield from (re.sub(r"\\(.)", r"\1", text) for text in _WARNING.findall(line))
 
 
 def _decoded(response: httpx2.Response) -> resources.Object:
