@@ -82,6 +82,10 @@ class Director(Protocol):
         """Keep the decision and how it ended in the bounded ring that ``brickyard why`` reads."""
         ...
 
+    def summary(self) -> Sequence[dict[str, object]]:
+        """Every model with its endpoints' loads, its rate and its latest decision, as JSON-ready data."""
+        ...
+
     def explain(self, request_id: str) -> dict[str, object] | None:
         """The recorded decision of ``request_id`` (``""``: the last one) as JSON-ready data, or None when it is not held (any more)."""
         ...

@@ -98,5 +98,7 @@ class GatewaySettings:
         "", env="BRICKYARD_GATEWAY_ACCESS_LOG", help="File that gets one JSON line per request; - is standard output."
     )
     debug_pages: bool = settings.field(
-        True, env="BRICKYARD_GATEWAY_DEBUG_PAGES", help="Serve /debug/requests/{id}, which names pods and scores."
+        True,
+        env="BRICKYARD_GATEWAY_DEBUG_PAGES",
+        help="Serve /debug/models and /debug/requests/{id}, which name pods and scores.",
     )

@@ -110,6 +110,9 @@ class FakeDirector:
     def record(self, decision: routing.Decision | routing.NoDecision, outcome: contract.Outcome) -> None:
         self.records.append((decision, outcome))
 
+    def summary(self) -> Sequence[dict[str, object]]:
+        return [{"id": each.id} for each in self.models()]
+
     def explain(self, request_id: str) -> dict[str, object] | None:
         for decision, outcome in reversed(self.records):
             if request_id in ("", decision.request.id):

@@ -128,9 +128,16 @@ async def test_decisions_can_be_looked_up(start: Start) -> None:
     assert (answer.status, answer.error()["code"]) == (404, "decision_not_found")
 
 
+async def test_models_at_a_glance(start: Start) -> None:
+    house = await start()
+    answer = await house.ask(testing.get("/debug/models"))
+    assert orjson.loads(answer.body) == {"models": [{"id": "tiny"}]}
+
+
 async def test_debug_pages_can_be_left_out(start: Start) -> None:
     house = await start(debug_pages=False)
     await house.ask()
+    assert (await house.ask(testing.get("/debug/models"))).status == 404
     answer = await house.ask(testing.get("/debug/requests/last"))
     assert answer.status == 404
     assert "/debug" not in str(answer.error()["message"]).removeprefix("nothing is served at /debug")

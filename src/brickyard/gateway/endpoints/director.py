@@ -11,7 +11,7 @@ from typing import Final
 
 from brickyard.api.kinds import resources
 from brickyard.gateway import contract
-from brickyard.gateway.endpoints import pods, ring, settings, table
+from brickyard.gateway.endpoints import pods, ring, settings, summary, table
 from brickyard.kube.informers import informer
 from brickyard.lib import clock, timestamps
 from brickyard.routing import contract as routing
@@ -95,7 +95,7 @@ class TableDirector:
         if entry is None:
             return None
         outcome = entry.outcome
-        decided = self._clock.wall() - (self._clock.monotonic() - entry.decision.decided_at)
+        decided = self._wall(entry.decision.decided_at)
         told = explain.explain(
             entry.decision,
             {
@@ -107,6 +107,13 @@ class TableDirector:
             },
         )
         return told | {"decided_at": timestamps.rfc3339_micro(decided)}
+
+    def summary(self) -> Sequence[dict[str, object]]:
+        return summary.models(self.table, self._ring, self._now(), self._wall)
+
+    def _wall(self, moment: float) -> float:
+        """A moment of the monotonic clock, in Unix seconds."""
+        return self._clock.wall() - (self._clock.monotonic() - moment)
 
     @staticmethod
     def _card(name: str, members: Sequence[pods.ModelPod]) -> contract.ModelCard:

@@ -8,6 +8,7 @@ can be megabytes.
 from __future__ import annotations
 
 import collections
+from collections.abc import Iterator
 
 from brickyard.gateway import contract
 from brickyard.routing import contract as routing
@@ -31,7 +32,10 @@ class Entry:
 
 
 class Ring:
-    """At most ``capacity`` entries and ``capacity`` x 64 rows; the oldest go first, one entry at least stays."""
+    """At most ``capacity`` entries and ``capacity`` x 64 rows; the oldest go first, one entry at least stays.
+
+    ``dropped`` counts those that went: until there are any, what is held is all there ever was.
+    """
 
     def __init__(self, capacity: int) -> None:
         self._capacity = max(1, capacity)
@@ -39,6 +43,7 @@ class Ring:
         self._entries: collections.deque[Entry] = collections.deque()
         self._by_id: dict[str, Entry] = {}
         self._rows = 0
+        self.dropped = 0
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -58,9 +63,14 @@ class Ring:
             return self._by_id.get(request_id)
         return self._entries[-1] if self._entries else None
 
+    def newest_first(self) -> Iterator[Entry]:
+        """Every entry that is held, the latest first."""
+        return reversed(self._entries)
+
     def _drop(self) -> None:
         oldest = self._entries.popleft()
         self._rows -= oldest.rows
+        self.dropped += 1
         key = oldest.decision.request.id
         if self._by_id.get(key) is oldest:  # a client may have used the id again since
             del self._by_id[key]

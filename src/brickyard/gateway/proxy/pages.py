@@ -30,7 +30,8 @@ class Pages:
             "/readyz": self.readyz,
             "/metrics": self.metrics,
         }
-        return {**pages, "/debug/requests/{id}": self.decision} if debug else pages
+        inner = {"/debug/models": self.summary, "/debug/requests/{id}": self.decision}
+        return {**pages, **inner} if debug else pages
 
     def models(self, _rest: str) -> answers.Answer:
         """``GET /v1/models``."""
@@ -58,6 +59,10 @@ class Pages:
         """Prometheus text."""
         page = prometheus_client.generate_latest(self.registry)
         return answers.Answer(200, page, prometheus_client.CONTENT_TYPE_LATEST)
+
+    def summary(self, _rest: str) -> answers.Answer:
+        """Every model with its endpoints' loads, its rate and its latest decision."""
+        return answers.document(200, {"models": list(self.director.summary())})
 
     def decision(self, request_id: str) -> answers.Answer:
         """Why a request went where it went; ``last`` is the latest one."""
