@@ -94,7 +94,8 @@ async def test_every_listed_kind_answers(tmp_path: pathlib.Path) -> None:
             if verbs == "all":
                 assert (reply.code, reply.body["kind"]) == (200, f"{kind}List"), path
             else:
-                assert reply.code == 405, path
+                # What is posted cannot be read; what is measured needs a node agent, which this server has not.
+                assert reply.code == (503 if verbs == "get list" else 405), path
 
 
 @pytest.mark.parametrize("section", SECTIONS)

@@ -88,7 +88,7 @@ async def _api_server(wanted: api_settings.ApiServerSettings, pod_logs: podlogs.
         work = server.serve(
             wanted,
             catalog=catalog.BuiltinCatalog(),
-            logs=pod_logs,
+            agent=server.Agent(pod_logs),
             stop=stop,
             ready=serving.set_result,
             attended=controllers.ATTENDED,

@@ -154,7 +154,7 @@ class TestStarting:
             port = other.getsockname()[1]
             tuned = settings.ApiServerSettings(data_dir=tmp_path / "data", port=port)
             with pytest.raises(errors.PortInUseError, match=f"port {port} on 127.0.0.1 is in use") as caught:
-                await server.serve(tuned, catalog=catalog.BuiltinCatalog(), logs=None, stop=asyncio.Event())
+                await server.serve(tuned, catalog=catalog.BuiltinCatalog(), agent=server.Agent(), stop=asyncio.Event())
         assert "--port" in caught.value.hint
         assert not (tmp_path / "data").exists()
 

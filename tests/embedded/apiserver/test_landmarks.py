@@ -165,7 +165,7 @@ class TestUnattended:
             server.serve(
                 ApiServerSettings(data_dir=tmp_path, port=0),
                 catalog=catalog.BuiltinCatalog(),
-                logs=None,
+                agent=server.Agent(),
                 stop=stop,
                 ready=ready.set_result,
                 attended=[resources.STATEFUL_SET],

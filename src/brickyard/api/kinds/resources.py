@@ -131,6 +131,10 @@ LOCAL_SUBJECT_ACCESS_REVIEW = ResourceType(
     "authorization.k8s.io", "v1", "localsubjectaccessreviews", "LocalSubjectAccessReview"
 )
 
+# Measurements: told when asked for, never stored.
+NODE_METRICS = ResourceType("metrics.k8s.io", "v1beta1", "nodes", "NodeMetrics", namespaced=False)
+POD_METRICS = ResourceType("metrics.k8s.io", "v1beta1", "pods", "PodMetrics")
+
 # Other projects' kinds that AIBrix manifests bring along or controllers write.
 GATEWAY_CLASS = ResourceType("gateway.networking.k8s.io", "v1", "gatewayclasses", "GatewayClass", namespaced=False)
 GATEWAY = ResourceType("gateway.networking.k8s.io", "v1", "gateways", "Gateway")

@@ -22,7 +22,7 @@ class NameConflictError(ValueError):
 class BuiltinCatalog:
     """Fills ``contract.Catalog``. A custom kind never hides a built-in one, nor one that another definition brought."""
 
-    def __init__(self, builtin: Iterable[contract.Resource] = builtin_kinds.ALL) -> None:
+    def __init__(self, builtin: Iterable[contract.Resource] = builtin_kinds.SERVED) -> None:
         self._builtin = tuple(builtin)
         self._custom: dict[str, tuple[contract.Resource, ...]] = {}
         self._version = 0

@@ -120,6 +120,8 @@ class Resource:
     """What objects are made of, for owning their fields; None for built-in kinds, whose definitions tell (see ``structures``)."""
     review: Reviewer | None = None
     """Set for kinds that are answered and never stored: they know ``create`` alone."""
+    measured: bool = False
+    """Whether its objects are measured when they are asked for (see ``measures``): they know ``get`` and ``list`` alone."""
     unattended: str = ""
     """What a client that creates one is warned of where nobody acts on the kind; "" where storing it is all there is to it."""
     since: int = 0

@@ -138,7 +138,9 @@ def _resource_list(group: str, api_version: str, catalog: contract.Catalog) -> D
 
 
 def _verbs(resource: contract.Resource) -> list[str]:
-    return ["create"] if resource.review is not None else list(_VERBS)
+    if resource.review is not None:
+        return ["create"]
+    return ["get", "list"] if resource.measured else list(_VERBS)
 
 
 def _entries(resource: contract.Resource) -> list[Document]:

@@ -19,6 +19,7 @@
     │   ├── HeadTooLargeError     431  the request's line and headers are over the limit
     │   ├── InternalError         500  ours, not the client's; the log has more
     │   ├── NotServedError        501  Kubernetes has it, we do not
+    │   ├── UnavailableError      503  what would answer is not here, or not yet
     │   └── FutureRevisionError   504  that revision has not happened yet
     ├── StorageError                   the disk refused a write; becomes ``InternalError`` at the border
     │   └── DamagedStoreError          the store is no longer what was written into it: the process ends
@@ -190,6 +191,12 @@ class NotServedError(ApiError):
     """Kubernetes has it, we do not."""
 
     code, reason = 501, "NotImplemented"
+
+
+class UnavailableError(ApiError):
+    """What would answer is not here, or not yet."""
+
+    code, reason = 503, "ServiceUnavailable"
 
 
 class FutureRevisionError(ApiError):

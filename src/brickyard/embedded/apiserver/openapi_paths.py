@@ -103,9 +103,13 @@ def _of(resource: contract.Resource) -> Iterator[tuple[str, list[_Plan]]]:
     if resource.review is not None:
         yield collection, [_Plan("post", "post", _WRITE, one, one)]
         return
-    listing = _Plan("get", "list", _LIST, gives=many)
+    listing = _Plan("get", "list", _SELECT if resource.measured else _LIST, gives=many)
     if kind.namespaced:
         yield f"{kind.base_path}/{kind.plural}", [listing]
+    if resource.measured:
+        yield collection, [listing]
+        yield f"{collection}/{{name}}", [_Plan("get", "get", (), gives=one)]
+        return
     yield (
         collection,
         [listing, _Plan("post", "post", _WRITE, one, one), _deletion("deletecollection", (*_SELECT, *_DELETE))],

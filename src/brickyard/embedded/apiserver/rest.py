@@ -8,6 +8,7 @@ path                       GET             POST      PUT       PATCH     DELETE
 …/pods/NAME/log            stream          405       405       405       405
 …/namespaces/NAME/finalize 405             405       replace   405       405
 a review (never stored)    405             answer    -         -         -
+a measurement (likewise)   get, list       405       405       405       405
 …/pods/NAME/binding        405             give node 405       405       405
 …/pods/NAME/eviction       405             delete    405       405       405
 exec, attach, portforward, proxy, ephemeralcontainers, resize, token: 501, and what to use instead
@@ -29,6 +30,7 @@ from brickyard.embedded.apiserver import (
     drafts,
     duplicates,
     errors,
+    measures,
     media,
     patching,
     podactions,
@@ -102,7 +104,7 @@ async def answer(context: Context, request: Request) -> Reply:
     if resource is None:
         raise errors.no_such_path()
     place = _place(resource, target)
-    verbs = _verbs(resource, target) if resource.review is None else _reviewed(resource, target)
+    verbs = _verbs(resource, target)
     verb = verbs.get("GET" if request.method == "HEAD" else request.method)
     if verb is None:
         raise errors.MethodNotAllowedError(
@@ -124,6 +126,12 @@ def _place(resource: contract.Resource, target: requests.Target) -> drafts.Place
 
 
 def _verbs(resource: contract.Resource, target: requests.Target) -> Mapping[str, Verb]:
+    if resource.review is not None:
+        return _reviewed(resource, target)
+    return _measured(target) if resource.measured else _stored(resource, target)
+
+
+def _stored(resource: contract.Resource, target: requests.Target) -> Mapping[str, Verb]:
     part = target.subresource
     if part == "finalize" and resource.type == resources.NAMESPACE and not target.rest:
         return {"PUT": _finalize}
@@ -149,6 +157,12 @@ def _reviewed(resource: contract.Resource, target: requests.Target) -> Mapping[s
     if target.name or (resource.type.namespaced and not target.namespace):
         raise errors.no_such_path()
     return {"POST": _review}
+
+
+def _measured(target: requests.Target) -> Mapping[str, Verb]:
+    if target.subresource or target.rest:
+        raise errors.no_such_path()
+    return {"GET": _measure}
 
 
 def _view(request: Request, place: drafts.Place) -> shapes.View:
@@ -356,6 +370,12 @@ async def _patch_scale(context: Context, request: Request, place: drafts.Place) 
         return _scaled(place, await applying.apply_scale(context, place, request.decoded(), options))
     compute = patching.compute(media.essence(request.content_type), request.decoded(), scale.SCALE)
     return await _change_scale(context, place, compute, request.query.patch_options("scale", request.agent))
+
+
+async def _measure(context: Context, request: Request, place: drafts.Place) -> Reply:
+    if request.query.flag("watch"):
+        raise errors.MethodNotAllowedError("measurements are not watched: ask again", errors.details(place.kind))
+    return await measures.answer(context, place, _view(request, place), _selection(request, place))
 
 
 async def _log(context: Context, request: Request, place: drafts.Place) -> Reply:

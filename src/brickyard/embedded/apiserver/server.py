@@ -18,7 +18,7 @@ from collections.abc import AsyncIterator, Callable, Generator, Iterable
 
 import uvicorn
 
-from brickyard.api.kinds import crds, podlogs, resources
+from brickyard.api.kinds import crds, podlogs, resources, usage
 from brickyard.embedded.apiserver import (
     app,
     auth,
@@ -60,11 +60,19 @@ class Serving:
     """The watches that are open now."""
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Agent:
+    """What the node agent answers for the API server; None where there is none."""
+
+    logs: podlogs.PodLogs | None = None
+    usages: usage.Usages | None = None
+
+
 async def serve(
     settings: ApiServerSettings,
     *,
     catalog: contract.Catalog,
-    logs: podlogs.PodLogs | None,
+    agent: Agent,
     stop: asyncio.Event,
     ready: Callable[[Serving], None] | None = None,
     attended: Iterable[resources.ResourceType] = (),
@@ -81,7 +89,7 @@ async def serve(
     with contextlib.closing(bind(settings.host, settings.port)) as listener:
         opened = store.Store.open(settings.data_dir, history.Limits(settings.history_events, settings.history_bytes))
         async with opened:
-            await _serve(settings, _Parts(listener, opened, catalog, logs, frozenset(attended)), stop, ready)
+            await _serve(settings, _Parts(listener, opened, catalog, agent, frozenset(attended)), stop, ready)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -89,7 +97,7 @@ class _Parts:
     listener: socket.socket
     store: store.Store
     catalog: contract.Catalog
-    logs: podlogs.PodLogs | None
+    agent: Agent
     attended: frozenset[resources.ResourceType]
 
 
@@ -103,9 +111,10 @@ async def _serve(
         catalog=parts.catalog,
         watches=watches,
         pages=paging.Pages(),
-        logs=parts.logs,
+        logs=parts.agent.logs,
         knows=lambda shown: auth.same(shown, auth.token(settings.data_dir)),
         attended=parts.attended,
+        usages=parts.agent.usages,
         gate=asking,
     )
     kinds, collector = customkinds.CustomKinds(shared), gc.GarbageCollector(shared)

@@ -17,4 +17,4 @@ def run(wanted: settings.ApiServerSettings, ready: Callable[[server.Serving], No
 
 async def _run(wanted: settings.ApiServerSettings, ready: Callable[[server.Serving], None]) -> None:
     async with tasks.stop_signal() as stop:
-        await server.serve(wanted, catalog=catalog.BuiltinCatalog(), logs=None, stop=stop, ready=ready)
+        await server.serve(wanted, catalog=catalog.BuiltinCatalog(), agent=server.Agent(), stop=stop, ready=ready)

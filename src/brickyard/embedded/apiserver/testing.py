@@ -19,7 +19,7 @@ from typing import Any
 import httpx2
 import orjson
 
-from brickyard.api.kinds import podlogs
+from brickyard.api.kinds import podlogs, usage
 from brickyard.embedded.apiserver import catalog, server
 from brickyard.embedded.apiserver.settings import ApiServerSettings
 
@@ -55,6 +55,7 @@ async def running(
     data_dir: pathlib.Path,
     *,
     logs: podlogs.PodLogs | None = None,
+    usages: usage.Usages | None = None,
     settings: ApiServerSettings | None = None,
     landmarks: bool = False,
 ) -> AsyncIterator[RunningServer]:
@@ -67,7 +68,13 @@ async def running(
     found: asyncio.Future[server.Serving] = asyncio.get_running_loop().create_future()
     tuned = dataclasses.replace(settings or ApiServerSettings(), data_dir=data_dir, port=0, landmarks=landmarks)
     serving = asyncio.create_task(
-        server.serve(tuned, catalog=catalog.BuiltinCatalog(), logs=logs, stop=stop, ready=found.set_result)
+        server.serve(
+            tuned,
+            catalog=catalog.BuiltinCatalog(),
+            agent=server.Agent(logs, usages),
+            stop=stop,
+            ready=found.set_result,
+        )
     )
     try:
         waited: list[asyncio.Future[Any]] = [serving, found]

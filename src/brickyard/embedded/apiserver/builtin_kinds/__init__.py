@@ -6,7 +6,7 @@ Their order is that in which clients look a name up that several groups have.
 from __future__ import annotations
 
 from brickyard.embedded.apiserver import contract
-from brickyard.embedded.apiserver.builtin_kinds import cluster, core, reviewed, workloads
+from brickyard.embedded.apiserver.builtin_kinds import cluster, core, measured, reviewed, workloads
 
 NAMESPACE = core.NAMESPACE
 NODE = core.NODE
@@ -46,3 +46,5 @@ VALIDATING_WEBHOOK_CONFIGURATION = cluster.VALIDATING_WEBHOOK_CONFIGURATION
 CUSTOM_RESOURCE_DEFINITION = cluster.CUSTOM_RESOURCE_DEFINITION
 
 ALL: tuple[contract.Resource, ...] = (*core.ALL, *workloads.ALL, *cluster.ALL, *reviewed.ALL)
+"""Kinds that clients write: what comes with a body."""
+SERVED: tuple[contract.Resource, ...] = (*ALL, *measured.ALL)
