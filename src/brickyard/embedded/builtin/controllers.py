@@ -10,11 +10,15 @@ services, pods, endpointslices ─► service ─► endpointslices
 horizontalpodautoscalers, pods, metrics ─► hpa ─► the scale of something
 services, pods, endpoints ─► legacyendpoints ─► endpoints
 services, endpointslices ─► balancer ─► a Service's address, and listeners on it
+persistentvolumeclaims, persistentvolumes, storageclasses, pods ─► claims ─► claims and volumes
+persistentvolumes, persistentvolumeclaims ─► volumes ─► volumes, and their folders
+pods, persistentvolumeclaims ─► ephemeral ─► claims of pods' own
 """
 
 from __future__ import annotations
 
 import dataclasses
+import pathlib
 from collections.abc import Iterator
 
 from brickyard.api.kinds import resources
@@ -29,6 +33,8 @@ from brickyard.embedded.builtin.legacyendpoints import reconciler as legacyendpo
 from brickyard.embedded.builtin.replicaset import reconciler as replicaset
 from brickyard.embedded.builtin.service import reconciler as service
 from brickyard.embedded.builtin.statefulset import reconciler as statefulset
+from brickyard.embedded.builtin.storage import facts as storage_facts
+from brickyard.embedded.builtin.storage import reconciler as storage
 from brickyard.kube.client import contract
 from brickyard.kube.informers import informer as informers
 from brickyard.kube.reconcile import contract as reconcile
@@ -45,11 +51,14 @@ ATTENDED: tuple[resources.ResourceType, ...] = (
     resources.DEPLOYMENT,
     resources.HORIZONTAL_POD_AUTOSCALER,
     resources.JOB,
+    resources.PERSISTENT_VOLUME,
+    resources.PERSISTENT_VOLUME_CLAIM,
     resources.REPLICA_SET,
     resources.SERVICE,
     resources.STATEFUL_SET,
 )
 """The kinds that are acted on while ``run`` runs."""
+_POD_INDEXERS = {**ownership.INDEXERS, storage.BY_CLAIM: storage_facts.claims_of}
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -62,6 +71,8 @@ class _Caches:
     stateful_sets: informers.Informer
     revisions: informers.Informer
     claims: informers.Informer
+    volumes: informers.Informer
+    classes: informers.Informer
     jobs: informers.Informer
     autoscalers: informers.Informer
     endpoints: informers.Informer
@@ -75,12 +86,14 @@ def _caches(client: contract.Client) -> _Caches:
     return _Caches(
         deployments=informers.Informer(client, resources.DEPLOYMENT),
         replica_sets=informers.Informer(client, resources.REPLICA_SET, indexers=ownership.INDEXERS),
-        pods=informers.Informer(client, resources.POD, indexers=ownership.INDEXERS),
+        pods=informers.Informer(client, resources.POD, indexers=_POD_INDEXERS),
         services=informers.Informer(client, resources.SERVICE),
         slices=informers.Informer(client, resources.ENDPOINT_SLICE, indexers={service.BY_SERVICE: service.service_of}),
         stateful_sets=informers.Informer(client, resources.STATEFUL_SET),
         revisions=informers.Informer(client, resources.CONTROLLER_REVISION, indexers=ownership.INDEXERS),
         claims=informers.Informer(client, resources.PERSISTENT_VOLUME_CLAIM),
+        volumes=informers.Informer(client, resources.PERSISTENT_VOLUME),
+        classes=informers.Informer(client, resources.STORAGE_CLASS),
         jobs=informers.Informer(client, resources.JOB, indexers=ownership.INDEXERS),
         autoscalers=informers.Informer(client, resources.HORIZONTAL_POD_AUTOSCALER),
         endpoints=informers.Informer(client, resources.ENDPOINTS),
@@ -91,13 +104,20 @@ def _caches(client: contract.Client) -> _Caches:
 class BuiltinControllers:
     """The built-in controllers over one client. Make it on the loop that runs it.
 
-    Without a ``balancer`` Services get no addresses.
+    Without a ``balancer`` Services get no addresses; without ``volumes``, the folder in which claims get theirs, claims get none.
     """
 
-    def __init__(self, client: contract.Client, clock_: clock.Clock, balancer: proxy.Balancer | None = None) -> None:
+    def __init__(
+        self,
+        client: contract.Client,
+        clock_: clock.Clock,
+        balancer: proxy.Balancer | None = None,
+        volumes: pathlib.Path | None = None,
+    ) -> None:
         self._client = client
         self._clock = clock_
         self._caches = _caches(client)
+        self._volumes = volumes
         self._recorders: list[recorder.EventRecorder] = []
         self._parts: tuple[controllers.Controller, ...] = (
             self._replica_sets(),
@@ -109,6 +129,7 @@ class BuiltinControllers:
             self._legacy_endpoints(),
             self._cron_jobs(),
             *(() if balancer is None else (self._balancing(balancer),)),
+            *(() if volumes is None else self._storage(volumes)),
         )
 
     @property
@@ -123,6 +144,8 @@ class BuiltinControllers:
                 scope.start(cache.run(), name=f"informer/{cache.kind.plural}")
             for each in self._recorders:
                 scope.start(each.run(), name="events")
+            if self._volumes is not None:
+                scope.start(storage.ensure_class(self._client), name="storage-class")
             running = [scope.start(each.run(), name=each.name) for each in self._parts]
             for task in running:
                 await task
@@ -218,16 +241,45 @@ class BuiltinControllers:
         made.watch(caches.slices, service.service_request)
         return made
 
+    def _storage(self, folder: pathlib.Path) -> tuple[controllers.Controller, ...]:
+        caches = self._caches
+        read = storage.Caches(caches.claims, caches.volumes, caches.classes, caches.pods)
+        events = self._recorder("persistentvolume-controller")
+        binds = storage.ClaimReconciler(self._client, read, events, folder)
+        # One at a time: two claims must not settle on the same volume.
+        claims = controllers.Controller("claims", binds, workers=1, backoff=RETRY)
+        claims.watch(caches.claims)
+        claims.watch(caches.pods, storage.claims_of_pod)
+        claims.watch(caches.volumes, storage.claims_of_volume(caches.claims))
+        claims.watch(caches.classes, lambda _: storage.waiting(caches.claims))
+        keeps = storage.VolumeReconciler(self._client, read, events, folder)
+        volumes = controllers.Controller("volumes", keeps, backoff=RETRY)
+        volumes.watch(caches.volumes)
+        volumes.watch(caches.claims, storage.volume_of_claim)
+        makes = storage.EphemeralReconciler(self._client, read, self._recorder("ephemeral-volume-controller"))
+        ephemeral = controllers.Controller("ephemeral", makes, backoff=RETRY)
+        ephemeral.watch(caches.pods, storage.with_ephemeral_volumes)
+        ephemeral.watch(caches.claims, controllers.owned_by(resources.POD))
+        return claims, volumes, ephemeral
+
 
 def _nobody(_: resources.Object) -> Iterator[reconcile.Request]:
     """Mapper for a cache that has to be there and whose changes concern nobody."""
     return iter(())
 
 
-async def run(client: contract.Client, clock_: clock.Clock, balancer: proxy.Balancer | None = None) -> None:
-    """Run the built-in controllers until cancelled. ``balancer``, which is closed at the end, gives Services their addresses."""
+async def run(
+    client: contract.Client,
+    clock_: clock.Clock,
+    balancer: proxy.Balancer | None = None,
+    volumes: pathlib.Path | None = None,
+) -> None:
+    """Run the built-in controllers until cancelled.
+
+    ``balancer``, which is closed at the end, gives Services their addresses; ``volumes`` is the folder of claims' folders.
+    """
     try:
-        await BuiltinControllers(client, clock_, balancer).run()
+        await BuiltinControllers(client, clock_, balancer, volumes).run()
     finally:
         if balancer is not None:
             await balancer.close()

@@ -265,3 +265,58 @@ class FakeKubelet:
         await asyncio.sleep(self.behaviour.stop)
         options = contract.DeleteOptions(grace_period_seconds=0, uid=meta.uid(pod))
         await self._client.delete(resources.POD, meta.key(pod), options)
+
+
+def claim(name: str = "data", size: str = "1Gi", **spec: Any) -> resources.Object:
+    """A claim that nobody has acted on."""
+    return {
+        "apiVersion": "v1",
+        "kind": "PersistentVolumeClaim",
+        "metadata": metadata(name),
+        "spec": {
+            "accessModes": ["ReadWriteOnce"],
+            "resources": {"requests": {"storage": size}},
+            "volumeMode": "Filesystem",
+            **spec,
+        },
+        "status": {"phase": "Pending"},
+    }
+
+
+def volume(name: str = "disk", size: str = "1Gi", **spec: Any) -> resources.Object:
+    """A volume of no class, made by hand."""
+    made = metadata(name)
+    del made["namespace"]
+    return {
+        "apiVersion": "v1",
+        "kind": "PersistentVolume",
+        "metadata": made,
+        "spec": {
+            "accessModes": ["ReadWriteOnce"],
+            "capacity": {"storage": size},
+            "hostPath": {"path": f"/srv/{name}", "type": ""},
+            "persistentVolumeReclaimPolicy": "Retain",
+            "storageClassName": "",
+            "volumeMode": "Filesystem",
+            **spec,
+        },
+        "status": {"phase": "Available"},
+    }
+
+
+def storage_class(name: str = "brickyard", provisioner: str = "brickyard.io/folder", **fields: Any) -> resources.Object:
+    """A StorageClass; of one by the default name, the default."""
+    made = metadata(name)
+    del made["namespace"]
+    if name == "brickyard":
+        made["annotations"] = {"storageclass.kubernetes.io/is-default-class": "true"}
+    return {
+        "apiVersion": "storage.k8s.io/v1",
+        "kind": "StorageClass",
+        "metadata": made,
+        "provisioner": provisioner,
+        "reclaimPolicy": "Delete",
+        "volumeBindingMode": "Immediate",
+        "allowVolumeExpansion": True,
+        **fields,
+    }

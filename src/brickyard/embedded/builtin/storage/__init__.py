@@ -1,0 +1,1 @@
+"""Storage: claims are bound to volumes, and volumes are folders of this machine."""
