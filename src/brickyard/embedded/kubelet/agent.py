@@ -17,6 +17,7 @@ from collections.abc import Iterator, Sequence
 from typing import IO
 
 from brickyard.api.kinds import podlogs as logs_contract
+from brickyard.api.kinds import podstreams as streams_contract
 from brickyard.api.kinds import resources
 from brickyard.embedded.kubelet import (
     addresses,
@@ -37,6 +38,7 @@ from brickyard.embedded.kubelet import (
     worker,
 )
 from brickyard.embedded.kubelet.plan import messages
+from brickyard.embedded.kubelet.streams import pods as streams
 from brickyard.engines import contract as engines
 from brickyard.kube.client import contract as kube
 from brickyard.kube.client import errors as kube_errors
@@ -80,6 +82,7 @@ class NodeAgent:
         stop_containers: whether ``run`` ends the containers when it is told to stop. False leaves them running, to be taken over by
             the next agent. May be set until the stop.
         logs: the pods' logs, for the API server.
+        streams: exec, attach and port-forward, for the API server.
     """
 
     def __init__(
@@ -92,6 +95,7 @@ class NodeAgent:
     ) -> None:
         self.stop_containers = True
         self.logs: logs_contract.PodLogs = podlogs.KubeletLogs(self._find_logs)
+        self.streams: streams_contract.PodStreams = streams.KubeletStreams(self._find_streams)
         self._client = client
         self._settings = settings
         self._clock = clock
@@ -322,11 +326,21 @@ class NodeAgent:
                 await asyncio.to_thread(podlogs.rotate, path, self._settings.log_limit)
 
     def _find_logs(self, namespace: str, name: str) -> podlogs.Pod | None:
+        found = self._find(namespace, name)
+        return podlogs.Pod(name, found.machine, found.place.folder.log) if found else None
+
+    def _find_streams(self, namespace: str, name: str) -> streams.Pod | None:
+        found = self._find(namespace, name)
+        if found is None:
+            return None
+        logged = podlogs.Pod(name, found.machine, found.place.folder.log)
+        return streams.Pod(found.uid, logged, found.place.address, found.target)
+
+    def _find(self, namespace: str, name: str) -> worker.PodWorker | None:
         held = self._informer.get(namespace, name) if self._informer else None
         # While a pod ends, another may have its name already: the one that the API knows is meant.
         found = self._workers.get(meta.uid(held)) if held else None
-        found = found or next((each for each in self._workers.values() if each.key == (namespace, name)), None)
-        return podlogs.Pod(name, found.machine, found.place.folder.log) if found else None
+        return found or next((each for each in self._workers.values() if each.key == (namespace, name)), None)
 
 
 async def _outcome(running: worker.PodWorker) -> Exception | None:

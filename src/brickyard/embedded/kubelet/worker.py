@@ -270,13 +270,18 @@ class PodWorker:
         answer = await self._ask(ask.container, ask.attempt, ask.action, ask.timeout)
         self.post(messages.HookDone(ask.container, ask.attempt, ask.hook, answer.success, answer.message))
 
+    async def target(self, name: str, attempt: int) -> probes.Target:
+        """A run of a container as commands in it see it, resolved once for each run. Raises as ``Starter.target``."""
+        target = self._targets.get((name, attempt))
+        if target is None:
+            target = await self._tools.starts.target(self.place, name, attempt)
+            self._targets = {key: each for key, each in self._targets.items() if key[0] != name}
+            self._targets[name, attempt] = target
+        return target
+
     async def _ask(self, name: str, attempt: int, action: Mapping[str, Any], timeout: float) -> probes.Answer:
         try:
-            target = self._targets.get((name, attempt))
-            if target is None:
-                target = await self._tools.starts.target(self.place, name, attempt)
-                self._targets = {key: each for key, each in self._targets.items() if key[0] != name}
-                self._targets[name, attempt] = target
+            target = await self.target(name, attempt)
         except errors.NotStarted as error:
             return probes.Answer(False, str(error))
         return await self._tools.prober.run(action, target, timeout)

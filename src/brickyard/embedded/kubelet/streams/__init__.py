@@ -1,0 +1,1 @@
+"""Streams into pods: commands in containers, attached outputs, forwarded ports. Fills ``api.kinds.podstreams``."""
