@@ -3,6 +3,7 @@
 <data-dir>/kubeconfig        how to reach the API server (0600)
 <data-dir>/store.db          the API server's store
 <data-dir>/pods/             containers: logs, volumes, records
+<data-dir>/volumes/          what persistent volume claims hold
 <data-dir>/logs/<part>.log   what each of our own processes says
 <data-dir>/run/lock          held while `brickyard up` runs
 <data-dir>/run/state.json    who holds it and where it serves
@@ -48,6 +49,10 @@ class Home:
     @property
     def logs(self) -> pathlib.Path:
         return self.path / "logs"
+
+    @property
+    def volumes(self) -> pathlib.Path:
+        return self.path / "volumes"
 
     @property
     def _lock(self) -> pathlib.Path:

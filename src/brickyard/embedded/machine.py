@@ -73,7 +73,7 @@ async def _run(wanted: MachineSettings, environ: Mapping[str, str], ready: Calla
         rest.RestClient.from_kubeconfig(kubeconfig) as client,
         tasks.Scope("machine") as scope,
     ):
-        scope.start(controllers.run(client, time, proxy.Balancer()), name="controllers")
+        scope.start(controllers.run(client, time, proxy.Balancer(), place.volumes), name="controllers")
         node = agent.NodeAgent(client, kubelet, engines.launchers(), models, time)
         pod_logs.source = node.logs
         ready()
