@@ -10,13 +10,12 @@ import resource
 import shutil
 import socket
 import sys
-import urllib.request
 
 import psutil
 
 import brickyard
 from brickyard.assembly import engines
-from brickyard.cli import diagnosis, place
+from brickyard.cli import diagnosis, gatewaypages, place
 from brickyard.embedded import home
 from brickyard.embedded import up as life
 from brickyard.embedded.kubelet import devices
@@ -116,10 +115,10 @@ async def _ask_api(at: home.Home) -> str:
 def _ask_gateway(url: str) -> str:
     """Why the gateway does not answer, "" when it does."""
     try:
-        with urllib.request.urlopen(f"{url}/healthz", timeout=DEADLINE):  # noqa: S310 - the address that `up` wrote down
-            return ""
-    except OSError as error:
-        return f"{url} does not answer: {getattr(error, 'reason', None) or error}"
+        gatewaypages.text(url, "/healthz", deadline=DEADLINE)
+    except errors.BrickyardError as error:
+        return str(error)
+    return ""
 
 
 def _missing(engine: contract.Engine) -> str:

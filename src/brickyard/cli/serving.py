@@ -104,7 +104,7 @@ async def _look(client: contract.Client, namespace: str, name: str) -> tuple[boo
     deployment = await client.get(resources.DEPLOYMENT, name, namespace)
     pods = await client.list(resources.POD, contract.Query(namespace, label_selector=f"{names.MODEL_NAME}={name}"))
     wanted_, ready = deployment["spec"].get("replicas", 1), _ready(deployment)
-    trouble = [each for model in overview.models(pods.items) for each in model.trouble]
+    trouble = [each.text for model in overview.models(pods.items) for each in model.trouble]
     why = f": {'; '.join(trouble)}" if trouble and ready < wanted_ else ""
     return ready >= wanted_, f"{ready}/{wanted_} ready{why}"
 

@@ -9,94 +9,129 @@ import typer
 from brickyard.cli import options
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from typing import Any
 
     from rich.console import Console, Group
-    from rich.table import Table
 
-    from brickyard.embedded import home, overview
+    from brickyard.cli import glance
+    from brickyard.embedded import home
     from brickyard.kube.client import rest
 
 LOOK_EVERY = 1.0
 """Seconds between looks with ``--watch``."""
+PATIENCE = 3.0
+"""Seconds that the gateway and the API each get for an answer: a screen that hangs says less than one that says who does."""
+WIDTH = 200
+"""Columns of a pipe, which has none of its own; 80 would cut names short."""
 
 
 def status(
     watch: Annotated[bool, typer.Option("--watch", "-w", help="Keep it current until Ctrl-C.")] = False,
+    output: Annotated[str, typer.Option("--output", "-o", help="table or json")] = "table",
     data_dir: options.DataDir = None,
 ) -> None:
-    """Show the models that are served, their replicas and what is wrong with them."""
+    """Show the models that are served, their replicas and load, and what is wrong with them. Fails when a part is down."""
+    import asyncio
     import sys
 
+    import orjson
     from rich.console import Console
 
-    from brickyard.cli import api, place
+    from brickyard.cli import glance, place
     from brickyard.lib import errors
 
-    here, running = place.running(data_dir)
+    if output not in {"table", "json"}:
+        raise errors.UsageError(f"unknown output {output!r}", hint="table or json")
     terminal = sys.stdout.isatty()
-    console = Console(highlight=False, width=None if terminal else 200)
-    if not watch:
-        models = api.talk(here.path, _models)
-        console.print(_screen(here, running, models), soft_wrap=not terminal)
+    if watch and (not terminal or output == "json"):
+        hint = "leave it out, or run it in a terminal without --output"
+        raise errors.UsageError("--watch paints a screen, and this is none", hint=hint)
+    here, running = place.running(data_dir)
+    console = Console(highlight=False, width=None if terminal else WIDTH)
+    if watch:
+        asyncio.run(_watch(console, here, running))
         return
-    if not terminal:
-        raise errors.UsageError(
-            "--watch paints a screen, and this is none", hint="leave it out, or run it in a terminal"
-        )
-    api.talk(here.path, lambda client: _watch(client, console, here, running))
+    seen = asyncio.run(_once(here, running))
+    if output == "json":
+        print(orjson.dumps(glance.document(seen), option=orjson.OPT_INDENT_2).decode())
+    else:
+        _print(console, glance.screen(seen, terminal=terminal))
+    if seen.gateway.trouble or seen.api.trouble:
+        raise typer.Exit(1)
 
 
-async def _models(client: rest.RestClient) -> list[overview.Model]:
-    from brickyard.api.kinds import resources
-    from brickyard.embedded import overview
+def _print(console: Console, screen: Group) -> None:
+    """``screen`` as it is on a terminal; in a pipe without the blanks that fill its tables up."""
+    if console.is_terminal:
+        console.print(screen)
+        return
+    with console.capture() as captured:
+        console.print(screen, soft_wrap=True)
+    print("\n".join(line.rstrip() for line in captured.get().splitlines()))
 
-    return overview.models((await client.list(resources.POD)).items)
+
+async def _once(here: home.Home, running: home.Running) -> glance.Glance:
+    from brickyard.kube.client import rest
+
+    async with rest.RestClient.from_kubeconfig(here.kubeconfig, deadline=PATIENCE) as client:
+        return await _look(client, here, running)
 
 
-async def _watch(client: rest.RestClient, console: Console, here: home.Home, running: home.Running) -> None:
+async def _watch(console: Console, here: home.Home, running: home.Running) -> None:
     import asyncio
 
     from rich.live import Live
-    from rich.text import Text
 
+    from brickyard.cli import glance
+    from brickyard.kube.client import rest
+
+    async with rest.RestClient.from_kubeconfig(here.kubeconfig, deadline=PATIENCE) as client:
+        with Live(console=console, auto_refresh=False) as live:
+            while True:
+                # A part that ends is started again; until then, that it is away is what there is to see.
+                live.update(glance.screen(await _look(client, here, running), terminal=True), refresh=True)
+                await asyncio.sleep(LOOK_EVERY)
+
+
+async def _look(client: rest.RestClient, here: home.Home, running: home.Running) -> glance.Glance:
+    """Ask both doors at the same time."""
+    import asyncio
+    import time
+
+    from brickyard.cli import glance, place
+    from brickyard.embedded import overview
+
+    (pods, api), (page, gateway) = await asyncio.gather(_pods(client), asyncio.to_thread(_page, running.gateway_url))
+    at = place.option(here)
+    return glance.Glance(
+        gateway=glance.Part(f"{running.gateway_url}/v1", gateway, f"brickyard logs{at} gateway"),
+        api=glance.Part(running.api_url, api, f"brickyard logs{at} machine"),
+        kubeconfig=str(here.kubeconfig),
+        models=overview.models(pods, page),
+        serve=f"brickyard serve{at}",
+        why=f"brickyard why{at}",
+        now=time.time(),
+    )
+
+
+async def _pods(client: rest.RestClient) -> tuple[list[dict[str, Any]], str]:
+    """Every pod, or why there is none to see."""
+    from brickyard.api.kinds import resources
     from brickyard.kube.client import errors
 
-    with Live(console=console, auto_refresh=False) as live:
-        while True:
-            try:
-                live.update(_screen(here, running, await _models(client)), refresh=True)
-            except errors.Unreachable as error:
-                # The API is started again when it ends; until then that is what there is to see.
-                live.update(Text(str(error), "yellow"), refresh=True)
-            await asyncio.sleep(LOOK_EVERY)
+    try:
+        return list((await client.list(resources.POD)).items), ""
+    except errors.KubeError as error:
+        return [], str(error)
 
 
-def _screen(here: home.Home, running: home.Running, models: Sequence[overview.Model]) -> Group:
-    from rich.console import Group
-    from rich.text import Text
+def _page(url: str) -> tuple[list[dict[str, Any]], str]:
+    """The gateway's rows, or why there is none to see."""
+    from brickyard.cli import gatewaypages
 
-    from brickyard.cli import place
-
-    lines = [
-        Text(f"gateway     {running.gateway_url}/v1"),
-        Text(f"kubernetes  {running.api_url}  (KUBECONFIG={here.kubeconfig})"),
-        Text(),
-    ]
-    if not models:
-        return Group(*lines, Text(f"No model is served yet: brickyard serve{place.option(here)} MODEL"))
-    trouble = [Text(f"{model.name}: {each}", "yellow") for model in models for each in model.trouble]
-    return Group(*lines, _table(models), *trouble)
-
-
-def _table(models: Sequence[overview.Model]) -> Table:
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=None, header_style="dim", pad_edge=False)
-    for name in ("MODEL", "READY", "ENGINE", "RESTARTS", "NAMESPACE"):
-        table.add_column(name)
-    for model in models:
-        ready = Text(f"{model.ready}/{model.replicas}", "green" if model.ready == model.replicas else "yellow")
-        table.add_row(model.name, ready, model.engine, str(model.restarts), model.namespace)
-    return table
+    try:
+        return gatewaypages.document(url, "/debug/models", deadline=PATIENCE)["models"], ""
+    except gatewaypages.PageRefused:
+        return [], ""  # its debug pages are switched off: it works, and tells nothing
+    except gatewaypages.GatewayUnreachable as error:
+        return [], str(error)
