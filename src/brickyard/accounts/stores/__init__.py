@@ -1,0 +1,1 @@
+"""Where accounts are kept: ``sqlite`` on one machine, ``redis`` for several, ``memory`` for tests and for counting alone."""
