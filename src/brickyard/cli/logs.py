@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -10,10 +11,12 @@ from brickyard.cli import options
 
 if TYPE_CHECKING:
     import pathlib
+    from collections.abc import AsyncIterator
 
     from brickyard.kube.client import rest
 
-PARTS = ("machine", "gateway", "up")
+_SPAN = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)", re.ASCII)
+_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
 def logs(
@@ -21,47 +24,76 @@ def logs(
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as it grows.")] = False,
     previous: Annotated[bool, typer.Option("--previous", "-p", help="Of the container's run before this one.")] = False,
     tail: Annotated[int | None, typer.Option(help="Only the last lines.", min=0)] = None,
+    since: Annotated[str, typer.Option(help="Only what is younger than this, such as 30s, 5m or 1h30m.")] = "",
+    timestamps: Annotated[bool, typer.Option(help="Begin each line with its time.")] = False,
     container: Annotated[str, typer.Option("--container", "-c", help="Which container of the pod.")] = "",
     namespace: options.Namespace = "default",
     data_dir: options.DataDir = None,
 ) -> None:
-    """Print a pod's log."""
-    import sys
-
-    from brickyard.api.kinds import resources
-    from brickyard.cli import api, place
+    """Print a pod's log, or that of one of our own parts."""
+    from brickyard.embedded import partlogs
     from brickyard.lib import errors
 
-    if name in PARTS:
-        if follow or previous or container:
-            raise errors.UsageError(
-                f"the log of {name} is a file: --follow, --previous and --container are of pods",
-                hint=f"follow it with `tail -f {place.at(data_dir).logs / name}.log`",
-            )
-        log = place.at(data_dir).logs / f"{name}.log"
-        if not log.exists():
-            raise errors.UsageError(f"no log at {log}", hint="start Brickyard with `brickyard up --detach`")
-        lines = _kept(log).splitlines(keepends=True)
-        print("".join(lines if tail is None else lines[max(0, len(lines) - tail) :]), end="")
+    asked = {
+        "follow": str(follow).lower() if follow else "",
+        "previous": str(previous).lower() if previous else "",
+        "timestamps": str(timestamps).lower() if timestamps else "",
+        "container": container,
+        "sinceSeconds": str(seconds(since)) if since else "",
+        "tailLines": "" if tail is None else str(tail),
+    }
+    if name not in partlogs.PARTS:
+        _of_pod(name, {key: value for key, value in asked.items() if value}, namespace, data_dir)
         return
-    asked = {"follow": follow, "previous": previous, "container": container}
-    params = {key: str(value).lower() for key, value in asked.items() if value}
-    if tail is not None:
-        params["tailLines"] = str(tail)
+    if previous or container or since or timestamps:
+        raise errors.UsageError(
+            f"the log of {name} is a file whose lines have times of their own: "
+            "--previous, --container, --since and --timestamps are of pods",
+            hint="take --tail and --follow",
+        )
+    _of_part(name, follow=follow, tail=tail, data_dir=data_dir)
+
+
+def seconds(span: str) -> int:
+    """``90s``, ``5m``, ``1h30m`` or plain seconds, as whole seconds and 1 at least.
+
+    Raises:
+        UsageError: it is none.
+    """
+    from brickyard.lib import errors
+
+    found = _SPAN.findall(span)
+    if "".join(number + unit for number, unit in found) == span and span:
+        return max(1, round(sum(float(number) * _SECONDS[unit] for number, unit in found)))
+    if span.isascii() and span.isdecimal():
+        return max(1, int(span))
+    raise errors.UsageError(f"{span!r} is no span of time", hint="write it like 30s, 5m or 1h30m")
+
+
+def _of_pod(name: str, params: dict[str, str], namespace: str, data_dir: pathlib.Path | None) -> None:
+    from brickyard.api.kinds import resources
+    from brickyard.cli import api
+
     pod = name.partition("/")[2] if name.startswith(("pod/", "pods/", "po/")) else name
 
     async def work(client: rest.RestClient) -> None:
-        async for chunk in await client.stream(resources.POD.path(namespace, pod, "log"), params):
-            sys.stdout.buffer.write(chunk)
-            sys.stdout.buffer.flush()
+        await _write(await client.stream(resources.POD.path(namespace, pod, "log"), params))
 
     api.talk(data_dir, work)
 
 
-def _kept(log: pathlib.Path) -> str:
-    """What is kept of a part's log, the rotated part first."""
-    from brickyard.embedded.kubelet import podlogs
+def _of_part(name: str, *, follow: bool, tail: int | None, data_dir: pathlib.Path | None) -> None:
+    import asyncio
 
-    old = podlogs.old_generation(log)
-    before = old.read_bytes().lstrip(b"\0") if old.exists() else b""  # it may begin with a hole
-    return (before + log.read_bytes()).decode(errors="replace")
+    from brickyard.cli import place
+    from brickyard.embedded import partlogs
+
+    asyncio.run(_write(partlogs.read(place.at(data_dir), name, follow=follow, tail=tail)))
+
+
+async def _write(chunks: AsyncIterator[bytes]) -> None:
+    import sys
+
+    async for chunk in chunks:
+        sys.stdout.buffer.write(chunk)
+        sys.stdout.buffer.flush()

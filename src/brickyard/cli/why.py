@@ -57,7 +57,7 @@ def _candidates(told: dict[str, Any]) -> Table:
         table.add_column(name, justify="left" if words else "right", no_wrap=name == "pod")
     for row in told["candidates"]:
         load = row["load"] or {}
-        scores = [_number(row["scores"].get(name, {}).get("raw")) for name in shown]
+        scores = [_number(row["scores"].get(name, {}).get("normalised")) for name in shown]
         table.add_row(
             "→" if row["chosen"] else "", row["endpoint"].split("/", 1)[-1].rsplit(":", 1)[0], str(row["in_flight"]),
             _number(load.get("waiting"), 0), _number(load.get("kv_cache_usage")), _age(row["load_age"]), *scores,
