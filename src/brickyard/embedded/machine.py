@@ -12,11 +12,11 @@ import contextlib
 import dataclasses
 import os
 import pathlib
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
 import uvloop
 
-from brickyard.api.kinds import podlogs
+from brickyard.api.kinds import podlogs, usage
 from brickyard.assembly import engines
 from brickyard.embedded import home
 from brickyard.embedded.apiserver import catalog, server
@@ -53,6 +53,19 @@ class _LogsLater:
         return await self.source.open(query)
 
 
+class _UsagesLater:
+    """What pods and the machine use, likewise."""
+
+    def __init__(self) -> None:
+        self.source: usage.Usages | None = None
+
+    async def pods(self) -> Sequence[usage.PodUsage]:
+        return await self.source.pods() if self.source else ()
+
+    async def nodes(self) -> Sequence[usage.NodeUsage]:
+        return await self.source.nodes() if self.source else ()
+
+
 def run(wanted: MachineSettings, ready: Callable[[], None]) -> None:
     """Run until SIGTERM or SIGINT; ``ready`` is called once the API serves and pods are looked after.
 
@@ -63,32 +76,33 @@ def run(wanted: MachineSettings, ready: Callable[[], None]) -> None:
 
 
 async def _run(wanted: MachineSettings, environ: Mapping[str, str], ready: Callable[[], None]) -> None:
-    place, time, pod_logs = home.Home(wanted.data_dir), clock.SystemClock(), _LogsLater()
+    place, time = home.Home(wanted.data_dir), clock.SystemClock()
+    pod_logs, usages = _LogsLater(), _UsagesLater()
     api = settings.load(api_settings.ApiServerSettings, environ, data_dir=place.path, port=wanted.port)
     kubelet = settings.load(kubelet_settings.KubeletSettings, environ, data_dir=place.path)
     models = cache.ModelCache.configured(environ)
     async with (
         tasks.stop_signal() as stop,
-        _api_server(api, pod_logs) as kubeconfig,
+        _api_server(api, server.Agent(pod_logs, usages)) as kubeconfig,
         rest.RestClient.from_kubeconfig(kubeconfig) as client,
         tasks.Scope("machine") as scope,
     ):
         scope.start(controllers.run(client, time, proxy.Balancer(), place.volumes), name="controllers")
         node = agent.NodeAgent(client, kubelet, engines.launchers(), models, time)
-        pod_logs.source = node.logs
+        pod_logs.source, usages.source = node.logs, node.usages
         ready()
         await node.run(stop)
 
 
 @contextlib.asynccontextmanager
-async def _api_server(wanted: api_settings.ApiServerSettings, pod_logs: podlogs.PodLogs) -> AsyncIterator[pathlib.Path]:
+async def _api_server(wanted: api_settings.ApiServerSettings, offers: server.Agent) -> AsyncIterator[pathlib.Path]:
     """Serve the API inside the block, and after it for as long as its clients need to say farewell; the kubeconfig."""
     stop, serving = asyncio.Event(), asyncio.get_running_loop().create_future()
     async with tasks.Scope("api") as scope:
         work = server.serve(
             wanted,
             catalog=catalog.BuiltinCatalog(),
-            agent=server.Agent(pod_logs),
+            agent=offers,
             stop=stop,
             ready=serving.set_result,
             attended=controllers.ATTENDED,

@@ -18,7 +18,7 @@ from typing import IO
 
 from brickyard.api.kinds import podlogs as logs_contract
 from brickyard.api.kinds import podstreams as streams_contract
-from brickyard.api.kinds import resources
+from brickyard.api.kinds import resources, usage
 from brickyard.embedded.kubelet import (
     addresses,
     binder,
@@ -37,8 +37,10 @@ from brickyard.embedded.kubelet import (
     starter,
     worker,
 )
+from brickyard.embedded.kubelet.memory import watchdog
 from brickyard.embedded.kubelet.plan import messages
 from brickyard.embedded.kubelet.streams import pods as streams
+from brickyard.embedded.kubelet.usage import meter
 from brickyard.engines import contract as engines
 from brickyard.kube.client import contract as kube
 from brickyard.kube.client import errors as kube_errors
@@ -83,6 +85,7 @@ class NodeAgent:
             the next agent. May be set until the stop.
         logs: the pods' logs, for the API server.
         streams: exec, attach and port-forward, for the API server.
+        usages: what pods and this machine use, for the API server.
     """
 
     def __init__(
@@ -101,6 +104,8 @@ class NodeAgent:
         self._clock = clock
         self._folder = settings.folder
         self._now = Timeline(clock).now
+        self._meter = meter.Meter(settings.node, self._runs, self._now)
+        self.usages: usage.Usages = self._meter
         self._addresses = addresses.Addresses()
         self._devices = devices.Devices(devices.parse(settings.resources) or devices.detect(os.environ))
         self._images = images.Images(launchers, self._folder / images.FILE_NAME)
@@ -156,6 +161,8 @@ class NodeAgent:
                 inner.start(pods.run(), name="informer")
                 inner.start(binding.run(), name="binder")
                 inner.start(self._rotate_forever(), name="logs")
+                inner.start(self._meter.run(), name="usage")
+                inner.start(watchdog.Watchdog(self._runs, self._exceeded).run(), name="memory")
                 inner.start(self._follow(pods, binding, tools), name="follow")
                 await stop.wait()
                 self._stopping = True
@@ -297,6 +304,15 @@ class NodeAgent:
             self._over.add(uid)
         self._addresses.release(uid)
         self._devices.release(uid)
+
+    # Measuring.
+
+    def _runs(self) -> list[meter.Run]:
+        return [run for each in self._workers.values() for run in each.runs()]
+
+    def _exceeded(self, run: meter.Run, how: str) -> None:
+        if run.uid in self._workers:
+            self._workers[run.uid].post(messages.OutOfMemory(run.container, run.attempt, how))
 
     # Ending.
 

@@ -108,6 +108,9 @@ class World:
     def hooked(self, hook: messages.Hook, success: bool = True, name: str = "web", message: str = "") -> None:
         self.give(messages.HookDone(name, self.attempt(name), hook, success, message))
 
+    def exceeded(self, name: str = "web", message: str = "it used 2 MiB of memory, its limit is 1 MiB") -> None:
+        self.give(messages.OutOfMemory(name, self.attempt(name), message))
+
     def said(self, kind: type[T]) -> list[T]:
         """Instructions of one kind in the last step."""
         return [each for each in self.new if isinstance(each, kind)]

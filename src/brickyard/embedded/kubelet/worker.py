@@ -15,7 +15,9 @@ from typing import Any
 
 from brickyard.api.kinds import resources
 from brickyard.embedded.kubelet import contract, errors, podlogs, probes, processes, records, starter
+from brickyard.embedded.kubelet.memory import watchdog
 from brickyard.embedded.kubelet.plan import machine, messages, status
+from brickyard.embedded.kubelet.usage import meter
 from brickyard.kube.client import contract as kube
 from brickyard.kube.client import errors as kube_errors
 from brickyard.kube.objects import meta
@@ -107,6 +109,22 @@ class PodWorker:
             for name in self._processes
             if name in self.machine.containers
         }
+
+    def runs(self) -> list[meter.Run]:
+        """What runs now, for those who measure it."""
+        return [
+            meter.Run(
+                self.key.namespace,
+                self.key.name,
+                self.uid,
+                name,
+                starter.mark(self.place, name, each.attempt),
+                each.started_at,
+                watchdog.limit(starter.find(self.pod, name)),
+            )
+            for name, each in self.machine.containers.items()
+            if each.running
+        ]
 
     # News from outside.
 

@@ -76,6 +76,15 @@ class PodLife(RuleBasedStateMachine):
         if name in self.world.machine.containers:
             self.world.hooked(hook, success, name)
 
+    @rule(name=st.sampled_from(NAMES))
+    def limit_exceeded(self, name: str) -> None:
+        """Killed at once if it runs, and otherwise nothing: a look that comes too late concerns nobody."""
+        each = self.world.machine.containers.get(name)
+        if each is not None:
+            runs, told = each.running, each.excess
+            self.world.exceeded(name)
+            assert self.world.signals().count((name, "KILL")) == (runs and not told)
+
     @rule(name=st.sampled_from(NAMES), attempt=st.integers(0, 3), code=st.integers(0, 1))
     def stray_exit_of_another_run(self, name: str, attempt: int, code: int) -> None:
         if name in self.world.machine.containers and attempt != self.world.attempt(name):

@@ -11,6 +11,7 @@
     RUNNING   liveness or startup exhausted    STOPPING     and is restarted, unless the policy is Never
     RUNNING   postStart hook failed            STOPPING     the same
     RUNNING   image changed                    STOPPING     and is restarted
+    RUNNING   OutOfMemory                      RUNNING      SIGKILL; however it ends, the reason is OOMKilled. While STOPPING likewise
     RUNNING   to be stopped                    STOPPING     preStop hook, then SIGTERM, then SIGKILL at the deadline
     STOPPING  Exited                           IDLE
 
@@ -33,6 +34,7 @@ CALM_AFTER = 600.0
 SHUTDOWN_WINDOW = 2.0
 """Seconds that SIGTERM always gets before SIGKILL."""
 KILL_AGAIN = 10.0
+OOM_KILLED = "OOMKilled"
 POST_START_LIMIT = 600.0
 """A postStart hook that never ends would keep its container out of service for ever."""
 
@@ -93,6 +95,7 @@ class Container:
         self.stopping: Stop | None = None
         self.probers: dict[spec.ProbeKind, probing.Prober] = {}
         self.cancelling = False
+        self.excess = ""
         self._hooking = False
         self._failures = 0
         self._owner = owner
@@ -215,7 +218,10 @@ class Container:
             self._record("Warning", "Failed", f"Error: {event.message}")
         ran = now - self.started_at
         reason = event.reason or ("Completed" if event.exit_code == 0 else "Error")
-        end = messages.Terminated(event.exit_code, reason, event.message, self.started_at, now, self.container_id)
+        said = event.message
+        if self.excess and event.exit_code != 0:
+            reason, said = OOM_KILLED, f"{self.excess}\n{said}".rstrip()
+        end = messages.Terminated(event.exit_code, reason, said, self.started_at, now, self.container_id)
         self.before, self.last = self.last, end
         self._rest()
         if self.ending or not self.wants_run:
@@ -235,10 +241,18 @@ class Container:
 
     def _rest(self) -> None:
         self.phase = Phase.IDLE
-        self.container_id = ""
+        self.container_id = self.excess = ""
         self.started = self.cancelling = self._hooking = False
         self.stopping, self.waiting = None, None
         self.probers = {}
+
+    def on_out_of_memory(self, event: messages.OutOfMemory) -> None:
+        """Over its limit: no grace, as the kernel gives none, or it would take the machine's memory meanwhile."""
+        if not self.running or self.excess:
+            return
+        self.excess = event.message
+        self._record("Warning", OOM_KILLED, f"Container {self.name} was killed: {event.message}")
+        self._out.append(messages.SendSignal(self.name, self.attempt, messages.Signal.KILL))
 
     def stop(self, now: float, grace: float, message: str) -> None:
         """End the run within ``grace`` seconds. Only a RUNNING container needs telling."""
@@ -383,7 +397,7 @@ class Container:
             "stops without being STOPPING, or the other way round": (self.phase is Phase.STOPPING)
             != (self.stopping is not None),
             "has parts of a run without running": not self.running
-            and bool(self.probers or self.started or self._hooking or self.container_id),
+            and bool(self.probers or self.started or self._hooking or self.excess or self.container_id),
             "cancels a start that is not under way": self.cancelling and self.phase is not Phase.STARTING,
             "runs without having been started": self.running and not self.runs,
             "remembers the end before the last but not the last": self.before is not None and self.last is None,

@@ -160,6 +160,8 @@ class PodMachine:
                 container.on_probe(event, now, self.plan.grace)
             case messages.HookDone():
                 container.on_hook(event, now, self.plan.grace)
+            case messages.OutOfMemory():
+                container.on_out_of_memory(event)
 
     def _on_seen(self, plan: spec.PodPlan, now: float) -> None:
         if plan.uid != self.plan.uid:

@@ -171,7 +171,18 @@ class HookDone:
     message: str = ""
 
 
-ContainerEvent: TypeAlias = StartProgress | Started | StartFailed | StartCancelled | Exited | ProbeDone | HookDone
+@dataclasses.dataclass(frozen=True, slots=True)
+class OutOfMemory:
+    """The container uses more memory than its limit. ``message`` says how much and how much it may."""
+
+    container: str
+    attempt: int
+    message: str
+
+
+ContainerEvent: TypeAlias = (
+    StartProgress | Started | StartFailed | StartCancelled | Exited | ProbeDone | HookDone | OutOfMemory
+)
 Event: TypeAlias = PodSeen | Vanished | ShutDown | Tick | ContainerEvent
 
 # Instructions.
