@@ -75,7 +75,7 @@ class TestSentence:
         )
 
     def test_a_picker_that_passes_over_the_best_is_not_hidden(self) -> None:
-        chosen = contract.Profile("odd", (), ((least_request.LeastRequest(), 1.0),), testing.FakePicker(row=1))
+        chosen = contract.Profile("odd", (), ((least_request.SCORER, 1.0),), testing.FakePicker(row=1))
         made = pipeline.route(testing.request(), testing.snapshot(0, 3), chosen, 0.0, testing.Dice())
         assert explain.sentence(made) == ("b chosen by odd: 3 requests in flight, although a had 0 requests in flight")
 
@@ -96,7 +96,7 @@ class TestTable:
         assert [row["endpoint"] for row in rows] == [f"default/{name}:8000" for name in "bcad"]
         best, _, _, removed = rows
         assert best["chosen"] is True
-        assert best["scores"] == {"least-request": {"raw": 1.0, "weight": 1.0, "weighted": 1.0}}
+        assert best["scores"] == {"least-request": {"raw": 0, "normalised": 1.0, "weight": 1.0, "weighted": 1.0}}
         assert (best["total"], best["in_flight"], best["in_flight_age"]) == (1.0, 0, 0.0)
         assert (best["load"]["running"], best["load"]["kv_cache_usage"], best["load_age"]) == (2.0, None, 0.25)
         assert (removed["chosen"], removed["removed"]) == (False, "already failed this request")

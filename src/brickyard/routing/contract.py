@@ -9,6 +9,13 @@ A **profile** is a named strategy built of parts:
 * ``Scorer``: a number 0..1 per remaining row, 1 is best; the pipeline clamps and weighs it;
 * ``Picker``: chooses among the best.
 
+A strategy that needs more than one endpoint, or chooses between ways to choose, has a ``ProfileHandler`` as well: it names one profile
+after the other, and the last one's endpoint is the answer.
+
+What a policy reads beyond the rows (tokens that users spent, prefixes that engines hold, latencies of late) is an **input**: a table
+of facts in ``snapshot.data``, made by a ``Ledger`` that is told of every request's course. The policy declares its inputs, the router
+keeps one ledger per name and asks it just before the decision; so state has one owner and a decision stays a function of values.
+
 The answer is a ``Decision`` or a ``NoDecision``, both values; each keeps what is needed to explain it later and renders
 nothing until asked.
 
@@ -24,13 +31,20 @@ import dataclasses
 import enum
 import types
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final, Protocol, runtime_checkable
+from typing import Any, Final, Generic, Protocol, TypeVar, runtime_checkable
 
 from brickyard.api import serving
 from brickyard.lib import values
+from brickyard.routing import modelconfig
 
 NOTHING_REMOVED: Final[Mapping[int, str]] = types.MappingProxyType({})
 """What a filter answers when every row may stay."""
+BYTES_PER_TOKEN: Final = 4
+"""What a token is taken for where nobody counts: right within a third for English, and free."""
+NOTHING_KNOWN: Final[Mapping[str, Any]] = types.MappingProxyType({})
+"""The inputs of a snapshot that nobody has filled in."""
+
+F = TypeVar("F", bound="Facts")
 
 
 class Random(Protocol):
@@ -74,6 +88,8 @@ class EndpointSnapshot:
         load_ages: seconds since then, infinite when never.
         version: grows with every change of membership.
         barred: row → why it should be left alone for now although it is routable, such as connections that fail; empty as a rule.
+        config: the model's routing profiles, from its pods' annotation; None when no pod has any.
+        data: input's name → its facts, filled in for the policy that reads them; see ``Input``.
     """
 
     endpoints: tuple[Endpoint, ...]
@@ -82,6 +98,8 @@ class EndpointSnapshot:
     load_ages: tuple[float, ...]
     version: int
     barred: Mapping[int, str] = dataclasses.field(default_factory=lambda: NOTHING_REMOVED)
+    config: modelconfig.ModelConfig | None = None
+    data: Mapping[str, Any] = dataclasses.field(default_factory=lambda: NOTHING_KNOWN)
 
 
 @values.value
@@ -97,6 +115,12 @@ class Request:
         strategy: the strategy asked for, a name or a mix such as ``least-request:2,other``; "" means the gateway's default.
         label_filter: value of the ``external-filter`` header, "" when absent.
         excluded: keys of endpoints that already failed this request.
+        session_id: value of the ``x-session-id`` header, "" when absent: the endpoint of an earlier answer, in base64.
+        session_key: value of the ``x-aibrix-session-key`` header, "" when absent: the client's own name for a session.
+        profile: value of the ``config-profile`` header, "" when absent.
+        prompt_tokens: tokens of the prompt where somebody counted them; None: estimated from ``prompt``.
+        max_tokens: the most tokens the client lets the engine generate, None when it did not say.
+        waited: seconds the request has been held in the gateway's queue.
     """
 
     id: str
@@ -107,10 +131,24 @@ class Request:
     strategy: str = ""
     label_filter: str = ""
     excluded: frozenset[str] = frozenset()
+    session_id: str = ""
+    session_key: str = ""
+    profile: str = ""
+    prompt_tokens: int | None = None
+    max_tokens: int | None = None
+    waited: float = 0.0
+
+    @property
+    def input_tokens(self) -> int:
+        """Tokens of the prompt: as counted, else a token for every four bytes, rounded up."""
+        return self.prompt_tokens if self.prompt_tokens is not None else -(-len(self.prompt) // BYTES_PER_TOKEN)
 
 
 class Filter(Protocol):
-    """Removes rows that must not be chosen."""
+    """Removes rows that must not be chosen.
+
+    One whose attribute ``waits`` is True removes rows that come back by themselves, such as full ones.
+    """
 
     @property
     def name(self) -> str: ...
@@ -128,6 +166,27 @@ class Scorer(Protocol):
 
     def scores(self, request: Request, snapshot: EndpointSnapshot, rows: Sequence[int]) -> Sequence[float]:
         """One number 0..1 per row of ``rows``, in that order; 1 is best."""
+        ...
+
+
+class Measures(Protocol):
+    """What a scorer may also be: able to give the numbers behind its scores, in units of their own, for people who ask why."""
+
+    def measure(self, request: Request, snapshot: EndpointSnapshot, rows: Sequence[int]) -> Sequence[float]:
+        """One number per row of ``rows``; NaN or an infinity: nothing is known of that row."""
+        ...
+
+    def normalise(self, measured: Sequence[float]) -> Sequence[float]:
+        """The scores 0..1 that follow: ``scores`` is ``normalise`` of ``measure``."""
+        ...
+
+
+@runtime_checkable
+class AddsHeaders(Protocol):
+    """What a scorer may also be: in need of telling the client something."""
+
+    def response_headers(self, endpoint: Endpoint) -> Mapping[str, str]:
+        """Headers for the answer of a request that was given to ``endpoint``."""
         ...
 
 
@@ -151,14 +210,99 @@ class Picker(Protocol):
         ...
 
 
+Weighted = tuple[tuple[Scorer, float], ...]
+"""Scorers and how much each counts."""
+
+
+class Facts(Protocol):
+    """What an input says at one moment: a value that nobody changes any more."""
+
+    def age(self, snapshot: EndpointSnapshot) -> float:
+        """Seconds since the oldest fact in it was true; 0 for what this gateway itself counts, infinite when there is none."""
+        ...
+
+    def row(self, row: int) -> Mapping[str, object]:
+        """What is known of one endpoint, as JSON-ready data."""
+        ...
+
+
+class Ledger(Protocol):
+    """The state behind an input. Clock-free: times come with the questions and the events, and never go back."""
+
+    def facts(self, request: Request, snapshot: EndpointSnapshot, now: float) -> Facts:
+        """What is known as ``request`` is about to be routed."""
+        ...
+
+    def observe(self, event: Event) -> None:
+        """Learn how a request goes on: ``Chosen``, ``Answered`` at most once, ``Finished`` exactly once."""
+        ...
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Input(Generic[F]):
+    """Facts that a policy reads.
+
+    Attributes:
+        name: its place in ``EndpointSnapshot.data``; policies that declare an input of the same name share one ledger.
+        kind: the class of its facts.
+        make: makes the ledger; None when only the process around can (an index that others fill, profiles from a store).
+    """
+
+    name: str
+    kind: type[F]
+    make: Callable[[], Ledger] | None = None
+
+    def of(self, snapshot: EndpointSnapshot) -> F | None:
+        """The facts; None when nobody provides them."""
+        found = snapshot.data.get(self.name)
+        return found if isinstance(found, self.kind) else None
+
+
+class ProfileHandler(Protocol):
+    """Chooses profiles where one is not enough: an endpoint to prefill and one to decode, or a policy that falls back on another."""
+
+    @property
+    def name(self) -> str: ...
+
+    def step(self, request: Request, snapshot: EndpointSnapshot, done: Mapping[str, Decision]) -> Step | None:
+        """What to choose next, given the decisions ``done`` by role; None when all is chosen. The first call must name a step."""
+        ...
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Step:
+    """One endpoint of a plan: what it is for (``prefill``, ``decode``, …) and how it is chosen."""
+
+    role: str
+    profile: Profile
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Profile:
-    """A named strategy: filters, scorers with weights, a picker."""
+    """A named strategy.
+
+    Attributes:
+        name: the strategy, as people are told.
+        filters: what removes rows, first come first told.
+        scorers: how rows are judged, with weights.
+        picker: how one is taken.
+        blend: what a mix of strategies takes from this one; None: its scorers. Empty: it cannot be mixed.
+        inputs: the facts that its parts read.
+        handler: names the profiles that do the choosing; the parts above are unused then.
+    """
 
     name: str
     filters: tuple[Filter, ...]
-    scorers: tuple[tuple[Scorer, float], ...]
+    scorers: Weighted
     picker: Picker
+    blend: Weighted | None = None
+    inputs: tuple[Input[Any], ...] = ()
+    handler: ProfileHandler | None = None
+
+    @property
+    def mixable(self) -> Weighted:
+        """What a mix takes from it."""
+        return self.scorers if self.blend is None else self.blend
 
 
 @values.value
@@ -167,7 +311,8 @@ class Decision:
 
     ``rows`` are the candidates that were left, ``scores[k]`` the clamped scores of scorer k over them, ``totals`` their weighted sums,
     ``removed`` the rows that were not, with reasons. ``decided_at`` is the ``now`` that was given. ``faults`` names the parts that
-    misbehaved and what was done instead; empty as a rule.
+    misbehaved and what was done instead; empty as a rule. ``measures[k]`` are the numbers behind ``scores[k]``, None where the
+    scorer has none to tell. ``companions`` are the other endpoints of a plan, by role.
     """
 
     request: Request
@@ -180,6 +325,8 @@ class Decision:
     removed: Mapping[int, str]
     decided_at: float
     faults: tuple[str, ...] = ()
+    measures: tuple[Sequence[float] | None, ...] = ()
+    companions: Mapping[str, Decision] = dataclasses.field(default_factory=lambda: NOTHING_KNOWN)
 
 
 @values.value
@@ -187,7 +334,8 @@ class NoDecision:
     """Nobody can take the request; ``reason`` says why and what would help.
 
     ``bad_request`` is True when the request itself is at fault (an unknown strategy, a malformed label filter): asking again does
-    not help and the client should hear 400. Otherwise it is 503: endpoints may come.
+    not help and the client should hear 400. Otherwise it is 503: endpoints may come. ``saturated`` is True when endpoints are there
+    and full: whoever can hold the request may ask again once one of them has finished something.
     """
 
     request: Request
@@ -196,6 +344,45 @@ class NoDecision:
     reason: str
     decided_at: float
     bad_request: bool = False
+    saturated: bool = False
+
+
+@values.value
+class Usage:
+    """Tokens of a finished request, by its engine's count; None where it told none."""
+
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    cached_tokens: int | None = None
+
+
+@values.value
+class Chosen:
+    """A request is on its way to ``decision.endpoint``, at ``at``."""
+
+    decision: Decision
+    at: float
+
+
+@values.value
+class Answered:
+    """The first byte of the answer came at ``at``."""
+
+    decision: Decision
+    at: float
+
+
+@values.value
+class Finished:
+    """The request ended at ``at``, whoever ended it. ``usage`` is None when nothing was generated or nobody told."""
+
+    decision: Decision
+    at: float
+    usage: Usage | None = None
+
+
+Event = Chosen | Answered | Finished
+"""What ledgers are told. The decision is the very object that was chosen: its identity names the request, since ids of clients repeat."""
 
 
 class Stability(enum.Enum):
@@ -213,6 +400,7 @@ class Need(enum.Enum):
     LOADS = "loads"
     PROMPT = "prompt"
     USER = "user"
+    SESSION = "session"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -229,7 +417,10 @@ class Policy:
         stability: what users may rely on.
         summary: one line for people who choose.
         needs: the data its parts read.
-        parameters: a frozen dataclass, every field with a default; unknown or ill-typed parameters refuse the start.
+        parameters: a frozen dataclass, every field with a default; unknown or ill-typed parameters refuse the start. A field made
+            by ``lib.settings.field`` may be set by its environment variable too.
+        aliases: other names for the same.
+        alone: takes over a mix that names it: the first such policy is used by itself.
         build: makes the profile from an instance of ``parameters``. It runs once; its parts are shared by all requests.
     """
 
@@ -239,3 +430,5 @@ class Policy:
     needs: frozenset[Need]
     build: Callable[[Any], Profile]
     parameters: type = NoParameters
+    aliases: tuple[str, ...] = ()
+    alone: bool = False

@@ -1,6 +1,7 @@
 """What can go wrong in routing, and who should react.
 
     RoutingError
+    ├── ModelConfigError          the model's owner: the annotation is left aside
     ├── BadRequestError           the client: HTTP 400, header x-error-routing
     │   ├── UnknownStrategyError      no policy of that name
     │   ├── BadStrategyError          a mix of strategies that cannot be read or cannot be mixed
@@ -22,6 +23,10 @@ from brickyard.lib import errors
 
 class RoutingError(errors.BrickyardError):
     """Something that routing cannot do."""
+
+
+class ModelConfigError(RoutingError):
+    """The annotation with a model's routing profiles cannot be read."""
 
 
 class BadRequestError(RoutingError):

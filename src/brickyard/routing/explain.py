@@ -51,8 +51,10 @@ def explain(decision: contract.Decision | contract.NoDecision, outcome: Mapping[
     ``outcome`` is how the request ended, as JSON-ready data; None while nobody knows. Keys of the answer: ``request``,
     ``sentence``, ``strategy``, ``endpoint`` and ``reason`` (one of the two is None), ``candidates`` (every row: the chosen one first,
     the others by total, removed ones last), ``runner_up`` (``endpoint``, ``total``, and ``by`` how much it lost; None when there
-    was no contest), ``faults``, ``membership`` (the table's version) and ``outcome``. Scores have ``raw`` (0..1), ``weight`` (its
-    share of 1) and ``weighted``. Ages are seconds; an engine that never answered has None for load and age.
+    was no contest), ``faults``, ``inputs`` (what the policy read beyond the rows, with ages), ``companions`` (the plan's other endpoints by
+    role), ``membership`` (the table's version) and ``outcome``. Scores have ``raw`` (the scorer's own number; None: nothing known),
+    ``normalised`` (0..1), ``weight`` (its share of 1) and ``weighted``. Each candidate's ``inputs`` are the facts of its row. Ages are
+    seconds; an engine that never answered has None for load and age.
     """
     request = decision.request
     told: Json = {
@@ -77,6 +79,9 @@ def explain(decision: contract.Decision | contract.NoDecision, outcome: Mapping[
             "candidates": candidates,
             "runner_up": None,
             "faults": [],
+            "inputs": {},
+            "companions": {},
+            "saturated": decision.saturated,
         }
     chosen = decision.endpoint
     return told | {
@@ -91,6 +96,11 @@ def explain(decision: contract.Decision | contract.NoDecision, outcome: Mapping[
         "candidates": _ranked(decision),
         "runner_up": _runner_up(decision),
         "faults": list(decision.faults),
+        "inputs": {
+            name: {"age": _seconds(facts.age(decision.snapshot))} for name, facts in decision.snapshot.data.items()
+        },
+        "companions": {role: made.endpoint.key for role, made in decision.companions.items()},
+        "saturated": False,
     }
 
 
@@ -167,7 +177,8 @@ def _row(decision: contract.Decision | contract.NoDecision, row: int) -> Json:
         "in_flight": snapshot.in_flight[row],
         "in_flight_age": 0.0,  # the gateway's own count, read as the decision was made
         "load": dataclasses.asdict(load) if load is not None else None,
-        "load_age": round(age, 3) if math.isfinite(age) else None,
+        "load_age": _seconds(age),
+        "inputs": {name: dict(facts.row(row)) for name, facts in snapshot.data.items()},
         "scores": {},
         "total": None,
     }
@@ -178,10 +189,26 @@ def _judged(decision: contract.Decision, at: int, *, chosen: bool) -> Json:
     scorers = decision.profile.scorers
     whole = math.fsum(weight for _, weight in scorers) or 1.0
     scores: Json = {
-        scorer.name: {"raw": column[at], "weight": weight / whole, "weighted": column[at] * weight / whole}
-        for (scorer, weight), column in zip(scorers, decision.scores, strict=True)
+        scorer.name: {
+            "raw": _raw(decision, place, at),
+            "normalised": column[at],
+            "weight": weight / whole,
+            "weighted": column[at] * weight / whole,
+        }
+        for place, ((scorer, weight), column) in enumerate(zip(scorers, decision.scores, strict=True))
     }
     return {"chosen": chosen, "scores": scores, "total": decision.totals[at] if scorers else None}
+
+
+def _raw(decision: contract.Decision, place: int, at: int) -> float | None:
+    """The number behind a score; the score itself where the scorer has no other, None where nothing was known."""
+    measured = decision.measures[place] if place < len(decision.measures) else None
+    number = decision.scores[place][at] if measured is None else measured[at]
+    return number if math.isfinite(number) else None
+
+
+def _seconds(age: float) -> float | None:
+    return round(age, 3) if math.isfinite(age) else None
 
 
 def _runner_up(decision: contract.Decision) -> Json | None:

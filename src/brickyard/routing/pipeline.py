@@ -1,4 +1,4 @@
-"""From a request and the state of the world to one endpoint: filters → scorers → picker.
+"""From a request and the state of the world to one endpoint: filters → scorers → picker; with a handler, several times in a row.
 
 Runs once per request on the proxy's hot path, so the usual case (nothing filtered, one scorer, well-behaved parts) allocates
 little more than the decision itself. The parts of a profile may come from third parties: whatever they do, the worst they achieve is
@@ -10,6 +10,7 @@ is, because a connection that is refused costs less than a client that is turned
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import ParamSpec, TypeVar
@@ -19,7 +20,11 @@ from brickyard.routing import contract, errors, pickers
 P = ParamSpec("P")
 T = TypeVar("T")
 
+MOST_STEPS = 8
+"""Steps of one plan; a handler that wants more never ends."""
+
 _BEST = pickers.Best()
+_NO_SCORES: tuple[tuple[Sequence[float], ...], tuple[Sequence[float] | None, ...]] = ((), ())
 
 
 def route(
@@ -30,6 +35,8 @@ def route(
     rng: contract.Random,
 ) -> contract.Decision | contract.NoDecision:
     """Choose an endpoint of ``snapshot`` for ``request``, or say why there is none. Never raises."""
+    if profile.handler is not None:
+        return _planned(request, snapshot, profile, now, rng)
     faults: list[str] = []
     try:
         removed = _removed(request, snapshot, profile.filters, faults)
@@ -41,13 +48,47 @@ def route(
     if snapshot.barred:
         rows, removed = _without_barred(rows, removed, snapshot.barred)
     if not rows:
-        return contract.NoDecision(request, snapshot, removed, _nobody(request, removed), now)
-    scores, totals = _scored(request, snapshot, profile.scorers, rows, faults)
+        full = _saturated(request, snapshot, profile.filters)
+        return contract.NoDecision(request, snapshot, removed, _nobody(request, removed), now, saturated=full)
+    (scores, measures), totals = _scored(request, snapshot, profile.scorers, rows, faults)
     row = _picked(profile.picker, rows, totals, rng, faults)
     endpoint = snapshot.endpoints[row]
     return contract.Decision(
-        request, endpoint, profile, snapshot, rows, scores, totals, removed, now, tuple(faults) if faults else ()
+        request, endpoint, profile, snapshot, rows, scores, totals, removed, now, tuple(faults), measures
     )
+
+
+def _planned(
+    request: contract.Request,
+    snapshot: contract.EndpointSnapshot,
+    profile: contract.Profile,
+    now: float,
+    rng: contract.Random,
+) -> contract.Decision | contract.NoDecision:
+    """One decision per step of the profile's handler; the last one's endpoint answers, the others are its companions.
+
+    ``profile.filters`` are put before those of each step. A handler that misbehaves leaves a request without an endpoint: nobody
+    knows what it would have wanted.
+    """
+    handler, done, faults = profile.handler, dict[str, contract.Decision](), list[str]()
+    assert handler is not None  # noqa: S101 - the caller has looked
+    for _ in range(MOST_STEPS):
+        try:
+            step = _guarded(faults, handler.name, handler.step, request, snapshot, done)
+        except errors.BadRequestError as error:
+            return contract.NoDecision(request, snapshot, contract.NOTHING_REMOVED, str(error), now, bad_request=True)
+        if step is None or step.role in done:
+            break
+        chosen = dataclasses.replace(step.profile, filters=profile.filters + step.profile.filters)
+        made = route(request, snapshot, chosen, now, rng)
+        if isinstance(made, contract.NoDecision):
+            return made
+        done[step.role] = made
+    if not done or faults:
+        told = "; ".join(faults) or f"{handler.name} named no step"
+        return contract.NoDecision(request, snapshot, contract.NOTHING_REMOVED, f"strategy {profile.name}: {told}", now)
+    *others, last = done
+    return dataclasses.replace(done[last], companions={role: done[role] for role in others}) if others else done[last]
 
 
 def _guarded(faults: list[str], part: str, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | None:
@@ -76,6 +117,16 @@ def _removed(
     return merged or contract.NOTHING_REMOVED
 
 
+def _saturated(
+    request: contract.Request, snapshot: contract.EndpointSnapshot, filters: Sequence[contract.Filter]
+) -> bool:
+    """Whether a filter of the kind that gives rows back by itself took some; asked only when nobody is left."""
+    return any(
+        getattr(each, "waits", False) and bool(_guarded([], each.name, each.removed, request, snapshot))
+        for each in filters
+    )
+
+
 def _without_barred(
     rows: Sequence[int], removed: Mapping[int, str], barred: Mapping[int, str]
 ) -> tuple[Sequence[int], Mapping[int, str]]:
@@ -89,38 +140,55 @@ def _without_barred(
 def _scored(
     request: contract.Request,
     snapshot: contract.EndpointSnapshot,
-    scorers: Sequence[tuple[contract.Scorer, float]],
+    scorers: contract.Weighted,
     rows: Sequence[int],
     faults: list[str],
-) -> tuple[tuple[Sequence[float], ...], Sequence[float]]:
-    """Each scorer's clamped scores, and per row their mean by weight."""
-    table = []
+) -> tuple[tuple[tuple[Sequence[float], ...], tuple[Sequence[float] | None, ...]], Sequence[float]]:
+    """Each scorer's clamped scores and the numbers behind them, and per row their mean by weight."""
+    if not scorers:
+        return _NO_SCORES, [0.0] * len(rows)
+    table, measures = [], []
     for scorer, _ in scorers:
-        scores = _guarded(faults, scorer.name, _clamped, scorer, request, snapshot, rows, faults)
-        table.append([0.0] * len(rows) if scores is None else scores)
+        scores, measured = _judged(scorer, request, snapshot, rows, faults)
+        table.append(scores)
+        measures.append(measured)
     if len(table) == 1:
-        return (table[0],), table[0]
+        return ((table[0],), (measures[0],)), table[0]
     whole = math.fsum(weight for _, weight in scorers)
     if whole <= 0:
-        return tuple(table), [0.0] * len(rows)
+        return (tuple(table), tuple(measures)), [0.0] * len(rows)
     shares = [weight / whole for _, weight in scorers]
     totals = [
         sum(share * score for share, score in zip(shares, column, strict=True)) for column in zip(*table, strict=True)
     ]
-    return tuple(table), totals
+    return (tuple(table), tuple(measures)), totals
 
 
-def _clamped(
+def _judged(
     scorer: contract.Scorer,
     request: contract.Request,
     snapshot: contract.EndpointSnapshot,
     rows: Sequence[int],
     faults: list[str],
-) -> Sequence[float] | None:
-    """The scorer's scores within 0..1, NaN as 0; None when their number is wrong."""
-    scores = scorer.scores(request, snapshot, rows)
+) -> tuple[Sequence[float], Sequence[float] | None]:
+    """One scorer's clamped scores, and the numbers behind them where it has any."""
+    # Asked for by name: a runtime check of the protocol costs as much as a small scorer does.
+    measure = getattr(scorer, "measure", None)
+    measured: Sequence[float] | None = None
+    if measure is None:
+        scores = _guarded(faults, scorer.name, scorer.scores, request, snapshot, rows)
+    else:
+        measured = _guarded(faults, scorer.name, measure, request, snapshot, rows)
+        normalise: Callable[[Sequence[float]], Sequence[float]] = scorer.normalise  # type: ignore[attr-defined]  # a scorer that measures normalises
+        scores = None if measured is None else _guarded(faults, scorer.name, normalise, measured)
+    clamped = None if scores is None else _guarded(faults, scorer.name, _clamped, scorer.name, scores, rows, faults)
+    return ([0.0] * len(rows), None) if clamped is None else (clamped, measured)
+
+
+def _clamped(name: str, scores: Sequence[float], rows: Sequence[int], faults: list[str]) -> Sequence[float] | None:
+    """The scores within 0..1, NaN as 0; None when their number is wrong."""
     if len(scores) != len(rows):
-        faults.append(f"{scorer.name} gave {len(scores)} scores for {len(rows)} endpoints; all count as 0")
+        faults.append(f"{name} gave {len(scores)} scores for {len(rows)} endpoints; all count as 0")
         return None
     # A NaN can hide from min and max, but not from the sum.
     whole = sum(scores)
@@ -128,7 +196,7 @@ def _clamped(
         return scores
     unreal = sum(1 for score in scores if math.isnan(score))
     if unreal:
-        faults.append(f"{scorer.name} gave no number (NaN) for {unreal} of {len(rows)} endpoints; they count as 0")
+        faults.append(f"{name} gave no number (NaN) for {unreal} of {len(rows)} endpoints; they count as 0")
     return [0.0 if math.isnan(score) else min(1.0, max(0.0, score)) for score in scores]
 
 

@@ -36,19 +36,19 @@ def choose(
 )
 def test_scores(in_flight: tuple[int, ...], scores: list[float]) -> None:
     table = testing.snapshot(*in_flight)
-    assert least_request.LeastRequest().scores(testing.request(), table, range(len(in_flight))) == scores
+    assert least_request.SCORER.scores(testing.request(), table, range(len(in_flight))) == scores
 
 
 def test_scores_are_relative_to_the_rows_that_are_left() -> None:
     table = testing.snapshot(0, 4, 6, 100)
-    assert least_request.LeastRequest().scores(testing.request(), table, [1, 2]) == [1.0, 0.0]
+    assert least_request.SCORER.scores(testing.request(), table, [1, 2]) == [1.0, 0.0]
 
 
 @pytest.mark.parametrize(
     ("count", "words"), [(0, "0 requests in flight"), (1, "1 request in flight"), (2, "2 requests in flight")]
 )
 def test_it_can_say_what_it_saw(count: int, words: str) -> None:
-    scorer = least_request.LeastRequest()
+    scorer = least_request.SCORER
     assert isinstance(scorer, contract.Describes)
     assert scorer.describe(testing.snapshot(count), 0) == words
 
@@ -67,7 +67,7 @@ def test_nobody_with_fewer_is_passed_over(in_flight: list[int], seed: int, data:
 @given(COUNTS)
 def test_scores_stay_in_bounds_and_keep_the_order(in_flight: list[int]) -> None:
     table = testing.snapshot(*in_flight)
-    scores = least_request.LeastRequest().scores(testing.request(), table, range(len(in_flight)))
+    scores = least_request.SCORER.scores(testing.request(), table, range(len(in_flight)))
     assert all(0.0 <= score <= 1.0 for score in scores)
     assert max(scores) == 1.0
     for one, first in zip(in_flight, scores, strict=True):

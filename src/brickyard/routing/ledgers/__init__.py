@@ -1,0 +1,1 @@
+"""What policies remember of requests, each kind of memory with one owner: see ``routing.contract.Ledger``."""

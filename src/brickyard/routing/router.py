@@ -1,0 +1,129 @@
+"""The one door to routing for whoever moves requests: choose an endpoint, then say how the request goes on.
+
+A ``Router`` owns the state behind policies: one ledger per declared input. It reads the ledgers that the chosen strategy needs just before
+the decision and tells them what becomes of each request, through the ``Ticket`` of its decision. A ledger is told from the moment on
+that a strategy first needs it: what nobody reads costs nothing. Single-threaded, clock-free.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from brickyard.routing import contract, errors, modelconfig, pipeline, registry
+
+NO_LEDGERS: Final[Mapping[str, contract.Ledger]] = {}
+
+
+class Ticket:
+    """A request that is under way. Whatever is called how often in whatever order: ledgers hear of one answer and one end."""
+
+    __slots__ = ("_decision", "_ledgers", "_quiet")
+
+    def __init__(self, decision: contract.Decision, ledgers: tuple[contract.Ledger, ...], now: float) -> None:
+        self._decision: contract.Decision | None = decision
+        self._ledgers = ledgers
+        self._quiet = True
+        self._tell(contract.Chosen(decision, now))
+
+    def answered(self, now: float) -> None:
+        """The first byte of the answer came."""
+        decision = self._decision
+        if decision is not None and self._quiet:
+            self._quiet = False
+            self._tell(contract.Answered(decision, now))
+
+    def finished(self, now: float, usage: contract.Usage | None = None) -> None:
+        """The request ended, well or not."""
+        decision, self._decision = self._decision, None
+        if decision is not None:
+            self._tell(contract.Finished(decision, now, usage))
+
+    def _tell(self, event: contract.Event) -> None:
+        for ledger in self._ledgers:
+            ledger.observe(event)
+
+
+class Router:
+    """Strategies, their state and the default among them.
+
+    ``provided`` are ledgers by input's name that only the process around can make; they come before what inputs make themselves.
+    An input that nobody provides stays empty and its policy says so in its explanations.
+
+    Raises:
+        PolicyError: the default strategy does not exist or cannot be mixed, or two policies mean different facts by one name.
+    """
+
+    def __init__(
+        self, policies: registry.Registry, default: str, provided: Mapping[str, contract.Ledger] = NO_LEDGERS
+    ) -> None:
+        try:
+            policies.profile(default)
+        except errors.BadRequestError as error:
+            raise errors.PolicyError(
+                f"default strategy: {error}", hint="set ROUTING_ALGORITHM to a known one"
+            ) from error
+        self._policies = policies
+        self._default = default
+        made = {name: each.make() for name, each in policies.inputs().items() if each.make and name not in provided}
+        self._ledgers: dict[str, contract.Ledger] = {**made, **provided}
+        self._awake: dict[str, contract.Ledger] = {}
+        self._told: tuple[contract.Ledger, ...] = ()
+        self._wake(policies.profile(default))
+
+    def resolve(self, request: contract.Request, config: modelconfig.ModelConfig | None) -> modelconfig.Choice:
+        """The strategy of ``request`` and where it comes from; its profile may limit requests per second."""
+        if config is None and not request.strategy:
+            return modelconfig.Choice(self._default, "default")
+        features = modelconfig.Features(request.input_tokens, request.max_tokens)
+        return modelconfig.choose(config, request.strategy, request.profile, self._default, features)
+
+    def choose(
+        self, request: contract.Request, snapshot: contract.EndpointSnapshot, now: float, rng: contract.Random
+    ) -> contract.Decision | contract.NoDecision:
+        """Choose an endpoint, or say why there is none. Never raises."""
+        strategy = self.resolve(request, snapshot.config).strategy
+        try:
+            profile = self._policies.profile(strategy)
+        except errors.BadRequestError as error:
+            return contract.NoDecision(request, snapshot, contract.NOTHING_REMOVED, str(error), now, bad_request=True)
+        if profile.inputs and snapshot.endpoints:
+            snapshot = self._informed(request, snapshot, profile, now)
+        return pipeline.route(request, snapshot, profile, now, rng)
+
+    def begin(self, decision: contract.Decision, now: float) -> Ticket:
+        """The request goes to ``decision.endpoint``. The ticket must be finished, whatever happens."""
+        return Ticket(decision, self._told, now)
+
+    def _wake(self, profile: contract.Profile) -> None:
+        """Let the ledgers of ``profile`` hear from now on."""
+        for each in profile.inputs:
+            if each.name in self._ledgers:
+                self._awake[each.name] = self._ledgers[each.name]
+        self._told = tuple(self._awake.values())
+
+    def _informed(
+        self,
+        request: contract.Request,
+        snapshot: contract.EndpointSnapshot,
+        profile: contract.Profile,
+        now: float,
+    ) -> contract.EndpointSnapshot:
+        """``snapshot`` with the facts that the profile's policies read."""
+        awake = self._awake
+        if any(each.name not in awake and each.name in self._ledgers for each in profile.inputs):
+            self._wake(profile)
+        data = {
+            each.name: awake[each.name].facts(request, snapshot, now) for each in profile.inputs if each.name in awake
+        }
+        # The constructor in full: dataclasses.replace costs several times as much, on every request.
+        return contract.EndpointSnapshot(
+            snapshot.endpoints,
+            snapshot.in_flight,
+            snapshot.loads,
+            snapshot.load_ages,
+            snapshot.version,
+            snapshot.barred,
+            snapshot.config,
+            data,
+        )
