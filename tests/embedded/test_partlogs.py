@@ -50,3 +50,38 @@ async def test_following_goes_on_until_nothing_runs(place: home.Home) -> None:
     assert await asyncio.wait_for(anext(chunks), 10) == b"two\n"
     (place.path / "run" / "state.json").unlink()
     assert [chunk async for chunk in chunks] == []
+
+
+@pytest.mark.parametrize("way", ["renamed", "cut"])
+async def test_a_rotation_loses_nothing(place: home.Home, way: str) -> None:
+    log, aside = place.logs / "gateway.log", place.logs / "gateway.log.1"
+    log.write_text("one\n")
+    place.write_state(home.Running(process.me(), "https://api", "http://gateway"))
+    chunks = partlogs.read(place, "gateway", follow=True, tail=None)
+    assert await anext(chunks) == b"one\n"
+    if way == "renamed":
+        log.rename(aside)
+    with (aside if way == "renamed" else log).open("a") as file:
+        file.write("two\n")
+    if way == "cut":
+        aside.write_bytes(log.read_bytes())
+        log.write_text("")
+    else:
+        log.write_text("3\n")
+    said = await asyncio.wait_for(anext(chunks), 10)
+    while said != b"two\n" and not said.endswith(b"3\n"):
+        said += await asyncio.wait_for(anext(chunks), 10)
+    if way == "cut":
+        log.write_text("3\n")
+    while not said.endswith(b"3\n"):
+        said += await asyncio.wait_for(anext(chunks), 10)
+    assert said == b"two\n3\n"
+    (place.path / "run" / "state.json").unlink()
+    assert [chunk async for chunk in chunks] == []
+
+
+async def test_generations_come_in_the_order_they_were_closed(place: home.Home) -> None:
+    for number in (10, 9, "new"):
+        (place.logs / f"gateway.log.{number}").write_text(f"{number}\n")
+    (place.logs / "gateway.log").write_text("now\n")
+    assert await whole(place) == b"9\n10\nnow\n"
