@@ -16,6 +16,8 @@ import orjson
 
 from brickyard.embedded.apiserver import answers, auth, discovery, documents, errors, media, openapi, requests, rest
 from brickyard.embedded.apiserver.context import Context
+from brickyard.embedded.apiserver.podstreams import server as podstreams
+from brickyard.embedded.apiserver.podstreams import sockets
 from brickyard.lib import logs
 
 log = logs.get(__name__)
@@ -54,25 +56,47 @@ class _Head:
 class App:
     """The ASGI application over a context."""
 
-    def __init__(self, context: Context, token: str, max_body: int) -> None:
+    def __init__(self, context: Context, token: str, max_body: int, streams: podstreams.Streams) -> None:
+        self._streams = streams
         self._context = context
         self._token = token
         self._max_body = max_body
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            return
-        head: _Head | None = None
+        if scope["type"] == "websocket":
+            await self._websocket(scope, sockets.Talk(receive, send))
+        elif scope["type"] == "http":
+            await self._http(scope, receive, send)
+
+    async def _websocket(self, scope: Scope, talk: sockets.Talk) -> None:
+        """Serve a stream into a pod; refusals are plain answers, as long as the client has not got its WebSocket."""
         try:
-            head = _read_head(scope)
-            auth.check(head.path, head.header("authorization"), self._token)
-            auth.refuse_disguise(head.headers)
-            reply = await self._reply(head, receive)
+            head = self._let_in({**scope, "method": "GET"})
+            target = requests.target(head.path)
+            if target is None:
+                raise errors.no_such_path()
+            request = rest.Request("GET", target, head.query, head.header("accept"), "", b"")
+            accepted = await rest.open_stream(self._context, request, scope["subprotocols"])
+            await self._streams.serve(accepted, scope, talk)
+        except errors.ApiError as error:
+            await _refuse_websocket(talk.send, _refusal(error))
+        except errors.StorageError as error:
+            await _refuse_websocket(talk.send, _refusal(_of_storage(error)))
+
+    def _let_in(self, scope: Scope) -> _Head:
+        """The head of a request that may be made. Raises ``ApiError`` for one that may not."""
+        head = _read_head(scope)
+        auth.check(head.path, head.header("authorization"), self._token)
+        auth.refuse_disguise(head.headers)
+        return head
+
+    async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            reply = await self._reply(self._let_in(scope), receive)
         except errors.ApiError as error:
             reply = _refusal(error)
         except errors.StorageError as error:
-            hint = f" ({error.hint})" if error.hint else ""
-            reply = _refusal(errors.InternalError(f"Internal error occurred: {error}{hint}"))
+            reply = _refusal(_of_storage(error))
         except _ClientGoneError:
             return
         except Exception as error:  # noqa: BLE001 - the border of a request: the client gets a Status, the log the rest
@@ -174,6 +198,11 @@ def _refusal(error: errors.ApiError) -> answers.Answer:
     return answers.Answer(orjson.dumps(error.status()), error.code, headers=[more] if more else [])
 
 
+def _of_storage(error: errors.StorageError) -> errors.InternalError:
+    hint = f" ({error.hint})" if error.hint else ""
+    return errors.InternalError(f"Internal error occurred: {error}{hint}")
+
+
 def _fault(scope: Scope, error: Exception) -> answers.Answer:
     log.error("request failed", exc=error, method=scope["method"], path=scope["path"])
     return _refusal(errors.InternalError("Internal error occurred: the server's log says more"))
@@ -205,6 +234,12 @@ async def _send_answer(send: Send, answer: answers.Answer, *, closing: bool) -> 
         headers.append(("connection", "close"))
     await send({"type": "http.response.start", "status": answer.code, "headers": _encoded(headers)})
     await send({"type": "http.response.body", "body": answer.body})
+
+
+async def _refuse_websocket(send: Send, answer: answers.Answer) -> None:
+    headers = [("content-type", answer.content_type), ("content-length", str(len(answer.body))), *answer.headers]
+    await send({"type": "websocket.http.response.start", "status": answer.code, "headers": _encoded(headers)})
+    await send({"type": "websocket.http.response.body", "body": answer.body})
 
 
 async def _send_stream(send: Send, receive: Receive, stream: answers.Stream) -> None:

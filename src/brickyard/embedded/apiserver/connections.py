@@ -16,14 +16,18 @@ import asyncio
 import dataclasses
 import http
 import resource
+import select
 from typing import Any, ClassVar, Final
 
 import orjson
 from uvicorn import config as uvicorn_config
 from uvicorn import server as uvicorn_server
 from uvicorn.protocols.http import httptools_impl
+from uvicorn.protocols.websockets import websockets_sansio_impl
+from websockets import http11
 
 from brickyard.embedded.apiserver import errors
+from brickyard.embedded.apiserver.podstreams import sockets
 from brickyard.lib import logs
 
 log = logs.get(__name__)
@@ -157,6 +161,27 @@ class Connection(httptools_impl.HttpToolsProtocol):
             self._room_due.cancel()
             self._room_due = None
         super().resume_writing()
+
+
+class Streaming(websockets_sansio_impl.WebSocketsSansIOProtocol):
+    """A connection that has become a WebSocket. It tells the application whether its client has gone even while it is not read."""
+
+    def handle_connect(self, event: http11.Request) -> None:
+        super().handle_connect(event)
+        if not self.close_sent:
+            self.scope["extensions"] = {
+                **(self.scope.get("extensions") or {}),
+                sockets.PEER: {sockets.LEFT: self._left},
+            }
+
+    def _left(self) -> bool:
+        """Asked of the kernel: the event loop does not look at a connection that is not read. Where it is read, it hears by itself."""
+        found = self.transport.get_extra_info("socket")
+        if not self.read_paused or found is None or found.fileno() < 0:
+            return False
+        looking = select.poll()
+        looking.register(found.fileno(), select.POLLRDHUP)
+        return bool(looking.poll(0))
 
 
 def bounded(bounds: Bounds) -> type[Connection]:

@@ -7,7 +7,7 @@ import random
 import uuid
 from collections.abc import Callable
 
-from brickyard.api.kinds import podlogs, resources, usage
+from brickyard.api.kinds import podlogs, podstreams, resources, usage
 from brickyard.embedded.apiserver import contract, paging, store, watch
 from brickyard.embedded.apiserver.webhooks import contract as webhooks
 from brickyard.kube.objects import names
@@ -21,7 +21,7 @@ def _nobody(token: str) -> bool:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Context:
-    """The parts of a running API server. ``logs`` and ``usages`` are None where no node agent is at hand.
+    """The parts of a running API server. ``logs``, ``usages`` and ``streams`` are None where no node agent is at hand.
 
     ``knows`` tells whether a token is this server's; ``attended`` are the kinds that somebody on this machine acts on; ``gate``
     asks registered webhooks.
@@ -33,6 +33,7 @@ class Context:
     pages: paging.Pages
     logs: podlogs.PodLogs | None = None
     usages: usage.Usages | None = None
+    streams: podstreams.PodStreams | None = None
     knows: Callable[[str], bool] = _nobody
     attended: frozenset[resources.ResourceType] = frozenset()
     gate: webhooks.Gate = dataclasses.field(default_factory=webhooks.OpenGate)

@@ -99,7 +99,8 @@ class Admission(Protocol):
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Resource:
-    """A served kind. ``subresources`` is a subset of {"status", "scale", "log", "binding", "eviction"}."""
+    """A served kind. ``subresources`` is a subset of {"status", "scale", "log", "binding", "eviction", "exec", "attach",
+    "portforward"}."""
 
     type: resources.ResourceType
     singular: str

@@ -20,11 +20,17 @@ _SUBRESOURCE_VERBS: Mapping[str, Sequence[str]] = {
     "log": ("get",),
     "binding": ("create",),
     "eviction": ("create",),
+    "exec": ("create", "get"),
+    "attach": ("create", "get"),
+    "portforward": ("create", "get"),
 }
 _SUBRESOURCE_KINDS: Mapping[str, Mapping[str, str]] = {
     "scale": {"group": "autoscaling", "version": "v1", "kind": "Scale"},
     "eviction": {"group": "policy", "version": "v1", "kind": "Eviction"},
     "binding": {"group": "", "version": "v1", "kind": "Binding"},
+    "exec": {"group": "", "version": "v1", "kind": "PodExecOptions"},
+    "attach": {"group": "", "version": "v1", "kind": "PodAttachOptions"},
+    "portforward": {"group": "", "version": "v1", "kind": "PodPortForwardOptions"},
 }
 """Of what kind the subresources are that are not of the resource's own."""
 _AGGREGATED = re.compile(

@@ -56,8 +56,8 @@ _LOG = (
     ("limitBytes", _INTEGER, "At most this many bytes."),
     ("timestamps", _BOOLEAN, "Each line begins with its time."),
 )
-_ACTIONS = frozenset({"binding", "eviction"})
-"""Subresources that take a kind without a definition of its own: clients know them from discovery."""
+_ACTIONS = frozenset({"binding", "eviction", "exec", "attach", "portforward"})
+"""Subresources that take a kind without a definition of its own, or become another protocol: clients know them from discovery."""
 _IN_PATH = {"namespace": "Namespace of the object.", "name": "Name of the object."}
 
 Parameters = Sequence[tuple[str, str, str]]

@@ -11,14 +11,15 @@ a review (never stored)    405             answer    -         -         -
 a measurement (likewise)   get, list       405       405       405       405
 …/pods/NAME/binding        405             give node 405       405       405
 …/pods/NAME/eviction       405             delete    405       405       405
-exec, attach, portforward, proxy, ephemeralcontainers, resize, token: 501, and what to use instead
+…/pods/NAME/exec           WebSocket       400       405       405       405     likewise attach, portforward
+proxy, ephemeralcontainers, resize, token: 501, and what to use instead
 """
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 import orjson
 
@@ -44,13 +45,11 @@ from brickyard.embedded.apiserver import (
     writes,
 )
 from brickyard.embedded.apiserver.context import Context
+from brickyard.embedded.apiserver.podstreams import judging
 
 _UNSERVED: Final[Mapping[str, str]] = {
-    "exec": "a container is a process of this machine: use its shell",
-    "attach": "read what a container says with `kubectl logs`",
-    "portforward": "a pod's address (status.podIP) is reachable on this machine",
     "proxy": "a pod's address (status.podIP) is reachable on this machine",
-    "ephemeralcontainers": "a container is a process of this machine: use its own tools",
+    "ephemeralcontainers": "a container is a process of this machine: enter it with `kubectl exec`, all of the machine's tools are there",
     "resize": "nothing on this machine enforces resources: delete the pod and create it anew",
     "token": "the one token of this server lies in the kubeconfig",
 }
@@ -91,6 +90,21 @@ class Request:
 
 
 Verb = Callable[[Context, Request, drafts.Place], Awaitable[Reply]]
+
+
+async def open_stream(context: Context, request: Request, offered: Sequence[str]) -> judging.Accepted:
+    """Judge a request that wants to become a WebSocket; ``offered`` are its subprotocols.
+
+    Raises:
+        ApiError: it is refused.
+    """
+    target = request.target
+    resource = context.catalog.find(target.group, target.version, target.plural)
+    if resource is None or target.rest:
+        raise errors.no_such_path()
+    if target.subresource not in judging.PARTS or target.subresource not in resource.subresources:
+        raise errors.BadRequestError("this path is not served over WebSocket: send a plain HTTP request")
+    return await judging.judge(context, _place(resource, target), target.subresource, request.query, offered)
 
 
 async def answer(context: Context, request: Request) -> Reply:
@@ -382,6 +396,12 @@ async def _log(context: Context, request: Request, place: drafts.Place) -> Reply
     return await podlog.open_log(context, place, request.query)
 
 
+async def _stream(context: Context, request: Request, place: drafts.Place) -> NoReturn:
+    """A stream is asked for in a way in which it cannot be had: SPDY, or HTTP without an upgrade."""
+    await judging.judge(context, place, request.target.subresource, request.query, ())
+    raise errors.InternalError("a stream without a protocol was accepted")
+
+
 async def _bind(context: Context, request: Request, place: drafts.Place) -> Reply:
     dry_run = request.options("CreateOptions").dry_run
     status = await podactions.bind(context, place, request.decoded(), dry_run=dry_run)
@@ -421,4 +441,5 @@ _PARTS: Mapping[str, Mapping[str, Verb]] = {
     "log": {"GET": _log},
     "binding": {"POST": _bind},
     "eviction": {"POST": _evict},
+    **{part: {"GET": _stream, "POST": _stream} for part in judging.PARTS},
 }

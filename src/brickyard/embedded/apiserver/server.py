@@ -18,7 +18,7 @@ from collections.abc import AsyncIterator, Callable, Generator, Iterable
 
 import uvicorn
 
-from brickyard.api.kinds import crds, podlogs, resources, usage
+from brickyard.api.kinds import crds, podlogs, podstreams, resources, usage
 from brickyard.embedded.apiserver import (
     app,
     auth,
@@ -38,6 +38,8 @@ from brickyard.embedded.apiserver import (
     store,
     watch,
 )
+from brickyard.embedded.apiserver.podstreams import server as podstreams_server
+from brickyard.embedded.apiserver.podstreams import sockets
 from brickyard.embedded.apiserver.settings import ApiServerSettings
 from brickyard.embedded.apiserver.webhooks import gate
 from brickyard.lib import logs, tasks
@@ -66,6 +68,7 @@ class Agent:
 
     logs: podlogs.PodLogs | None = None
     usages: usage.Usages | None = None
+    streams: podstreams.PodStreams | None = None
 
 
 async def serve(
@@ -115,6 +118,7 @@ async def _serve(
         knows=lambda shown: auth.same(shown, auth.token(settings.data_dir)),
         attended=parts.attended,
         usages=parts.agent.usages,
+        streams=parts.agent.streams,
         gate=asking,
     )
     kinds, collector = customkinds.CustomKinds(shared), gc.GarbageCollector(shared)
@@ -158,9 +162,15 @@ def _configure(settings: ApiServerSettings, parts: _Parts, shared: context.Conte
     serving = Serving(f"https://{host}:{port}", port, settings.data_dir / "kubeconfig", shared.watches)
     auth.write_private(serving.kubeconfig, certs.kubeconfig(serving.url, certificates.ca_pem, token))
     config = uvicorn.Config(
-        app.App(shared, token, settings.max_body),
+        app.App(
+            shared, token, settings.max_body, podstreams_server.Streams(settings.max_streams, settings.stream_idle)
+        ),
         http=connections.bounded(connections.Bounds(open=connections.affordable(settings.max_connections))),
-        ws="none",
+        ws=connections.Streaming,
+        ws_max_size=sockets.MAX_MESSAGE,
+        # Clients send pings of their own; a client that is stopped, or whose reader is slow, answers none of ours.
+        ws_ping_interval=None,
+        ws_per_message_deflate=False,
         lifespan="off",
         access_log=False,
         # Its own lines at this level are about connections that clients broke; ours say what matters.

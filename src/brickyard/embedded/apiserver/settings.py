@@ -26,6 +26,16 @@ class ApiServerSettings:
         1000,
         help="connections open at once; then the one idle longest makes room, and where none is idle the new one goes",
     )
+    max_streams: int = settings.field(
+        64,
+        env="BRICKYARD_MAX_STREAMS",
+        help="streams into pods (exec, attach, port-forward) open at once; more are refused",
+    )
+    stream_idle: float = settings.field(
+        4 * 3600.0,
+        env="BRICKYARD_STREAM_IDLE",
+        help="seconds after which a stream into a pod ends on which nothing is said either way",
+    )
     history_events: int = settings.field(8192, help="changes held per kind for watches to resume from")
     history_bytes: int = settings.field(16 * 1024 * 1024, help="bytes of changes held per kind")
     watch_queue: int = settings.field(8192, help="changes a watch may lag behind before it is cut off")

@@ -19,7 +19,7 @@ from typing import Any
 import httpx2
 import orjson
 
-from brickyard.api.kinds import podlogs, usage
+from brickyard.api.kinds import podlogs, podstreams, usage
 from brickyard.embedded.apiserver import catalog, server
 from brickyard.embedded.apiserver.settings import ApiServerSettings
 
@@ -56,6 +56,7 @@ async def running(
     *,
     logs: podlogs.PodLogs | None = None,
     usages: usage.Usages | None = None,
+    streams: podstreams.PodStreams | None = None,
     settings: ApiServerSettings | None = None,
     landmarks: bool = False,
 ) -> AsyncIterator[RunningServer]:
@@ -71,7 +72,7 @@ async def running(
         server.serve(
             tuned,
             catalog=catalog.BuiltinCatalog(),
-            agent=server.Agent(logs, usages),
+            agent=server.Agent(logs, usages, streams),
             stop=stop,
             ready=found.set_result,
         )

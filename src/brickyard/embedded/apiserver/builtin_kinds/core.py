@@ -47,7 +47,7 @@ POD = contract.Resource(
     kind.KindAdmission(resources.POD, pods.fill, pods.judge),
     short_names=("po",),
     categories=("all",),
-    subresources=frozenset({"status", "log", "binding", "eviction"}),
+    subresources=frozenset({"status", "log", "binding", "eviction", "exec", "attach", "portforward"}),
     selectable_fields=(
         "spec.nodeName",
         "spec.restartPolicy",
