@@ -106,7 +106,7 @@ class Demand:
     tokens: int = 0
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@values.value
 class Claim:
     """One counter that a request takes from.
 
@@ -132,7 +132,7 @@ class Claim:
         return (self.window + 1) * self.period
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@values.value
 class Charge:
     """A change of one counter without a question; below 0 it gives back. A count never falls below 0."""
 
