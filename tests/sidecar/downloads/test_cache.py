@@ -56,7 +56,9 @@ class TestLocalFiles:
     async def test_what_looks_like_a_name_on_hugging_face(
         self, tmp_path: pathlib.Path, source: testing.WheelSource
     ) -> None:
-        with pytest.raises(errors.ModelNotFoundError, match="Names from Hugging Face cannot be fetched here"):
+        with pytest.raises(
+            errors.ModelNotFoundError, match="For the model of that name on Hugging Face write hf://org/model"
+        ):
             await models(tmp_path, source).fetch("org/model")
 
 

