@@ -12,9 +12,9 @@ class Chat:
 
     path = "/v1/chat/completions"
 
-    def read(self, body: bytes) -> contract.Meaning:
+    def read(self, body: bytes, content_type: bytes = b"") -> contract.Meaning:
         document = fields.load(body)
-        meaning = fields.meaning(document)
+        meaning = fields.meaning(document, body, b'"messages"')
         check_messages(document.get("messages"))
         return meaning
 

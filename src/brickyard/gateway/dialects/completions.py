@@ -13,9 +13,9 @@ class Completions:
 
     path = "/v1/completions"
 
-    def read(self, body: bytes) -> contract.Meaning:
+    def read(self, body: bytes, content_type: bytes = b"") -> contract.Meaning:
         document = fields.load(body)
-        meaning = fields.meaning(document)
+        meaning = fields.meaning(document, body, b'"prompt"')
         prompt = document.get("prompt")
         if prompt is None:
             if document.get("prompt_embeds") is None:

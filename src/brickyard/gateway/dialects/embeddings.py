@@ -10,11 +10,9 @@ class Embeddings:
 
     path = "/v1/embeddings"
 
-    def read(self, body: bytes) -> contract.Meaning:
+    def read(self, body: bytes, content_type: bytes = b"") -> contract.Meaning:
         document = fields.load(body)
-        meaning = fields.meaning(document)
-        if meaning.stream:
-            raise fields.refused("embeddings cannot be streamed: leave stream out", "stream")
+        meaning = fields.no_stream(fields.meaning(document, body, b'"input"'), "embeddings")
         given = document.get("input")
         if given is None and "messages" in document:
             chat.check_messages(document["messages"])

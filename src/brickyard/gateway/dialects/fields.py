@@ -34,8 +34,8 @@ def load(body: bytes) -> dict[str, Any]:
     return document
 
 
-def meaning(document: dict[str, Any]) -> contract.Meaning:
-    """Model, stream and user of a body.
+def meaning(document: dict[str, Any], body: bytes = b"", prompt: bytes = b"") -> contract.Meaning:
+    """Model, stream, user and limits of a body. ``prompt``: the field, in quotes, that holds the prompt.
 
     Raises:
         RefusedError: ``model`` is missing or no text, ``stream`` no boolean, ``user`` no text.
@@ -49,7 +49,50 @@ def meaning(document: dict[str, Any]) -> contract.Meaning:
     user = document.get("user")
     if user is not None and type(user) is not str:
         raise refused(f"user must be a string, not {kind(user)}", "user")
-    return contract.Meaning(model, stream is True, user or "")
+    # Inside a text of the body its quotes would be escaped: what is found is a field, or a text of just that word.
+    begins = body.find(prompt) if prompt else 0
+    return contract.Meaning(
+        model,
+        stream is True,
+        user or "",
+        _output_limit(document),
+        stream is not True or _asks_usage(document.get("stream_options")),
+        max(0, begins),
+        document,
+    )
+
+
+def _output_limit(document: dict[str, Any]) -> int:
+    for name in ("max_completion_tokens", "max_tokens", "max_output_tokens"):
+        limit = document.get(name)
+        if type(limit) is int and limit > 0:
+            return limit
+    return 0
+
+
+def _asks_usage(options: Any) -> bool:
+    return type(options) is dict and options.get("include_usage") is True
+
+
+def required_text(document: dict[str, Any], name: str, what: str) -> None:
+    """Refuse a field that is no text, or empty; ``what`` says what it is for."""
+    value = document.get(name)
+    if type(value) is not str:
+        raise refused(f"{name} {problem(value, 'a string')}: send {what}", name)
+    if not value:
+        raise refused(f"{name} is empty: send {what}", name)
+
+
+def no_stream(found: contract.Meaning, what: str) -> contract.Meaning:
+    """Refuse to stream ``what``, such as ``embeddings``."""
+    if found.stream:
+        raise refused(f"{what} cannot be streamed: leave stream out", "stream")
+    return found
+
+
+def problem(value: Any, wanted: str) -> str:
+    """What is wrong with a value that is not ``wanted``, such as ``a string``."""
+    return "is missing" if value is None else f"must be {wanted}, not {kind(value)}"
 
 
 def _model_message(document: dict[str, Any]) -> str:

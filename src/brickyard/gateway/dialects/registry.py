@@ -4,9 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from brickyard.gateway.dialects import chat, completions, contract, embeddings
+from brickyard.gateway.dialects import (
+    audio,
+    bare,
+    chat,
+    completions,
+    contract,
+    embeddings,
+    judging,
+    messages,
+    responses,
+)
 
-_BUILT_IN: tuple[contract.Dialect, ...] = (chat.Chat(), completions.Completions(), embeddings.Embeddings())
+_BUILT_IN: tuple[contract.Dialect, ...] = (
+    chat.Chat(),
+    completions.Completions(),
+    responses.Responses(),
+    messages.Messages(),
+    embeddings.Embeddings(),
+    judging.Rerank(),
+    judging.Score(),
+    judging.Classify(),
+    bare.IMAGES,
+    bare.VIDEO,
+    audio.TRANSCRIPTIONS,
+    audio.TRANSLATIONS,
+    bare.TOKENIZE,
+    bare.DETOKENIZE,
+)
 
 
 def dialects() -> Mapping[str, contract.Dialect]:

@@ -47,6 +47,7 @@ _REQUEST: Final[dict[bytes, int]] = {
     **dict.fromkeys(
         (
             b"origin",
+            b"content-type",
             b"content-encoding",
             b"access-control-request-method",
             b"access-control-request-headers",

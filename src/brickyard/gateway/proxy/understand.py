@@ -24,15 +24,17 @@ def request(
     Raises:
         RefusedError: the body cannot be read, or nobody serves its model.
     """
-    meaning = dialect.read(given.body)
+    notes = given.notes
+    meaning = dialect.read(given.body, notes.get(b"content-type", b""))
     if not shared.director.knows(meaning.model):
         raise pages.unknown_model(meaning.model, shared.director)
-    notes = given.notes
     user = notes[_USER].decode("latin-1") if _USER in notes else meaning.user
     strategy = notes[_STRATEGY].decode("latin-1") if _STRATEGY in notes else ""
     label_filter = notes[_FILTER].decode("latin-1") if _FILTER in notes else ""
     return (
-        routing.Request(request_id, meaning.model, dialect.path, given.body, user, strategy, label_filter),
+        routing.Request(
+            request_id, meaning.model, dialect.path, given.body[meaning.prompt_at :], user, strategy, label_filter
+        ),
         meaning.stream,
     )
 
