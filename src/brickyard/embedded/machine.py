@@ -16,7 +16,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
 import uvloop
 
-from brickyard.api.kinds import podlogs, usage
+from brickyard.api.kinds import podlogs, podstreams, usage
 from brickyard.assembly import engines
 from brickyard.embedded import home
 from brickyard.embedded.apiserver import catalog, server
@@ -66,6 +66,28 @@ class _UsagesLater:
         return await self.source.nodes() if self.source else ()
 
 
+class _StreamsLater:
+    """Streams into pods, likewise."""
+
+    def __init__(self) -> None:
+        self.source: podstreams.PodStreams | None = None
+
+    @property
+    def _there(self) -> podstreams.PodStreams:
+        if self.source is None:
+            raise podstreams.StreamsUnavailable("the node agent is starting: try again in a moment")
+        return self.source
+
+    async def execute(self, query: podstreams.CommandQuery) -> podstreams.Session:
+        return await self._there.execute(query)
+
+    async def attach(self, query: podstreams.CommandQuery) -> podstreams.Session:
+        return await self._there.attach(query)
+
+    async def forward(self, namespace: str, pod: str) -> podstreams.Forwarder:
+        return await self._there.forward(namespace, pod)
+
+
 def run(wanted: MachineSettings, ready: Callable[[], None]) -> None:
     """Run until SIGTERM or SIGINT; ``ready`` is called once the API serves and pods are looked after.
 
@@ -77,19 +99,19 @@ def run(wanted: MachineSettings, ready: Callable[[], None]) -> None:
 
 async def _run(wanted: MachineSettings, environ: Mapping[str, str], ready: Callable[[], None]) -> None:
     place, time = home.Home(wanted.data_dir), clock.SystemClock()
-    pod_logs, usages = _LogsLater(), _UsagesLater()
+    pod_logs, usages, streams = _LogsLater(), _UsagesLater(), _StreamsLater()
     api = settings.load(api_settings.ApiServerSettings, environ, data_dir=place.path, port=wanted.port)
     kubelet = settings.load(kubelet_settings.KubeletSettings, environ, data_dir=place.path)
     models = cache.ModelCache.configured(environ)
     async with (
         tasks.stop_signal() as stop,
-        _api_server(api, server.Agent(pod_logs, usages)) as kubeconfig,
+        _api_server(api, server.Agent(pod_logs, usages, streams)) as kubeconfig,
         rest.RestClient.from_kubeconfig(kubeconfig) as client,
         tasks.Scope("machine") as scope,
     ):
         scope.start(controllers.run(client, time, proxy.Balancer(), place.volumes), name="controllers")
         node = agent.NodeAgent(client, kubelet, engines.launchers(), models, time)
-        pod_logs.source, usages.source = node.logs, node.usages
+        pod_logs.source, usages.source, streams.source = node.logs, node.usages, node.streams
         ready()
         await node.run(stop)
 
