@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
 from typing import Any
 
 import pytest
@@ -18,12 +19,14 @@ WELL = diagnosis.Facts(
     folder_trouble="",
     disk_free=50 * GIB,
     memory_free=8 * GIB,
+    memory_limit=0,
     open_files=(65536, 65536),
+    processes=(sys.maxsize, sys.maxsize),
     running=False,
     parts={"OpenAI API": diagnosis.Part("http://127.0.0.1:8888")},
-    engines={"llamacpp": ""},
-    gpus=1,
-    programs={"kubectl": True},
+    engines={"llamacpp": diagnosis.Engine(version="1.2")},
+    gpus=("NVIDIA H200",),
+    programs={"kubectl": "v1.34.0"},
 )
 
 
@@ -53,12 +56,20 @@ ROWS: list[tuple[dict[str, Any], str, Level, str]] = [
     ({"memory_free": GIB},                             "memory",     Level.OK,      "1.0 GiB"),
     ({"open_files": (8191, 65536)},                    "open files", Level.WARNING, "8191"),
     ({"open_files": (8192, 8192)},                     "open files", Level.OK,      "8192"),
+    ({"memory_free": 1, "memory_limit": 2 * GIB},      "memory",     Level.WARNING, "0 MiB available of the 2.0 GiB"),
+    ({"memory_free": GIB, "memory_limit": 2 * GIB},    "memory",     Level.OK,      "of the 2.0 GiB that our control group"),
+    ({"processes": (4095, 65536)},                     "processes",  Level.WARNING, "few for several engines"),
+    ({"processes": (4096, 4096)},                      "processes",  Level.OK,      "4096 and threads"),
     ({"parts": {"API": diagnosis.Part("u", "taken", "move")}}, "API", Level.FAULT,  "taken"),
     ({"parts": {"API": diagnosis.Part("u")}},          "API",        Level.OK,      "u is free"),
     ({"parts": {"API": diagnosis.Part("u")}, "running": True}, "API", Level.OK,     "u answers"),
-    ({"engines": {"vllm": "vLLM is not there: get it"}}, "vllm",     Level.NOTE,    "vLLM is not there"),
-    ({"gpus": 0},                                      "GPUs",       Level.NOTE,    "none found"),
-    ({"programs": {"kubectl": False}},                 "kubectl",    Level.NOTE,    "not on PATH"),
+    ({"engines": {"vllm": diagnosis.Engine("vLLM is not there: get it")}}, "vllm", Level.NOTE, "vLLM is not there"),
+    ({"engines": {"sim": diagnosis.Engine()}},         "sim",        Level.OK,      "can run here"),
+    ({},                                               "llamacpp",   Level.OK,      "1.2 can run here"),
+    ({"gpus": ("A", "B", "A")},                        "GPUs",       Level.OK,      "2 A, 1 B"),
+    ({"gpus": ()},                                     "GPUs",       Level.NOTE,    "none found"),
+    ({"programs": {"kubectl": None}},                  "kubectl",    Level.NOTE,    "not on PATH"),
+    ({"programs": {"kubectl": ""}},                    "kubectl",    Level.OK,      "is on PATH"),
 ]  # fmt: skip
 
 
@@ -83,14 +94,15 @@ def test_the_remedy_for_few_descriptors_is_one_that_works(limits: tuple[int, int
 
 
 def test_an_engines_remedy_is_its_own() -> None:
-    found = findings(engines={"a": "A is not installed here: run pip install a", "b": "B is missing"})
+    engines = {"a": "A is not installed here: run pip install a", "b": "B is missing"}
+    found = findings(engines={name: diagnosis.Engine(missing) for name, missing in engines.items()})
     assert (found["a"].text, found["a"].remedy) == ("A is not installed here", "run pip install a")
     assert (found["b"].text, found["b"].remedy) == ("B is missing", "install it to serve models with it")
 
 
 def test_the_worst_decides() -> None:
-    assert diagnosis.worst(list(findings(gpus=0).values())) is Level.NOTE
-    assert diagnosis.worst(list(findings(gpus=0, memory_free=1).values())) is Level.WARNING
+    assert diagnosis.worst(list(findings(gpus=()).values())) is Level.NOTE
+    assert diagnosis.worst(list(findings(gpus=(), memory_free=1).values())) is Level.WARNING
     assert diagnosis.worst(list(findings(system="Plan 9", memory_free=1).values())) is Level.FAULT
     assert diagnosis.worst([]) is Level.OK
 

@@ -8,9 +8,10 @@ import sys
 
 import pytest
 
-from brickyard.cli import examination
+from brickyard.cli import diagnosis, examination
 from brickyard.embedded import home
 from brickyard.embedded import up as life
+from brickyard.embedded.kubelet import devices
 from brickyard.engines import contract
 from brickyard.engines.llamacpp import launch, metrics
 from brickyard.lib import process
@@ -67,5 +68,46 @@ def test_an_engine_is_asked_whether_it_can_run(
     engine = contract.Engine("llamacpp", launch.Launcher(available=lambda: installed), metrics.PAGE)
     monkeypatch.setattr("brickyard.assembly.engines.engines", lambda: {"llamacpp": engine})
     facts = examination.examine(home.Home(tmp_path), life.UpSettings(free_port(), free_port()))
-    assert facts.engines["llamacpp"].startswith(missing)
-    assert bool(facts.engines["llamacpp"]) == bool(missing)
+    assert facts.engines["llamacpp"].missing.startswith(missing)
+    assert bool(facts.engines["llamacpp"].missing) == bool(missing)
+    assert bool(facts.engines["llamacpp"].version) == installed
+
+
+def test_the_version_of_an_engine_in_an_environment_of_its_own(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    about = tmp_path / "env" / "lib" / "python3.12" / "site-packages" / "vllm-9.8.7.dist-info" / "METADATA"
+    program = tmp_path / "env" / "bin" / "vllm"
+    for file, text in ((about, "Metadata-Version: 2.1\nName: vllm\nVersion: 9.8.7\n"), (program, "")):
+        file.parent.mkdir(parents=True)
+        file.write_text(text)
+    monkeypatch.setenv("BRICKYARD_VLLM", str(program))
+    facts = examination.examine(home.Home(tmp_path), life.UpSettings(free_port(), free_port()))
+    assert facts.engines["vllm"] == diagnosis.Engine(version="9.8.7")
+
+
+def test_gpus_by_the_names_that_their_driver_gives(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "0000:01:00.0").mkdir()
+    (tmp_path / "0000:01:00.0" / "information").write_text("Model: \t\t NVIDIA H200\nIRQ: 1\n")
+    monkeypatch.setattr(examination, "_NVIDIA", tmp_path)
+    monkeypatch.setattr(devices, "detect", lambda _: {devices.NVIDIA_GPU: ("0", "1")})
+    facts = examination.examine(home.Home(tmp_path), life.UpSettings(free_port(), free_port()))
+    assert facts.gpus == ["NVIDIA H200", "NVIDIA"]
+
+
+@pytest.mark.parametrize(
+    ("script", "version"),
+    [
+        ('echo \'{"clientVersion": {"gitVersion": "v1.34.1"}}\'', "v1.34.1"),
+        ("echo nonsense", ""),
+        ("exit 1", ""),
+    ],
+)
+def test_kubectl_is_asked_for_its_version(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, script: str, version: str
+) -> None:
+    (tmp_path / "kubectl").write_text(f"#!/bin/sh\n{script}\n")
+    (tmp_path / "kubectl").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/bin:/usr/bin")
+    facts = examination.examine(home.Home(tmp_path), life.UpSettings(free_port(), free_port()))
+    assert facts.programs == {"kubectl": version}

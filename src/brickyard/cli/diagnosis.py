@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import dataclasses
 import enum
-from collections.abc import Iterator, Mapping
+import sys
+from collections.abc import Iterator, Mapping, Sequence
 
 GIB = 1024**3
 DISK_FAULT = 256 * 1024**2
@@ -20,6 +21,8 @@ DISK_WARNING = 5 * GIB
 MEMORY_WARNING = 1 * GIB
 FILES_WARNING = 8192
 """Descriptors below which a busy gateway, or an API server with many watches, turns clients away."""
+PROCESSES_WARNING = 4096
+"""Processes and threads below which a few engines, each with a thread per core and more, cannot start."""
 PYTHON_LEAST = (3, 11)
 
 
@@ -52,6 +55,14 @@ class Part:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class Engine:
+    """An engine: why it cannot run here ("" when it can), and its version ("" when that is not told)."""
+
+    missing: str = ""
+    version: str = ""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Facts:
     """What was found.
 
@@ -61,12 +72,13 @@ class Facts:
         pod_addresses: why pods cannot have addresses of their own; "" when they can.
         folder: the data directory; ``folder_trouble`` says why it cannot be used, "" when it can.
         disk_free, memory_free: bytes.
-        open_files: the soft limit on descriptors and the hard one.
+        memory_limit: of the control group, in bytes, where that is what leaves so little; else 0.
+        open_files, processes: soft limit and hard one.
         running: whether Brickyard runs in ``folder``.
         parts: its ports by name.
-        engines: engine → why it cannot run here; "" when it can.
-        gpus: how many were found.
-        programs: program that people use beside us → whether it is on PATH.
+        engines: by name.
+        gpus: what each of those found is called.
+        programs: program that people use beside us → its version, None when it is not there.
     """
 
     versions: tuple[str, tuple[int, int, int]]
@@ -76,12 +88,14 @@ class Facts:
     folder_trouble: str
     disk_free: int
     memory_free: int
+    memory_limit: int
     open_files: tuple[int, int]
+    processes: tuple[int, int]
     running: bool
     parts: Mapping[str, Part]
-    engines: Mapping[str, str]
-    gpus: int
-    programs: Mapping[str, bool]
+    engines: Mapping[str, Engine]
+    gpus: Sequence[str]
+    programs: Mapping[str, str | None]
 
 
 def findings(facts: Facts) -> list[Finding]:
@@ -89,6 +103,7 @@ def findings(facts: Facts) -> list[Finding]:
     return [
         *_machine(facts),
         *_folder(facts),
+        *_memory(facts),
         *_limits(facts),
         *_parts(facts),
         *_engines(facts),
@@ -138,21 +153,45 @@ def _folder(facts: Facts) -> Iterator[Finding]:
     yield Finding(level, "data", text, remedy)
 
 
-def _limits(facts: Facts) -> Iterator[Finding]:
-    low = facts.memory_free < MEMORY_WARNING
-    remedy = "end what is not needed, or serve smaller models" if low else ""
-    yield Finding(Level.WARNING if low else Level.OK, "memory", f"{size(facts.memory_free)} available", remedy)
-    soft, hard = facts.open_files
-    if soft >= FILES_WARNING:
-        yield Finding(Level.OK, "open files", f"{soft} at once for each process")
+def _memory(facts: Facts) -> Iterator[Finding]:
+    held = f" of the {size(facts.memory_limit)} that our control group may use" if facts.memory_limit else ""
+    text = f"{size(facts.memory_free)} available{held}"
+    if facts.memory_free >= MEMORY_WARNING:
+        yield Finding(Level.OK, "memory", text)
         return
-    enough = min(hard, 65536)
-    remedy = (
-        f"`ulimit -n {enough}` before `brickyard up`"
-        if enough > soft
-        else "raise the hard limit, in limits.conf or as LimitNOFILE="
+    more = ", or raise the limit (memory.max, MemoryMax=, --memory of a container)" if held else ""
+    yield Finding(Level.WARNING, "memory", text, f"end what is not needed, or serve smaller models{more}")
+
+
+def _limits(facts: Facts) -> Iterator[Finding]:
+    yield _ulimit(
+        facts.open_files,
+        FILES_WARNING,
+        "open files",
+        ("-n", "LimitNOFILE="),
+        "at once for each process",
+        "a busy gateway",
     )
-    yield Finding(Level.WARNING, "open files", f"{soft} at once for each process: few for a busy gateway", remedy)
+    yield _ulimit(
+        facts.processes, PROCESSES_WARNING, "processes", ("-u", "LimitNPROC="), "and threads at once", "several engines"
+    )
+
+
+def _ulimit(
+    limits: tuple[int, int], least: int, about: str, words: tuple[str, str], text: str, few_for: str
+) -> Finding:
+    """What a limit of ``ulimit`` means; ``words`` are its flag there and its name in a unit of systemd."""
+    soft, hard = limits
+    shown = "any number" if soft == sys.maxsize else str(soft)
+    if soft >= least:
+        return Finding(Level.OK, about, f"{shown} {text}")
+    enough = min(hard, 8 * least)
+    remedy = (
+        f"`ulimit {words[0]} {enough}` before `brickyard up`"
+        if enough > soft
+        else f"raise the hard limit, in limits.conf or as {words[1]}"
+    )
+    return Finding(Level.WARNING, about, f"{shown} {text}: few for {few_for}", remedy)
 
 
 def _parts(facts: Facts) -> Iterator[Finding]:
@@ -164,14 +203,15 @@ def _parts(facts: Facts) -> Iterator[Finding]:
 
 
 def _engines(facts: Facts) -> Iterator[Finding]:
-    for name, missing in facts.engines.items():
-        if missing:
-            text, _, remedy = missing.partition(": ")
+    for name, engine in facts.engines.items():
+        if engine.missing:
+            text, _, remedy = engine.missing.partition(": ")
             yield Finding(Level.NOTE, name, text, remedy or "install it to serve models with it")
         else:
-            yield Finding(Level.OK, name, "can run here")
+            yield Finding(Level.OK, name, f"{engine.version} can run here".lstrip())
     if facts.gpus:
-        yield Finding(Level.OK, "GPUs", f"{facts.gpus} NVIDIA")
+        kinds = {kind: facts.gpus.count(kind) for kind in dict.fromkeys(facts.gpus)}
+        yield Finding(Level.OK, "GPUs", ", ".join(f"{count} {kind}" for kind, count in kinds.items()))
     else:
         yield Finding(
             Level.NOTE, "GPUs", "none found", "large models want one; with its driver loaded it is found by itself"
@@ -179,9 +219,9 @@ def _engines(facts: Facts) -> Iterator[Finding]:
 
 
 def _programs(facts: Facts) -> Iterator[Finding]:
-    for name, there in facts.programs.items():
-        if there:
-            yield Finding(Level.OK, name, "is on PATH")
+    for name, version in facts.programs.items():
+        if version is not None:
+            yield Finding(Level.OK, name, f"{version} is on PATH".lstrip())
         else:
             yield Finding(Level.NOTE, name, "is not on PATH", "install it, or use `brickyard get`, `apply` and `logs`")
 

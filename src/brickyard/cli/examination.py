@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import pathlib
 import platform
-import resource
 import shutil
 import socket
+import subprocess
 import sys
+from importlib import metadata
 
-import psutil
+import orjson
 
 import brickyard
 from brickyard.assembly import engines
-from brickyard.cli import diagnosis, gatewaypages, place
+from brickyard.cli import allowances, diagnosis, gatewaypages, place
 from brickyard.embedded import home
 from brickyard.embedded import up as life
 from brickyard.embedded.kubelet import devices
@@ -24,6 +26,9 @@ from brickyard.kube.client import rest
 from brickyard.lib import errors
 
 DEADLINE = 5.0
+_NVIDIA = pathlib.Path("/proc/driver/nvidia/gpus")
+_PACKAGES = {"llamacpp": "xllamacpp", "sglang": "sglang", "trtllm": "tensorrt_llm", "vllm": "vllm"}
+"""Engine → the distribution that it comes in."""
 _POD_ADDRESS = "127.77.77.77"
 """One of many that a pod could have."""
 
@@ -31,7 +36,7 @@ _POD_ADDRESS = "127.77.77.77"
 def examine(at: home.Home, ports: life.UpSettings) -> diagnosis.Facts:
     """The facts of this machine, of what lies in ``at`` and of ``ports``, where it would serve or, if it runs, serves."""
     running = at.running()
-    there = _nearest(at.path)
+    there, memory = _nearest(at.path), allowances.memory()
     return diagnosis.Facts(
         versions=(brickyard.__version__, sys.version_info[:3]),
         system=platform.system(),
@@ -39,21 +44,16 @@ def examine(at: home.Home, ports: life.UpSettings) -> diagnosis.Facts:
         folder=str(at.path),
         folder_trouble=_folder_trouble(there),
         disk_free=shutil.disk_usage(there).free,
-        memory_free=psutil.virtual_memory().available,
-        open_files=_open_files(),
+        memory_free=memory.free,
+        memory_limit=memory.limit,
+        open_files=allowances.open_files(),
+        processes=allowances.processes(),
         running=running is not None,
         parts=_wanted_ports(ports) if running is None else _answers(at, running),
-        engines={name: _missing(engine) for name, engine in engines.engines().items()},
-        gpus=len(devices.detect(os.environ).get(devices.NVIDIA_GPU, ())),
-        programs={"kubectl": shutil.which("kubectl") is not None},
+        engines={name: _engine(engine) for name, engine in engines.engines().items()},
+        gpus=_gpus(),
+        programs={"kubectl": _kubectl()},
     )
-
-
-def _open_files() -> tuple[int, int]:
-    soft, hard = (
-        sys.maxsize if each == resource.RLIM_INFINITY else each for each in resource.getrlimit(resource.RLIMIT_NOFILE)
-    )
-    return soft, hard
 
 
 def _nearest(path: pathlib.Path) -> pathlib.Path:
@@ -121,13 +121,55 @@ def _ask_gateway(url: str) -> str:
     return ""
 
 
-def _missing(engine: contract.Engine) -> str:
-    """Why ``engine`` cannot run here, "" when it can: its launcher is asked for a container of its first image."""
+def _engine(engine: contract.Engine) -> diagnosis.Engine:
+    """Whether ``engine`` can run here: its launcher is asked for a container of its first image."""
     if engine.launcher is None:
-        return "runs on Kubernetes only"
+        return diagnosis.Engine("runs on Kubernetes only")
     image = engine.launcher.images[0].replace("*", "latest")
+    serve = ("trtllm-serve",) if engine.name == "trtllm" else ()  # its images have no entry point of their own
+    arguments = ("model",) if serve else ("--model", "model.gguf")
     try:
-        engine.launcher.launch(contract.ContainerSpec(image, (), ("--model", "model.gguf"), {}, life.LOOPBACK, 8000))
+        launch = engine.launcher.launch(contract.ContainerSpec(image, serve, arguments, {}, life.LOOPBACK, 8000))
     except contract.LaunchError as error:
-        return str(error) if error.reason == "EngineNotInstalled" else ""
-    return ""
+        return diagnosis.Engine(str(error) if error.reason == "EngineNotInstalled" else "")
+    return diagnosis.Engine(version=_version(engine.name, pathlib.Path(launch.argv[0])))
+
+
+def _version(engine: str, program: pathlib.Path) -> str:
+    """The version of the package in the environment that ``program`` lies in, "" where it is none of a package."""
+    package = _PACKAGES.get(engine)
+    places = [str(each) for each in program.parent.parent.glob("lib*/python3*/site-packages")]
+    if package is None or not places:
+        return ""
+    found = metadata.distributions(name=package, path=places)
+    return next((each.version for each in found), "")
+
+
+def _gpus() -> list[str]:
+    """What each GPU is called that pods can have here."""
+    count = len(devices.detect(os.environ).get(devices.NVIDIA_GPU, ()))
+    models = [_model(each) for each in sorted(_NVIDIA.glob("*/information"))]
+    return models[:count] + ["NVIDIA"] * (count - len(models))
+
+
+def _model(information: pathlib.Path) -> str:
+    """``Model: NVIDIA H200`` of the driver's page about one GPU."""
+    with contextlib.suppress(OSError):
+        for line in information.read_text(errors="replace").splitlines():
+            name, _, value = line.partition(":")
+            if name.strip() == "Model":
+                return value.strip()
+    return "NVIDIA"
+
+
+def _kubectl() -> str | None:
+    """kubectl's version; "" when it does not tell, None when there is none."""
+    program = shutil.which("kubectl")
+    if program is None:
+        return None
+    command = [program, "version", "--client", "--output=json"]
+    try:
+        said = subprocess.run(command, capture_output=True, timeout=DEADLINE, check=True, stdin=subprocess.DEVNULL)
+        return str(orjson.loads(said.stdout)["clientVersion"]["gitVersion"])
+    except (OSError, subprocess.SubprocessError, ValueError, KeyError, TypeError):
+        return ""
