@@ -66,6 +66,7 @@ def test_help_loads_nothing_heavy() -> None:
     [
         (["status"], "Brickyard does not run in"),
         (["env"], "Brickyard does not run in"),
+        (["env", "--shell", "cmd"], "'cmd' is no shell that is known here"),
         (["serve", "Qwen/Qwen3-0.6B"], "Brickyard does not run in"),
         (["serve", "nowhere.gguf"], "there is no model at"),
         (["serve", "a", "b"], "'b' is one word too many"),
