@@ -1,0 +1,109 @@
+"""Reads what was used from the end of an answer, whatever its framing.
+
+The bytes may be a JSON object, server-sent events, or either of them with the framing of a chunked body between; they may begin
+anywhere. What is looked for is the last ``"usage": {…}``: inside a text its quotes would be escaped, so that where these bytes stand, they
+are a field. A usage that is null, as streams have it before their end, is passed over.
+
+| wire | read | written | cached |
+|---|---|---|---|
+| OpenAI, vLLM, SGLang, llama.cpp | prompt_tokens | completion_tokens | prompt_tokens_details.cached_tokens |
+| Responses | input_tokens | output_tokens | input_tokens_details.cached_tokens |
+| Anthropic | input_tokens + both below | output_tokens | cache_read_input_tokens (and cache_creation_input_tokens) |
+
+Anthropic's streams tell the first half at their beginning and the second at their end: later numbers win over earlier ones.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any, Final
+
+from brickyard.gateway.usage import contract, tail
+
+_KEY: Final = b'"usage"'
+_OPENS: Final = re.compile(rb'"usage"\s*:\s*(?=\{)')
+_FRAMING: Final = re.compile(rb"\r\n[0-9a-fA-F]{1,16}[^\r\n]{0,64}\r\n")
+_LONGEST: Final = 4096
+"""Bytes of the largest usage object that is read."""
+_DECODER: Final = json.JSONDecoder()
+BYTES_A_TOKEN: Final = 4
+"""What texts have, more or less, by which tokens are guessed."""
+
+
+def used(seen: tail.Tail, *, chunked: bool) -> contract.Usage | None:
+    """What the answer that passed through ``seen`` says it used; None when it does not say.
+
+    ``chunked``: its bytes carry the framing of a chunked body.
+    """
+    told = {**_told(seen.head, 0, chunked=chunked), **_told(seen.end, -1, chunked=chunked)}
+    return _usage(told) if told else None
+
+
+def estimated(prompt_bytes: int, seen: tail.Tail, *, events: bool) -> contract.Usage:
+    """A guess where the engine told nothing. ``events``: the answer is a stream, of one token an event."""
+    prompt = -(-prompt_bytes // BYTES_A_TOKEN)
+    if events:
+        end = seen.end
+        count = end.count(b"data:") - end.count(b"data: [DONE]")
+        completion = round(count * seen.total / len(end)) if end else 0
+    else:
+        completion = -(-seen.total // BYTES_A_TOKEN)
+    return contract.Usage(prompt, completion, prompt + completion, None, True)
+
+
+def _told(data: bytes, which: int, *, chunked: bool) -> dict[str, Any]:
+    """The first (0) or last (-1) usage in ``data``; empty when there is none."""
+    found = _objects(data)
+    if not found and chunked:
+        found = _objects(_FRAMING.sub(b"", data))
+    return found[which] if found else {}
+
+
+def _objects(data: bytes) -> list[dict[str, Any]]:
+    if _KEY not in data:
+        return []
+    each = (_object(data, match.end()) for match in _OPENS.finditer(data))
+    return [told for told in each if told]
+
+
+def _object(data: bytes, begin: int) -> dict[str, Any] | None:
+    try:
+        value, _ = _DECODER.raw_decode(data[begin : begin + _LONGEST].decode("utf-8", "replace"))
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def _usage(told: dict[str, Any]) -> contract.Usage | None:
+    prompt = _count(told, "prompt_tokens")
+    cached = _cached(told)
+    if prompt is None:
+        prompt = _count(told, "input_tokens")
+        # Anthropic counts apart what was read from the cache and what was written to it; the others include it.
+        if prompt is not None and "cache_read_input_tokens" in told:
+            prompt += (cached or 0) + (_count(told, "cache_creation_input_tokens") or 0)
+    completion = _count(told, "completion_tokens")
+    if completion is None:
+        completion = _count(told, "output_tokens")
+    total = _count(told, "total_tokens")
+    if prompt is None and completion is None and total is None:
+        return None
+    if prompt is None:
+        prompt = max(0, (total or 0) - (completion or 0))
+    if completion is None:
+        completion = max(0, (total or 0) - prompt)
+    return contract.Usage(prompt, completion, prompt + completion if total is None else total, cached)
+
+
+def _cached(told: dict[str, Any]) -> int | None:
+    for name in ("prompt_tokens_details", "input_tokens_details"):
+        details = told.get(name)
+        if isinstance(details, dict) and (count := _count(details, "cached_tokens")) is not None:
+            return count
+    return _count(told, "cache_read_input_tokens")
+
+
+def _count(told: dict[str, Any], name: str) -> int | None:
+    count = told.get(name)
+    return count if type(count) is int and 0 <= count < 1 << 53 else None

@@ -1,0 +1,50 @@
+"""The last bytes of a body that passes by, kept by reference."""
+
+from __future__ import annotations
+
+import collections
+from typing import Final
+
+LIMIT: Final = 16 * 1024
+"""Bytes at the end that are kept, at least, when there are as many."""
+HEAD: Final = 4 * 1024
+"""Bytes at the beginning that are looked at: Anthropic's streams tell there what they read."""
+
+
+class Tail:
+    """``feed`` it each piece as it goes on; ``end`` and ``head`` are the bytes to look into. Holds its limits and one piece more."""
+
+    __slots__ = ("_head", "_parts", "_size", "total")
+
+    def __init__(self) -> None:
+        self._parts: collections.deque[bytes] = collections.deque()
+        self._head: bytes = b""
+        self._size = 0
+        self.total = 0
+
+    def feed(self, data: bytes) -> None:
+        """A piece of the body."""
+        if self.total < HEAD:
+            self._head += data[: HEAD - self.total]
+        parts = self._parts
+        parts.append(data)
+        size = len(data)
+        self.total += size
+        self._size += size
+        while self._size - len(parts[0]) >= LIMIT:
+            self._size -= len(parts.popleft())
+
+    @property
+    def head(self) -> bytes:
+        """The beginning."""
+        return self._head
+
+    @property
+    def end(self) -> bytes:
+        """The end; all of a short body."""
+        return b"".join(self._parts)
+
+    @property
+    def whole(self) -> bool:
+        """``end`` is everything there was."""
+        return self._size == self.total
