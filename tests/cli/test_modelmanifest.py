@@ -108,6 +108,23 @@ def test_gpus_are_asked_for_only_when_wanted() -> None:
     assert container(2)["resources"] == {"limits": {"nvidia.com/gpu": "2"}}
 
 
+def test_variables_of_the_engine() -> None:
+    env = manifest.variables(["A=1", "B=x=y", "C="])
+    container = manifest.container(wanted(env=env))
+    assert container["env"] == [
+        {"name": "A", "value": "1"},
+        {"name": "B", "value": "x=y"},
+        {"name": "C", "value": ""},
+    ]
+    assert "env" not in manifest.container(wanted())
+
+
+@pytest.mark.parametrize("word", ["A", "=1", "", "1A=2", "a b=c"])
+def test_what_is_no_variable(word: str) -> None:
+    with pytest.raises(errors.UsageError, match="is no variable with its value"):
+        manifest.variables([word])
+
+
 def test_an_engine_that_needs_a_gpu_asks_for_one() -> None:
     def limits(gpus: int) -> Any:
         objects = manifest.objects(wanted(engine="trtllm", gpus=gpus))

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from brickyard.api import names
@@ -28,6 +28,7 @@ LONGEST_NAME: Final = 50
 _QUANTISED: Final = re.compile(r"[-._](i?q[0-9](_[0-9a-z]+)*|bf16|f16|f32|fp16)$", re.IGNORECASE)
 _WEIGHTS: Final = re.compile(r"([-._]gguf|\.safetensors|\.bin)$", re.IGNORECASE)
 _GGUF: Final = re.compile(r"[-._]gguf$", re.IGNORECASE)
+_VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 _HUB: Final = re.compile(
     r"(?:hf|huggingface)://(?P<repository>[^/]+/[^/@:#]+)(?:@[^/:#]+)?(?:/(?P<path>[^#]+)|:(?P<quantisation>[^#]+))?(?:#.*)?"
 )
@@ -74,7 +75,13 @@ RECIPES: Final[Mapping[str, Recipe]] = {
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Wanted:
-    """What is asked for. ``model`` is as an engine takes it: an absolute path, a reference or a name."""
+    """What is asked for.
+
+    Attributes:
+        model: as an engine takes it: an absolute path, a reference or a name.
+        arguments: of the engine, after those of its recipe.
+        env: the container's variables, by name.
+    """
 
     model: str
     name: str
@@ -83,6 +90,22 @@ class Wanted:
     replicas: int = 1
     gpus: int = 0
     arguments: tuple[str, ...] = ()
+    env: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+
+def variables(pairs: Iterable[str]) -> dict[str, str]:
+    """``NAME=VALUE`` words as a mapping.
+
+    Raises:
+        UsageError: one is none.
+    """
+    found: dict[str, str] = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals or not _VARIABLE.fullmatch(name):
+            raise errors.UsageError(f"{pair!r} is no variable with its value", hint="write it like --env NAME=VALUE")
+        found[name] = value
+    return found
 
 
 def engine_of(model: str) -> str:
@@ -155,6 +178,7 @@ def container(wanted: Wanted) -> dict[str, Any]:
         "image": recipe.image,
         **({"command": list(recipe.command)} if recipe.command else {}),
         "args": [*(filled.get(each, each) for each in recipe.arguments), *wanted.arguments],
+        **({"env": [{"name": name, "value": value} for name, value in wanted.env.items()]} if wanted.env else {}),
         "ports": [{"containerPort": PORT}],
         "startupProbe": _answers(LOADING),
         "readinessProbe": _answers(3),

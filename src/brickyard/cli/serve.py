@@ -33,6 +33,9 @@ def serve(
     name: Annotated[str, typer.Option(help="What clients call the model.  [default: made from MODEL]")] = "",
     replicas: Annotated[int, typer.Option(min=1, help="How many serve it.")] = 1,
     gpus: Annotated[int, typer.Option(min=0, help="GPUs for each replica.")] = 0,
+    env: Annotated[
+        list[str] | None, typer.Option("--env", "-e", help="NAME=VALUE, a variable of the engine; may be repeated.")
+    ] = None,
     namespace: Annotated[str, typer.Option("--namespace", "-n", help="The namespace to serve it in.")] = "default",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the manifest and change nothing.")] = False,
     wait: Annotated[bool, typer.Option(help="Return only once every replica is ready.")] = True,
@@ -44,8 +47,9 @@ def serve(
 
     from brickyard.cli import fetching, modelmanifest, place, serving
 
+    variables = modelmanifest.variables(env or ())
     wanted = serving.wanted(
-        modelmanifest.Wanted(model, name, engine, namespace, replicas, gpus, tuple(arguments or ()))
+        modelmanifest.Wanted(model, name, engine, namespace, replicas, gpus, tuple(arguments or ()), variables)
     )
     text = yaml.safe_dump_all(modelmanifest.objects(wanted), sort_keys=False, width=10_000)
     if dry_run:
