@@ -25,6 +25,7 @@ from brickyard.embedded.kubelet import (
     contract,
     devices,
     errors,
+    follower,
     images,
     leftovers,
     node,
@@ -35,6 +36,7 @@ from brickyard.embedded.kubelet import (
     records,
     settings,
     starter,
+    views,
     worker,
 )
 from brickyard.embedded.kubelet.memory import watchdog
@@ -151,7 +153,9 @@ class NodeAgent:
         self._informer = pods = informer.Informer(self._client, resources.POD)
         room = binder.Room(name, self._devices.capacity, self._settings.max_pods)
         binding = binder.Binder(self._client, pods, told, room, self._clock)
-        tools = self._tools(prober, told, capacity, await asyncio.to_thread(procfs.boot_id))
+        ground = await asyncio.to_thread(views.survey, [self._folder]) if self._settings.mounts else views.UNMOUNTED
+        tools = self._tools(prober, told, capacity, await asyncio.to_thread(procfs.boot_id), ground)
+        following = follower.Follower(tools.machine.names, tools.starts.objects, self._places)
         async with tasks.Scope("kubelet") as scope:
             scope.start(told.run(), name="events")
             async with tasks.Scope("kubelet/pods") as inner:
@@ -163,6 +167,7 @@ class NodeAgent:
                 inner.start(self._rotate_forever(), name="logs")
                 inner.start(self._meter.run(), name="usage")
                 inner.start(watchdog.Watchdog(self._runs, self._exceeded).run(), name="memory")
+                inner.start(following.run(), name="follower")
                 inner.start(self._follow(pods, binding, tools), name="follow")
                 await stop.wait()
                 self._stopping = True
@@ -175,7 +180,7 @@ class NodeAgent:
                 await told.flush(FAREWELL)
 
     def _tools(
-        self, prober: probes.Prober, told: contract.Recorder, capacity: dict[str, str], boot: str
+        self, prober: probes.Prober, told: contract.Recorder, capacity: dict[str, str], boot: str, ground: views.Ground
     ) -> worker.Tools:
         machine = starter.Machine(
             node=self._settings.node,
@@ -185,6 +190,8 @@ class NodeAgent:
             images=self._images,
             models=self._models,
             clock=self._clock,
+            ground=ground,
+            names=follower.Names(self._client) if ground.mounts else None,
         )
         return worker.Tools(
             client=self._client,
@@ -304,6 +311,9 @@ class NodeAgent:
             self._over.add(uid)
         self._addresses.release(uid)
         self._devices.release(uid)
+
+    def _places(self) -> list[starter.Place]:
+        return [each.place for each in self._workers.values()]
 
     # Measuring.
 

@@ -28,13 +28,21 @@ _SUBSCRIPT = re.compile(r"metadata\.(labels|annotations)\['([^']+)'\]")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class Claimed:
+    """A claim, and the volume that it is bound to, if it is."""
+
+    claim: resources.Object
+    volume: resources.Object | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Facts:
     """What a pod's environment is made of.
 
     Attributes:
         pod: the pod object.
         node: name of the node. ``host_address`` and ``address``: the node's and the pod's.
-        config_maps, secrets: those that are referred to, by name; None for one that does not exist.
+        config_maps, secrets, claims: those that are referred to, by name; None for one that does not exist.
         services: services of the pod's namespace.
         capacity: the machine's own sizes, for ``resourceFieldRef`` without a limit.
     """
@@ -45,6 +53,7 @@ class Facts:
     address: str
     config_maps: Mapping[str, resources.Object | None] = dataclasses.field(default_factory=dict)
     secrets: Mapping[str, resources.Object | None] = dataclasses.field(default_factory=dict)
+    claims: Mapping[str, Claimed | None] = dataclasses.field(default_factory=dict)
     services: Sequence[resources.Object] = ()
     capacity: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
@@ -55,10 +64,11 @@ class References:
 
     config_maps: frozenset[str]
     secrets: frozenset[str]
+    claims: frozenset[str]
 
 
 def references(pod: resources.Object) -> References:
-    """Every ConfigMap and Secret that the pod needs to start."""
+    """Every ConfigMap, Secret and claim that the pod needs to start."""
     spec = pod["spec"]
     config_maps: set[str] = set()
     secrets: set[str] = set()
@@ -66,10 +76,20 @@ def references(pod: resources.Object) -> References:
         sources = [each.get("valueFrom") or {} for each in container.get("env") or ()]
         config_maps |= set(_named(sources, "configMapKeyRef")) | set(_named(container.get("envFrom"), "configMapRef"))
         secrets |= set(_named(sources, "secretKeyRef")) | set(_named(container.get("envFrom"), "secretRef"))
-    for volume in spec.get("volumes") or ():
-        config_maps |= set(_named([volume], "configMap"))
-        secrets |= {each["secret"]["secretName"] for each in [volume] if (each.get("secret") or {}).get("secretName")}
-    return References(frozenset(config_maps), frozenset(secrets))
+    volumes = spec.get("volumes") or ()
+    projected = [each for volume in volumes for each in (volume.get("projected") or {}).get("sources") or ()]
+    config_maps |= set(_named((*volumes, *projected), "configMap"))
+    secrets |= set(_named(projected, "secret"))
+    secrets |= {name for each in volumes if (name := (each.get("secret") or {}).get("secretName"))}
+    claims = {name for each in volumes if (name := claim_name(pod, each))}
+    return References(frozenset(config_maps), frozenset(secrets), frozenset(claims))
+
+
+def claim_name(pod: resources.Object, volume: Mapping[str, Any]) -> str:
+    """The claim behind one of the pod's volumes; "" where there is none."""
+    if "ephemeral" in volume:
+        return f"{pod['metadata']['name']}-{volume['name']}"
+    return str((volume.get("persistentVolumeClaim") or {}).get("claimName") or "")
 
 
 def _named(items: Iterable[Mapping[str, Any]] | None, field: str) -> Iterator[str]:
@@ -131,7 +151,7 @@ def _value(each: Mapping[str, Any], container: Mapping[str, Any], facts: Facts, 
     if reference := source.get("fieldRef"):
         return field(reference["fieldPath"], facts)
     if reference := source.get("resourceFieldRef"):
-        return _resource(reference, container, facts)
+        return resource(reference, container, facts)
     raise errors.NotStarted(CONFIG_ERROR, f"env {each['name']}: valueFrom {', '.join(source)} is not supported here")
 
 
@@ -162,7 +182,8 @@ def _pairs(fields: Mapping[str, str] | None) -> str:
     return "\n".join(f'{key}="{value}"' for key, value in sorted((fields or {}).items()))
 
 
-def _resource(reference: Mapping[str, Any], container: Mapping[str, Any], facts: Facts) -> str:
+def resource(reference: Mapping[str, Any], container: Mapping[str, Any], facts: Facts) -> str:
+    """The value of a ``resourceFieldRef``: of the container it names, else of ``container``; rounded up."""
     part, _, name = str(reference["resource"]).partition(".")
     named = reference.get("containerName")
     if named:

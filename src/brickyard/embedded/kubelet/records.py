@@ -20,6 +20,7 @@ from typing import Any
 import orjson
 
 from brickyard.api.kinds import resources
+from brickyard.embedded.kubelet import volumes
 from brickyard.embedded.kubelet.plan import messages
 from brickyard.lib import logs
 from brickyard.lib import process as lib_process
@@ -106,6 +107,7 @@ class PodFolder:
 
     def remove(self) -> None:
         """Forget the pod with everything in its folder. What a hostPath volume points to is not in it."""
+        volumes.discard(self.volumes)
         shutil.rmtree(self.path, ignore_errors=True)
 
 

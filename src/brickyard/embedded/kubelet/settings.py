@@ -31,6 +31,11 @@ class KubeletSettings:
         env="BRICKYARD_NODE_RESOURCES",
         help="extended resources of this machine, as nvidia.com/gpu=2,example.com/x=1; NVIDIA GPUs are found without",
     )
+    mounts: bool = settings.field(
+        True,
+        env="BRICKYARD_MOUNTS",
+        help="mount volumes and names of Services into containers where this machine allows it; false replaces paths in their words",
+    )
     log_limit: int = settings.field(
         10 * 1024 * 1024,
         env="BRICKYARD_LOG_LIMIT",

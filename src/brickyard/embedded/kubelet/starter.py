@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import os
-import pathlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -19,43 +18,25 @@ from brickyard.api.kinds import resources
 from brickyard.embedded.kubelet import (
     contract,
     devices,
-    environment,
     errors,
+    follower,
     images,
     probes,
     processes,
-    records,
-    volumes,
+    surroundings,
+    views,
 )
 from brickyard.engines import contract as engines
 from brickyard.kube.client import contract as kube
-from brickyard.kube.client import errors as kube_errors
 from brickyard.lib import clock
 from brickyard.lib import errors as lib_errors
 
-TERMINATION_LOG = "/dev/termination-log"
 PROGRESS_STEP = 2.0
 """Seconds between two words about a fetch: each becomes a write of the pod's status."""
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Place:
-    """Where a pod runs and who it is here."""
-
-    pod: resources.Object
-    folder: records.PodFolder
-    address: str
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Prepared:
-    """A container with everything resolved but its image: its words and variables, in local paths."""
-
-    command: tuple[str, ...]
-    args: tuple[str, ...]
-    env: Mapping[str, str]
-    cwd: pathlib.Path
-    paths: volumes.PathMap
+Place = surroundings.Place
+termination_log = surroundings.termination_log
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -77,6 +58,8 @@ class Machine:
     images: images.Images
     models: contract.Models
     clock: clock.Clock
+    ground: views.Ground = views.UNMOUNTED
+    names: follower.Names | None = None
 
 
 class Starter:
@@ -85,6 +68,8 @@ class Starter:
     def __init__(self, client: kube.Client, machine: Machine) -> None:
         self._client = client
         self._machine = machine
+        site = surroundings.Site(machine.node, machine.host_address, machine.capacity)
+        self.objects = surroundings.Objects(client, site)
 
     async def start(self, place: Place, name: str, attempt: int, telling: Telling) -> processes.Process:
         """Start one run of a container.
@@ -95,13 +80,14 @@ class Starter:
         container = find(place.pod, name)
         prepared = await self.prepare(place, container)
         launch = await asyncio.to_thread(self._machine.images.launch, _spec(place, container, prepared))
-        local = {each: await self._fetch(each, telling) for each in launch.models}
+        local = {each: await self._model(each, prepared.paths, telling) for each in launch.models}
         held = self._machine.devices.claim(place.folder.uid, name, devices.requested(container))
         env = {**processes.inherited(os.environ), **prepared.env, **devices.variables(held), **launch.env}
         await asyncio.to_thread(place.folder.prune_logs, name, attempt)
+        argv = [local.get(word, word) for word in launch.argv]
         return await processes.start(
             processes.Command(
-                argv=[local.get(word, word) for word in launch.argv],
+                argv=await asyncio.to_thread(prepared.paths.program, argv, env, prepared.cwd),
                 env=env,
                 cwd=prepared.cwd,
                 log=place.folder.log(name, attempt),
@@ -109,14 +95,16 @@ class Starter:
             )
         )
 
-    async def prepare(self, place: Place, container: Mapping[str, Any]) -> Prepared:
+    async def prepare(self, place: Place, container: Mapping[str, Any]) -> surroundings.Prepared:
         """Everything but the image and the process.
 
         Raises:
             NotStarted: something the container is made of cannot be had.
         """
-        facts = await self._facts(place)
-        return await asyncio.to_thread(_prepare, place, container, facts)
+        facts = await self.objects.facts(place)
+        if self._machine.names is not None:
+            await self._machine.names.write(place)
+        return await asyncio.to_thread(surroundings.prepare, place, container, facts, self._machine.ground)
 
     async def target(self, place: Place, name: str, attempt: int) -> probes.Target:
         """A running container as probes and hooks see it. Raises as ``prepare``."""
@@ -124,36 +112,14 @@ class Starter:
         prepared = await self.prepare(place, container)
         env = {**processes.inherited(os.environ), **prepared.env}
         return probes.Target(
-            place.address, ports(container), env, prepared.cwd, mark(place, name, attempt), prepared.paths.apply_all
+            place.address, ports(container), env, prepared.cwd, mark(place, name, attempt), prepared.paths.command
         )
 
-    async def _facts(self, place: Place) -> environment.Facts:
-        wanted = environment.references(place.pod)
-        namespace = place.pod["metadata"]["namespace"]
-        try:
-            config_maps = {name: await self._get(resources.CONFIG_MAP, namespace, name) for name in wanted.config_maps}
-            secrets = {name: await self._get(resources.SECRET, namespace, name) for name in wanted.secrets}
-            links = place.pod["spec"].get("enableServiceLinks", True)
-            services = (await self._client.list(resources.SERVICE, kube.Query(namespace))).items if links else ()
-        except kube_errors.KubeError as error:
-            raise errors.NotStarted(environment.CONFIG_ERROR, f"the API does not answer: {error}") from error
-        machine = self._machine
-        return environment.Facts(
-            pod=place.pod,
-            node=machine.node,
-            host_address=machine.host_address,
-            address=place.address,
-            config_maps=config_maps,
-            secrets=secrets,
-            services=services,
-            capacity=machine.capacity,
-        )
-
-    async def _get(self, kind: resources.ResourceType, namespace: str, name: str) -> resources.Object | None:
-        try:
-            return await self._client.get(kind, name, namespace)
-        except kube_errors.NotFound:
-            return None
+    async def _model(self, reference: str, paths: views.View, telling: Telling) -> str:
+        """What stands for a model in the command: its path, and for a file of a volume the path that the container knows."""
+        here = paths.local(reference)
+        found = await self._fetch(here, telling)
+        return reference if found == here else found
 
     async def _fetch(self, reference: str, telling: Telling) -> str:
         watch = _Fetch(reference, telling, self._machine.clock)
@@ -209,31 +175,7 @@ def ports(container: Mapping[str, Any]) -> dict[str, int]:
     return {each["name"]: int(each["containerPort"]) for each in container.get("ports") or () if each.get("name")}
 
 
-def termination_log(place: Place, name: str) -> pathlib.Path:
-    """The file that stands for the container's ``terminationMessagePath``."""
-    return place.folder.work(name) / ".termination-log"
-
-
-def _prepare(place: Place, container: Mapping[str, Any], facts: environment.Facts) -> Prepared:
-    name = container["name"]
-    found = volumes.prepare(place.pod, place.folder.volumes, facts)
-    env = environment.build(container, facts)
-    mounted = volumes.mounts(container, found, env)
-    said = termination_log(place, name)
-    said.touch(mode=0o600)
-    mounted[container.get("terminationMessagePath") or TERMINATION_LOG] = said
-    paths = volumes.PathMap(mounted)
-    local = {key: paths.apply(value) for key, value in env.items()}
-    work = container.get("workingDir")
-    cwd = pathlib.Path(paths.apply(work)) if work else place.folder.work(name)
-    if not cwd.is_dir():
-        text = f"workingDir {work} is no folder on this machine: create it, mount a volume there, or leave it out"
-        raise errors.NotStarted("CreateContainerError", text)
-    words = {part: environment.expand_all(container.get(part) or (), env) for part in ("command", "args")}
-    return Prepared(paths.apply_all(words["command"]), paths.apply_all(words["args"]), local, cwd, paths)
-
-
-def _spec(place: Place, container: Mapping[str, Any], prepared: Prepared) -> engines.ContainerSpec:
+def _spec(place: Place, container: Mapping[str, Any], prepared: surroundings.Prepared) -> engines.ContainerSpec:
     return engines.ContainerSpec(
         image=container.get("image", ""),
         command=prepared.command,

@@ -1,50 +1,42 @@
-"""A pod's volumes as folders, and the paths of its containers as paths of this machine.
+"""A pod's volumes as folders of this machine.
 
-There are no mount namespaces: a volume is a folder here, and where a ``mountPath`` is spoken of — in the command, the arguments, the
-values of the environment, the working directory, the commands of probes — it is replaced by that folder. The longest mount path
-wins, and only whole path components count: ``/models`` is found in ``--model=/models/x`` and in ``/a:/models``, not in ``/models2`` or
-``/srv/models``.
+| volume                     | folder                                                                                                 |
+|----------------------------|--------------------------------------------------------------------------------------------------------|
+| hostPath                   | itself, made where its type says so                                                                    |
+| emptyDir                   | below the pod's folder; with ``medium: Memory`` below ``/dev/shm``, where that is memory               |
+| persistentVolumeClaim      | the hostPath or local path of the volume that the claim is bound to                                    |
+| ephemeral                  | the same, of the claim that was made for the pod                                                       |
+| configMap, secret,         | below the pod's folder, as ``projections`` says; they follow the API while the pod runs                |
+| downwardAPI, projected     |                                                                                                        |
+| csi, nfs and other remotes | refused                                                                                                |
 
-Limits: a path that a program has compiled in, or reads out of a file, is not replaced; ``readOnly`` is not enforced; ``emptyDir`` is on
-disk whatever its medium and has no size limit; ConfigMaps and Secrets are written when a container starts and not after; kinds of
-volumes other than emptyDir, hostPath, configMap and secret are refused.
+How a container comes to see them at its ``mountPath`` is ``views``' matter. Sizes are not enforced: neither ``sizeLimit`` nor a claim's
+request bounds what is written.
 """
 
 from __future__ import annotations
 
-import contextlib
+import dataclasses
 import os
 import pathlib
-import re
-import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+import shutil
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from brickyard.api.kinds import resources
-from brickyard.embedded.kubelet import environment, errors
+from brickyard.embedded.kubelet import atomicfiles, environment, projections
 
-_PATH_CHARACTER = r"[A-Za-z0-9_.\-]"
+MEMORY = pathlib.Path("/dev/shm")  # noqa: S108 - the machine's own place for files in memory
+_PREFIX = "brickyard-"
 
 
-class PathMap:
-    """Replaces mount paths by local ones."""
+@dataclasses.dataclass(frozen=True, slots=True)
+class Mount:
+    """``target``, a file or folder of this machine, is to be seen at ``path`` in the container."""
 
-    def __init__(self, mounts: Mapping[str, pathlib.Path]) -> None:
-        self._targets = {path.rstrip("/") or "/": str(target) for path, target in mounts.items()}
-        moved = [path for path, target in self._targets.items() if path not in ("/", target)]
-        longest_first = "|".join(re.escape(path) for path in sorted(moved, key=len, reverse=True))
-        pattern = rf"(?<![A-Za-z0-9_.\-/])(?:{longest_first})(?!{_PATH_CHARACTER})"
-        self._pattern = re.compile(pattern) if moved else None
-
-    def apply(self, text: str) -> str:
-        """``text`` with every mount path in it replaced."""
-        if self._pattern is None:
-            return text
-        return self._pattern.sub(lambda match: self._targets[match[0]], text)
-
-    def apply_all(self, words: Iterable[str]) -> tuple[str, ...]:
-        """Each word with its mount paths replaced."""
-        return tuple(self.apply(word) for word in words)
+    path: str
+    target: pathlib.Path
+    read_only: bool = False
 
 
 def prepare(pod: resources.Object, folder: pathlib.Path, facts: environment.Facts) -> dict[str, pathlib.Path]:
@@ -56,44 +48,123 @@ def prepare(pod: resources.Object, folder: pathlib.Path, facts: environment.Fact
     return {each["name"]: _volume(each, folder / each["name"], facts) for each in pod["spec"].get("volumes") or ()}
 
 
-def mounts(
-    container: Mapping[str, Any], volumes: Mapping[str, pathlib.Path], env: Mapping[str, str]
-) -> dict[str, pathlib.Path]:
-    """Mount path → local path, for the container's ``volumeMounts``.
+def follows(pod: resources.Object) -> bool:
+    """Whether the pod has volumes whose content the API can change."""
+    return any(kind in each for each in pod["spec"].get("volumes") or () for kind in projections.KINDS)
+
+
+def refresh(pod: resources.Object, folder: pathlib.Path, facts: environment.Facts) -> list[str]:
+    """Bring the volumes that are made of the API's objects up to date; the names of those that changed. Blocks.
+
+    Only those that were made already. Raises as ``prepare``.
+    """
+    changed = []
+    for each in pod["spec"].get("volumes") or ():
+        place = folder / each["name"]
+        if any(kind in each for kind in projections.KINDS) and place.is_dir() and _files(place, each, facts):
+            changed.append(each["name"])
+    return changed
+
+
+def discard(folder: pathlib.Path) -> None:
+    """Forget what the volumes below ``folder`` keep elsewhere: memory."""
+    for each in folder.iterdir() if folder.is_dir() else ():
+        if each.is_symlink() and _is_memory(target := each.readlink()):
+            shutil.rmtree(target, ignore_errors=True)
+
+
+def mounts(container: Mapping[str, Any], volumes: Mapping[str, pathlib.Path], env: Mapping[str, str]) -> list[Mount]:
+    """The container's ``volumeMounts``.
 
     Raises:
         NotStarted: a mount names no volume, or a sub-path leaves it.
     """
-    found: dict[str, pathlib.Path] = {}
-    for mount in container.get("volumeMounts") or ():
-        name, where = mount["name"], mount["mountPath"]
-        if name not in volumes:
-            raise _refused(f"volumeMount {where}: there is no volume {name!r}; known are {_list(volumes)}")
-        inner = mount.get("subPath") or environment.expand(mount.get("subPathExpr") or "", env)
-        if inner.startswith("/") or ".." in pathlib.PurePosixPath(inner).parts:
-            raise _refused(f"volumeMount {where}: sub-path {inner!r} leaves the volume")
-        target = volumes[name] / inner
-        if inner and not target.exists():
-            target.mkdir(parents=True, exist_ok=True)
-        found[where] = target
-    return found
+    return [_mount(each, volumes, env) for each in container.get("volumeMounts") or ()]
+
+
+def _mount(mount: Mapping[str, Any], volumes: Mapping[str, pathlib.Path], env: Mapping[str, str]) -> Mount:
+    name, where = mount["name"], mount["mountPath"]
+    if name not in volumes:
+        raise projections.refused(f"volumeMount {where}: there is no volume {name!r}; known are {_list(volumes)}")
+    inner = mount.get("subPath") or environment.expand(mount.get("subPathExpr") or "", env)
+    if inner.startswith("/") or ".." in pathlib.PurePosixPath(inner).parts:
+        raise projections.refused(f"volumeMount {where}: sub-path {inner!r} leaves the volume")
+    target = volumes[name] / inner if inner else volumes[name]
+    if inner:
+        _make_sub_path(where, volumes[name], target)
+    return Mount(where, target, bool(mount.get("readOnly")))
+
+
+def _make_sub_path(where: str, volume: pathlib.Path, target: pathlib.Path) -> None:
+    # A link inside the volume may point anywhere; what it points to must be inside, too.
+    if not target.resolve().is_relative_to(volume.resolve()):
+        raise projections.refused(f"volumeMount {where}: sub-path {target.name!r} leaves the volume by a link")
+    if target.exists():
+        return
+    if (volume / atomicfiles.DATA).is_symlink():
+        raise projections.refused(f"volumeMount {where}: the volume has no file {str(target.relative_to(volume))!r}")
+    target.mkdir(parents=True, exist_ok=True)
 
 
 def _volume(volume: Mapping[str, Any], place: pathlib.Path, facts: environment.Facts) -> pathlib.Path:
     if "hostPath" in volume:
         return _host_path(volume["name"], volume["hostPath"])
-    if "configMap" in volume:
-        source = volume["configMap"]
-        return _files(place, _content(source, source.get("name", ""), facts.config_maps, "configmap"), source)
-    if "secret" in volume:
-        source = volume["secret"]
-        return _files(place, _content(source, source.get("secretName", ""), facts.secrets, "secret"), source)
+    if any(kind in volume for kind in projections.KINDS):
+        _files(place, volume, facts)
+        return place
+    if name := environment.claim_name(facts.pod, volume):
+        return _claimed(volume["name"], name, facts)
     kinds = [key for key in volume if key != "name"]
     if kinds in ([], ["emptyDir"]):
-        place.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return place
+        return _empty(place, volume.get("emptyDir") or {}, facts)
     text = f"volume {volume['name']}: {_list(kinds)} is not supported on one machine"
-    raise _refused(f"{text}; use hostPath, emptyDir, configMap or secret")
+    raise projections.refused(f"{text}; use hostPath, emptyDir or a claim of the default StorageClass")
+
+
+def _files(place: pathlib.Path, volume: Mapping[str, Any], facts: environment.Facts) -> bool:
+    try:
+        return atomicfiles.write(place, projections.content(volume, facts))
+    except ValueError as error:
+        raise projections.refused(f"volume {volume['name']}: {error}") from error
+
+
+# Empty directories.
+
+
+def _empty(place: pathlib.Path, source: Mapping[str, Any], facts: environment.Facts) -> pathlib.Path:
+    if source.get("medium") != "Memory" or place.is_dir() or not (MEMORY.is_dir() and os.access(MEMORY, os.W_OK)):
+        place.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return place.resolve()
+    memory = MEMORY / f"{_PREFIX}{facts.pod['metadata'].get('uid', '')}-{place.name}"
+    memory.mkdir(mode=0o700, exist_ok=True)
+    place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    place.unlink(missing_ok=True)  # after a boot the link is there and the memory is not
+    place.symlink_to(memory)
+    return memory
+
+
+def _is_memory(path: pathlib.Path) -> bool:
+    return path.parent == MEMORY and path.name.startswith(_PREFIX)
+
+
+# Claims.
+
+
+def _claimed(name: str, claim: str, facts: environment.Facts) -> pathlib.Path:
+    held = facts.claims.get(claim)
+    if held is None:
+        raise projections.refused(f'persistentvolumeclaim "{claim}" not found')
+    if held.volume is None:
+        hint = f"see `kubectl describe pvc {claim}`"
+        raise projections.refused(f'persistentvolumeclaim "{claim}" is not bound to a volume: {hint}')
+    spec = held.volume["spec"]
+    if "local" in spec:
+        return _host_path(name, {**spec["local"], "type": "Directory"})
+    if "hostPath" in spec:
+        return _host_path(name, spec["hostPath"])
+    kind = next((key for key in spec if isinstance(spec[key], Mapping) and key not in ("capacity", "claimRef")), "")
+    text = f"volume {held.volume['metadata']['name']} is of kind {kind or 'none'}"
+    raise projections.refused(f"volume {name}: {text}: on one machine volumes are of kind hostPath or local")
 
 
 # Type of a hostPath → what must be there, and whether it is made.
@@ -114,69 +185,13 @@ def _host_path(name: str, source: Mapping[str, Any]) -> pathlib.Path:
         elif kind == "FileOrCreate":
             path.touch(mode=0o644, exist_ok=True)
     except OSError as error:
-        raise _refused(f"volume {name}: hostPath {path} cannot be made: {error.strerror}") from error
+        raise projections.refused(f"volume {name}: hostPath {path} cannot be made: {error.strerror}") from error
     check, noun = _HOST_KINDS.get(kind.removesuffix("OrCreate"), (None, ""))
     if check is not None and not check(path):
-        raise _refused(f"volume {name}: hostPath {path} is no {noun} on this machine: create it, or correct the path")
+        hint = "create it, or correct the path"
+        raise projections.refused(f"volume {name}: hostPath {path} is no {noun} on this machine: {hint}")
     return path
-
-
-def _content(
-    source: Mapping[str, Any], name: str, held: Mapping[str, resources.Object | None], kind: str
-) -> dict[str, bytes]:
-    """Relative path → bytes, of the whole object or of its chosen items."""
-    obj = held.get(name)
-    if obj is None:
-        if source.get("optional"):
-            return {}
-        raise _refused(f'{kind} "{name}" not found')
-    everything = environment.data(obj)
-    items: Sequence[Mapping[str, Any]] = source.get("items") or [{"key": key, "path": key} for key in everything]
-    missing = [each["key"] for each in items if each["key"] not in everything]
-    if missing and not source.get("optional"):
-        raise _refused(f"couldn't find key {missing[0]} in {kind} {name}")
-    return {each["path"]: everything[each["key"]] for each in items if each["key"] in everything}
-
-
-def _files(place: pathlib.Path, content: Mapping[str, bytes], source: Mapping[str, Any]) -> pathlib.Path:
-    """Make ``place`` hold exactly ``content``, each file whole at any moment, for nobody but this user."""
-    place.mkdir(mode=0o700, parents=True, exist_ok=True)
-    modes = {each["path"]: each.get("mode") for each in source.get("items") or ()}
-    for relative, payload in content.items():
-        target = place / relative
-        if ".." in target.relative_to(place).parts:
-            raise _refused(f"path {relative!r} leaves the volume")
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if not target.is_file() or target.read_bytes() != payload:
-            _replace(target, payload, place.parent)
-        mode = modes.get(relative)
-        target.chmod(_mode(source.get("defaultMode") if mode is None else mode))
-    for old in [each for each in place.rglob("*") if each.is_file() and str(each.relative_to(place)) not in content]:
-        old.unlink(missing_ok=True)
-    return place
-
-
-def _mode(wanted: int | None) -> int:
-    """Never writable for others, whatever the manifest says."""
-    return (0o644 if wanted is None else int(wanted)) & 0o755
-
-
-def _replace(target: pathlib.Path, payload: bytes, drafts: pathlib.Path) -> None:
-    """Drafts lie outside the volume: containers of a pod start together, and each clears it of what does not belong there."""
-    descriptor, temporary = tempfile.mkstemp(dir=drafts, prefix=".new-")
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(payload)
-        pathlib.Path(temporary).replace(target)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            pathlib.Path(temporary).unlink()
-        raise
 
 
 def _list(names: Iterable[str]) -> str:
     return ", ".join(names) or "none"
-
-
-def _refused(message: str) -> errors.NotStarted:
-    return errors.NotStarted(environment.CONFIG_ERROR, message)
