@@ -18,7 +18,7 @@ from brickyard.embedded.apiserver import settings as api_settings
 from brickyard.embedded.apiserver import testing as api_testing
 from brickyard.embedded.kubelet import agent, procfs, settings
 from brickyard.embedded.kubelet.testing import FakeModels, pod
-from brickyard.embedded.kubelet.testing_agent import python, ready
+from brickyard.embedded.kubelet.testing_agent import phase, python, ready
 from brickyard.kube.client import rest
 from brickyard.lib import clock
 
@@ -67,6 +67,13 @@ class Machine:
         del obj["metadata"]["uid"]
         self.uids.add((await self.client.create(resources.POD, obj))["metadata"]["uid"])
         return await self.until(ready, name)
+
+    async def pod_over(self, name: str) -> resources.Object:
+        """A pod whose only container has ended well."""
+        obj = pod(python("pass"), name=name, restartPolicy="Never")
+        del obj["metadata"]["uid"]
+        await self.client.create(resources.POD, obj)
+        return await self.until(phase("Succeeded"), name)
 
     async def until(self, what: Callable[[resources.Object], bool], name: str = "a") -> resources.Object:
         async with asyncio.timeout(20):
@@ -123,9 +130,15 @@ class Machine:
         try:
             yield process
         finally:
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
+            kill(process)
             await process.communicate()
+
+
+def kill(process: asyncio.subprocess.Process) -> None:
+    """``Process.kill`` looks whether it has ended, and takes that from who waits for it."""
+    if process.returncode is None:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(process.pid, signal.SIGKILL)
 
 
 @contextlib.asynccontextmanager

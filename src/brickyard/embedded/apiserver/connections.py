@@ -16,7 +16,6 @@ import asyncio
 import dataclasses
 import http
 import resource
-import select
 from typing import Any, ClassVar, Final
 
 import orjson
@@ -24,10 +23,11 @@ from uvicorn import config as uvicorn_config
 from uvicorn import server as uvicorn_server
 from uvicorn.protocols.http import httptools_impl
 from uvicorn.protocols.websockets import websockets_sansio_impl
-from websockets import http11
+from websockets import datastructures, http11
+from websockets import server as websockets_server
 
 from brickyard.embedded.apiserver import errors
-from brickyard.embedded.apiserver.podstreams import sockets
+from brickyard.embedded.apiserver.podstreams import peers, sockets
 from brickyard.lib import logs
 
 log = logs.get(__name__)
@@ -166,6 +166,16 @@ class Connection(httptools_impl.HttpToolsProtocol):
 class Streaming(websockets_sansio_impl.WebSocketsSansIOProtocol):
     """A connection that has become a WebSocket. It tells the application whether its client has gone even while it is not read."""
 
+    def __init__(
+        self,
+        config: uvicorn_config.Config,
+        server_state: uvicorn_server.ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        super().__init__(config, server_state, app_state, _loop)
+        self.conn = _Handshake(max_size=config.ws_max_size, logger=self.logger)
+
     def handle_connect(self, event: http11.Request) -> None:
         super().handle_connect(event)
         if not self.close_sent:
@@ -175,13 +185,16 @@ class Streaming(websockets_sansio_impl.WebSocketsSansIOProtocol):
             }
 
     def _left(self) -> bool:
-        """Asked of the kernel: the event loop does not look at a connection that is not read. Where it is read, it hears by itself."""
+        """Where it is read, the event loop hears by itself."""
         found = self.transport.get_extra_info("socket")
-        if not self.read_paused or found is None or found.fileno() < 0:
-            return False
-        looking = select.poll()
-        looking.register(found.fileno(), select.POLLRDHUP)
-        return bool(looking.poll(0))
+        return self.read_paused and found is not None and found.fileno() >= 0 and peers.left(found)
+
+
+class _Handshake(websockets_server.ServerProtocol):
+    """Leaves subprotocols to the application: one that clients speak, ``SPDY/3.1+…``, is no token and would be refused."""
+
+    def process_subprotocol(self, headers: datastructures.Headers) -> None:
+        del headers
 
 
 def bounded(bounds: Bounds) -> type[Connection]:
