@@ -232,7 +232,7 @@ async def test_a_real_api_server_feeds_it_and_may_go_away(tmp_path: pathlib.Path
 @pytest.mark.parametrize(
     ("headers", "status", "words"),
     [
-        ({"routing-strategy": "fastest"}, 400, "known: least-request, random"),
+        ({"routing-strategy": "fastest"}, 400, "unknown routing strategy"),
         ({"routing-strategy": "least-request:2"}, 200, "chat.completion"),
         ({"external-filter": "zone in"}, 400, "label selector"),
         ({"external-filter": "zone=south"}, 503, "does not match the label filter"),

@@ -312,7 +312,8 @@ class Decision:
     ``rows`` are the candidates that were left, ``scores[k]`` the clamped scores of scorer k over them, ``totals`` their weighted sums,
     ``removed`` the rows that were not, with reasons. ``decided_at`` is the ``now`` that was given. ``faults`` names the parts that
     misbehaved and what was done instead; empty as a rule. ``measures[k]`` are the numbers behind ``scores[k]``, None where the
-    scorer has none to tell. ``companions`` are the other endpoints of a plan, by role.
+    scorer has none to tell. ``companions`` are the other endpoints of a plan, by role. ``row`` is the chosen endpoint's; -1 where
+    nobody noted it.
     """
 
     request: Request
@@ -327,6 +328,7 @@ class Decision:
     faults: tuple[str, ...] = ()
     measures: tuple[Sequence[float] | None, ...] = ()
     companions: Mapping[str, Decision] = dataclasses.field(default_factory=lambda: NOTHING_KNOWN)
+    row: int = -1
 
 
 @values.value

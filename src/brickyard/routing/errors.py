@@ -2,6 +2,7 @@
 
     RoutingError
     ├── ModelConfigError          the model's owner: the annotation is left aside
+    ├── GpuProfileError           the optimizer: the profile is left aside
     ├── BadRequestError           the client: HTTP 400, header x-error-routing
     │   ├── UnknownStrategyError      no policy of that name
     │   ├── BadStrategyError          a mix of strategies that cannot be read or cannot be mixed
@@ -27,6 +28,10 @@ class RoutingError(errors.BrickyardError):
 
 class ModelConfigError(RoutingError):
     """The annotation with a model's routing profiles cannot be read."""
+
+
+class GpuProfileError(RoutingError):
+    """What the optimizer wrote about a deployment cannot be read."""
 
 
 class BadRequestError(RoutingError):

@@ -54,7 +54,7 @@ def route(
     row = _picked(profile.picker, rows, totals, rng, faults)
     endpoint = snapshot.endpoints[row]
     return contract.Decision(
-        request, endpoint, profile, snapshot, rows, scores, totals, removed, now, tuple(faults), measures
+        request, endpoint, profile, snapshot, rows, scores, totals, removed, now, tuple(faults), measures, row=row
     )
 
 

@@ -87,8 +87,7 @@ class WorkLedger:
         matches = prefixes.INPUT.of(decision.snapshot)
         cached = 0
         if matches is not None:
-            row = decision.snapshot.endpoints.index(decision.endpoint)
-            cached = int(request.input_tokens * matches.share(row))
+            cached = int(request.input_tokens * matches.share(decision.row))
         expected = facts.expected if facts is not None else self._expected(request, now)
         return request.input_tokens - cached, expected
 
