@@ -15,12 +15,29 @@ from brickyard.gateway.endpoints import pods, ring, settings, summary, table
 from brickyard.kube.informers import informer
 from brickyard.lib import clock, timestamps
 from brickyard.routing import contract as routing
-from brickyard.routing import errors, explain, pipeline, registry
+from brickyard.routing import explain, registry, router
 
 DEFAULTS: Final = settings.EndpointSettings()
 OWNER: Final = "aibrix"
 """``owned_by`` of every model card."""
 UNSYNCED: Final = "the Kubernetes API has not told of its pods yet: try again in a moment"
+
+
+class _Lease:
+    """A place in the table and a ticket of routing, given back together."""
+
+    __slots__ = ("_counted", "_decision", "_director")
+
+    def __init__(self, director: TableDirector, decision: routing.Decision, counted: contract.Lease) -> None:
+        self._director = director
+        self._decision: routing.Decision | None = decision
+        self._counted = counted
+
+    def release(self) -> None:
+        self._counted.release()
+        decision, self._decision = self._decision, None
+        if decision is not None:
+            self._director.finished(decision)
 
 
 class TableDirector:
@@ -44,12 +61,8 @@ class TableDirector:
         self._now = self._clock.monotonic
         self._rng = rng if rng is not None else random.Random()  # noqa: S311 - it spreads load and guards nothing
         self._ring = ring.Ring(given.decisions_kept)
-        try:
-            self._default = policies.profile(given.strategy)
-        except errors.BadRequestError as error:
-            raise errors.PolicyError(
-                f"default strategy: {error}", hint="set ROUTING_ALGORITHM to a known one"
-            ) from error
+        self._router = router.Router(policies, given.strategy)
+        self._tickets: dict[int, router.Ticket] = {}
 
     def models(self) -> Sequence[contract.ModelCard]:
         return [self._card(name, members) for name, members in sorted(self.table.models().items())]
@@ -62,30 +75,32 @@ class TableDirector:
 
     def choose(self, request: routing.Request) -> routing.Decision | routing.NoDecision:
         now = self._now()
-        snapshot = self.table.snapshot(request.model, now)
-        profile = self._default
-        if request.strategy:
-            try:
-                profile = self._registry.profile(request.strategy)
-            except errors.BadRequestError as error:
-                return routing.NoDecision(request, snapshot, routing.NOTHING_REMOVED, str(error), now, bad_request=True)
-        if not snapshot.endpoints:
-            reason = self.absence(request.model)
-            return routing.NoDecision(request, snapshot, routing.NOTHING_REMOVED, reason, now)
-        return pipeline.route(request, snapshot, profile, now, self._rng)
+        made = self._router.choose(request, self.table.snapshot(request.model, now), now, self._rng)
+        if isinstance(made, routing.Decision) or made.bad_request or made.snapshot.endpoints:
+            return made
+        return routing.NoDecision(request, made.snapshot, made.removed, self.absence(request.model), now)
 
     def absence(self, model: str) -> str:
         """Why nobody can answer for ``model``."""
         return self.table.absence(model)
 
     def lease(self, decision: routing.Decision) -> contract.Lease:
-        return self.table.lease(decision.endpoint, decision.decided_at)
+        counted = self.table.lease(decision.endpoint, decision.decided_at)
+        self._tickets[id(decision)] = self._router.begin(decision, self._now())
+        return _Lease(self, decision, counted)
+
+    def finished(self, decision: routing.Decision) -> None:
+        """The request of ``decision`` ended; said once per lease."""
+        self._tickets.pop(id(decision)).finished(self._now())
 
     def report_failure(self, endpoint: routing.Endpoint) -> None:
         self.table.failed(endpoint, self._now())
 
     def report_answer(self, decision: routing.Decision) -> None:
         self.table.answered(decision.endpoint, decision.decided_at)
+        ticket = self._tickets.get(id(decision))
+        if ticket is not None:
+            ticket.answered(self._now())
 
     def record(self, decision: routing.Decision | routing.NoDecision, outcome: contract.Outcome) -> None:
         self._ring.add(decision, outcome)

@@ -8,6 +8,7 @@ can be megabytes.
 from __future__ import annotations
 
 import collections
+import dataclasses
 from collections.abc import Iterator
 
 from brickyard.gateway import contract
@@ -91,6 +92,7 @@ def _lean(decision: routing.Decision | routing.NoDecision) -> routing.Decision |
             decision.reason[:LONGEST],
             decision.decided_at,
             decision.bad_request,
+            decision.saturated,
         )
     return routing.Decision(
         request,
@@ -103,4 +105,7 @@ def _lean(decision: routing.Decision | routing.NoDecision) -> routing.Decision |
         decision.removed,
         decision.decided_at,
         decision.faults,
+        decision.measures,
+        {role: dataclasses.replace(each, request=request) for role, each in decision.companions.items()},
+        decision.row,
     )
