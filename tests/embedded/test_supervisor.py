@@ -9,6 +9,7 @@ import sys
 import pytest
 
 from brickyard.embedded import supervisor
+from brickyard.embedded.kubelet.shim import files
 from brickyard.lib import process
 
 READY = "import os; os.write(int(os.environ['BRICKYARD_READY_FD']), b'ready\\n'); "
@@ -112,16 +113,42 @@ async def test_no_descriptor_is_left_open(tmp_path: pathlib.Path) -> None:
     assert len(os.listdir("/proc/self/fd")) == before
 
 
-async def test_a_log_that_grows_is_rotated_while_its_part_writes(tmp_path: pathlib.Path) -> None:
-    code = READY + "\nimport time\nfor n in range(10**6): print(f'line {n}', flush=True); time.sleep(0.001)"
+async def test_a_log_that_grows_is_rotated_and_nothing_is_lost(tmp_path: pathlib.Path) -> None:
+    code = "\n".join(["for n in range(60_000): print(f'line {n}')", READY, FOREVER])
     wanted = part(tmp_path, code)
-    old = tmp_path / "part.log.1"
-    async with supervisor.Supervisor([wanted], log_limit=500, look_every=0.02):
-        async with asyncio.timeout(10):
-            while not old.exists():
-                await asyncio.sleep(0.01)
-            cut = wanted.log.stat().st_size
-            while wanted.log.stat().st_size == cut:
-                await asyncio.sleep(0.01)
-    assert len(old.read_bytes()) > 500
-    assert b"\0" not in wanted.log.read_bytes(), "the part appends; it does not go on where it was"
+    async with supervisor.Supervisor([wanted], log_limit=8000):
+        pass
+    kept = [pathlib.Path(name) for _, name in files.generations(str(wanted.log))]
+    assert len(kept) == supervisor.LOG_FILES - 1
+    lines = b"".join(each.read_bytes() for each in [*kept, wanted.log]).splitlines()
+    whole = [int(each.split()[1]) for each in lines[1:]]  # the oldest file may begin within a line
+    assert whole == list(range(whole[0], 60_000))
+
+
+async def test_a_part_that_is_killed_while_it_comes_back_comes_back_again(tmp_path: pathlib.Path) -> None:
+    note = tmp_path / "pids"
+    code = note_pid(note) + "import time; time.sleep(0.2); " + READY + FOREVER
+    loop = asyncio.get_running_loop()
+    async with supervisor.Supervisor([part(tmp_path, code)]):
+        for count in range(1, 5):
+            last = (await pids(note, count))[-1]
+            os.kill(last, signal.SIGKILL)
+        began = loop.time()
+        last = (await pids(note, 5))[-1]
+        assert loop.time() - began < 5
+        assert process.identity(last) is not None
+
+
+def test_no_part_waits_longer_than_it_may() -> None:
+    assert max(supervisor.RESTART.delay(failures) for failures in range(100)) < 5
+
+
+async def test_output_that_somebody_else_goes_on_with_keeps_nothing_from_ending(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(supervisor, "OUTPUT_PATIENCE", 0.05)
+    note = tmp_path / "pids"
+    child = f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', {note_pid(note) + FOREVER!r}], start_new_session=True); "
+    async with supervisor.Supervisor([part(tmp_path, child + READY + "import signal; signal.pause()")]):
+        (left,) = await pids(note, 1)
+    os.kill(left, signal.SIGKILL)

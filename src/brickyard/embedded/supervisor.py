@@ -2,8 +2,8 @@
 
 A part is ready when it says so on its pipe. A part that ends is started again after a back-off; one that ends before it was ever
 ready, with a usage error, ends everything: starting it again would not help, and its last line says why. Parts die with their
-supervisor, whatever happens to it. Stopping goes in reverse order, each with its own patience, then SIGKILL. Logs are kept from
-growing without end in the way of containers' logs, since parts too write straight to their files.
+supervisor, whatever happens to it. Stopping goes in reverse order, each with its own patience, then SIGKILL. What parts say is written to
+their logs here, by a writer that rotates them: nothing is lost, and nobody has to reopen anything.
 """
 
 from __future__ import annotations
@@ -15,22 +15,25 @@ import os
 import pathlib
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from typing import IO
 
-from brickyard.embedded.kubelet import podlogs
+from brickyard.embedded.kubelet.shim import files
 from brickyard.lib import backoff, errors, logs, process, tasks
 
 log = logs.get(__name__)
 
-RESTART = backoff.Backoff(0.1, 2, 10)
+RESTART = backoff.Backoff(0.1, 2, 3)
+"""Never longer: a part is to be back within five seconds, however often it was killed."""
 STEADY_AFTER = 30.0
 """Seconds of running after which a part's earlier failures are forgiven."""
 LAST_WORDS = 4096
-"""Bytes at the end of a part's log among which the lines are that say why it did not start."""
+"""Bytes at the end of a part's output among which the lines are that say why it did not start."""
 LOG_LIMIT = 10 * 1024 * 1024
-"""Bytes after which a part's log is rotated; one old generation is kept."""
-LOOK_EVERY = 10.0
-"""Seconds between looks at the sizes of logs."""
+"""Bytes after which a part's log is rotated. ``LOG_FILES``: how many files of it are kept in all."""
+LOG_FILES = 3
+OUTPUT_PATIENCE = 1.0
+"""Seconds that the last output of a part that has ended is waited for, if somebody else holds the other end."""
 USAGE_ERROR = errors.UsageError.exit_code
 
 
@@ -62,19 +65,16 @@ def _environ(ready_fd: int) -> dict[str, str]:
 class Supervisor:
     """``async with Supervisor(parts): …`` runs the body once all parts are ready, and stops them after it.
 
-    ``log_limit`` is in bytes, ``look_every`` in seconds: how large logs may grow, and how often that is looked at.
+    ``log_limit``: bytes after which a log is rotated.
     """
 
-    def __init__(self, parts: Sequence[Part], *, log_limit: int = LOG_LIMIT, look_every: float = LOOK_EVERY) -> None:
-        self._keepers = [_Keeper(part) for part in parts]
-        self._log_limit = log_limit
-        self._look_every = look_every
+    def __init__(self, parts: Sequence[Part], *, log_limit: int = LOG_LIMIT) -> None:
+        self._keepers = [_Keeper(part, log_limit) for part in parts]
         self._scope = tasks.Scope("supervisor")
 
     async def __aenter__(self) -> None:
         await self._scope.__aenter__()
         try:
-            self._scope.start(self._rotate_forever(), name="logs")
             for keeper in self._keepers:
                 self._scope.start(keeper.keep(), name=keeper.part.name)
                 await keeper.ready()
@@ -85,28 +85,68 @@ class Supervisor:
     async def __aexit__(self, *_: object) -> None:
         await self._stop()
 
-    async def _rotate_forever(self) -> None:
-        while True:
-            for keeper in self._keepers:
-                if keeper.part.log.exists():
-                    await asyncio.to_thread(podlogs.rotate, keeper.part.log, self._log_limit)
-            await asyncio.sleep(self._look_every)
-
     async def _stop(self) -> None:
         for keeper in reversed(self._keepers):
             await keeper.stop()
         await self._scope.__aexit__(None, None, None)
 
 
+class _Output(asyncio.Protocol):
+    """Writes what arrives to a log, and remembers the end of it: ``tail``, which begins with that of an earlier run."""
+
+    def __init__(self, log: files.RotatingFile, tail: bytes) -> None:
+        self.tail = tail
+        self.over = asyncio.Event()
+        self._log = log
+
+    def data_received(self, data: bytes) -> None:
+        self.tail = (self.tail + data)[-LAST_WORDS:]
+        self._log.write(data)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        del exc
+        self.over.set()
+
+
+class _Readiness(asyncio.Protocol):
+    """Waits for the line that says that a part is ready."""
+
+    def __init__(self, ready: asyncio.Future[None]) -> None:
+        self._ready = ready
+
+    def data_received(self, data: bytes) -> None:
+        if b"\n" in data and not self._ready.done():
+            self._ready.set_result(None)
+
+
+@contextlib.asynccontextmanager
+async def _inlet(protocol: asyncio.Protocol) -> AsyncIterator[IO[bytes]]:
+    """The end of a pipe to give to a child; what comes out of the other goes to ``protocol``. The caller closes it."""
+    read_end, write_end = (
+        os.fdopen(each, mode, buffering=0) for each, mode in zip(os.pipe(), ("rb", "wb"), strict=True)
+    )
+    transport, _ = await asyncio.get_running_loop().connect_read_pipe(lambda: protocol, read_end)
+    try:
+        yield write_end
+    finally:
+        write_end.close()
+        transport.close()
+
+
+def _lost(count: int, why: str) -> bytes:
+    return f"{count} bytes of output were lost: {why}\n".encode()
+
+
 class _Keeper:
     """Keeps one part running."""
 
-    def __init__(self, part: Part) -> None:
+    def __init__(self, part: Part, log_limit: int) -> None:
         self.part = part
+        self._log_limit = log_limit
         self._process: asyncio.subprocess.Process | None = None
         self._ready: asyncio.Future[None] | None = None
         self._stopping = asyncio.Event()
-        self._log_mark = -1
+        self._output: _Output | None = None
 
     async def ready(self) -> None:
         """Wait until the part first says that it is ready.
@@ -145,51 +185,30 @@ class _Keeper:
                 await asyncio.wait_for(self._stopping.wait(), delay)
 
     async def _run_once(self) -> int:
-        read_end, write_end = os.pipe()
         self.part.log.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with self.part.log.open("ab") as output:
-                if self._log_mark < 0:
-                    self._log_mark = output.tell()
-                self._process = await asyncio.create_subprocess_exec(
-                    *self.part.argv, stdin=asyncio.subprocess.DEVNULL, stdout=output, stderr=output,
-                    pass_fds=(write_end,), env=_environ(write_end), start_new_session=True,
-                )  # fmt: skip
-        except BaseException:
-            os.close(read_end)
-            raise
-        finally:
-            os.close(write_end)
-        log.info("part started", part=self.part.name, pid=self._process.pid)
-        listener = asyncio.create_task(self._listen(read_end), name=f"ready/{self.part.name}")
-        try:
-            return await self._process.wait()
-        finally:
-            listener.cancel()
-            await asyncio.gather(listener, return_exceptions=True)
+        with contextlib.closing(files.RotatingFile(str(self.part.log), self._log_limit, LOG_FILES, _lost)) as log:
+            self._output = output = _Output(log, self._output.tail if self._output else b"")
+            async with _inlet(output) as said, _inlet(_Readiness(self._first_ready())) as ready:
+                return await self._run_into(output, said, ready)
 
-    async def _listen(self, read_end: int) -> None:
-        loop = asyncio.get_running_loop()
-        reader = asyncio.StreamReader()
-        pipe = os.fdopen(read_end, "rb", buffering=0)
-        transport, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), pipe)
-        try:
-            line = await reader.readline()
-        finally:
-            transport.close()
-        if line and not self._first_ready().done():
-            self._first_ready().set_result(None)
+    async def _run_into(self, output: _Output, said: IO[bytes], ready: IO[bytes]) -> int:
+        with said, ready:
+            self._process = await asyncio.create_subprocess_exec(
+                *self.part.argv, stdin=asyncio.subprocess.DEVNULL, stdout=said, stderr=said,
+                pass_fds=(ready.fileno(),), env=_environ(ready.fileno()), start_new_session=True,
+            )  # fmt: skip
+        log.info("part started", part=self.part.name, pid=self._process.pid)
+        code = await self._process.wait()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(output.over.wait(), OUTPUT_PATIENCE)
+        return code
 
     def _cannot_start(self) -> PartFailed:
         return PartFailed(f"{self.part.name} cannot start: {self._last_words()}", hint=f"its log: {self.part.log}")
 
     def _last_words(self) -> str:
-        with self.part.log.open("rb") as output:
-            size = output.seek(0, os.SEEK_END)
-            # A log that is shorter than it was has been rotated: all of it is of this start.
-            mark = self._log_mark if self._log_mark <= size else 0
-            output.seek(max(mark, size - LAST_WORDS))
-            lines = output.read(LAST_WORDS).decode(errors="replace").strip().splitlines()
+        said = self._output.tail if self._output else b""
+        lines = said.decode(errors="replace").strip().splitlines()
         words = " ".join(line.strip() for line in lines[-3:]) or "no output"
         return words.removeprefix("error: ")
 

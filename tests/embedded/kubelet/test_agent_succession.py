@@ -43,8 +43,47 @@ async def test_containers_that_end_between_two_agents_are_started_again(house: H
     await eventually(lambda: not house.processes())
     async with house.running():
         after = await house.until(lambda obj: ready(obj) and state(obj)["restartCount"] == 1)
-        assert state(after)["lastState"]["terminated"]["reason"] == "ContainerStatusUnknown"
+        ended = state(after)["lastState"]["terminated"]
+        assert (ended["reason"], ended["exitCode"]) == ("Error", 137)
         assert after["status"]["podIP"] == before["status"]["podIP"]
+
+
+async def test_how_a_container_ended_between_two_agents_is_known(house: House) -> None:
+    script = "import pathlib, time\nprint('last words')\nwhile not pathlib.Path('go').exists(): time.sleep(0.01)\nraise SystemExit(7)"
+    async with house.running(stop_containers=False):
+        made = await house.create(pod(python(script), restartPolicy="Never"))
+        await house.until(ready)
+    home = house.settings.folder / "pods" / made["metadata"]["uid"]
+    (home / "containers/web/go").touch()
+    await eventually(lambda: not house.processes() and not procfs.shims(house.uids))
+    async with house.running():
+        ended = state(await house.until(phase("Failed")))["state"]["terminated"]
+        assert (ended["exitCode"], ended["reason"], ended["message"]) == (7, "Error", "last words")
+
+
+async def test_an_end_of_which_there_is_no_word_is_told_as_that(house: House) -> None:
+    async with house.running(stop_containers=False):
+        made = await house.create(pod(server()))
+        before = await house.until(ready)
+    os.kill(pid(before), signal.SIGKILL)
+    await eventually(lambda: not procfs.shims(house.uids))
+    (house.settings.folder / "pods" / made["metadata"]["uid"] / "ends/web/0.json").unlink()
+    async with house.running():
+        after = await house.until(lambda obj: ready(obj) and state(obj)["restartCount"] == 1)
+        assert state(after)["lastState"]["terminated"]["reason"] == "ContainerStatusUnknown"
+
+
+async def test_a_shim_that_is_killed_takes_its_container_along_and_both_are_replaced(house: House) -> None:
+    async with house.running():
+        await house.create(pod(server()))
+        await house.until(ready)
+        (shim,) = procfs.shims(house.uids)
+        os.kill(shim.identity.pid, signal.SIGKILL)
+        after = await house.until(lambda obj: ready(obj) and state(obj)["restartCount"] == 1)
+        ended = state(after)["lastState"]["terminated"]
+        assert (ended["reason"], ended["exitCode"]) == ("ContainerStatusUnknown", 137)
+        assert "process that served it" in ended["message"]
+        assert len(procfs.shims(house.uids)) == len(house.processes()) == 1
 
 
 async def test_pods_that_vanished_between_two_agents_are_ended(house: House) -> None:

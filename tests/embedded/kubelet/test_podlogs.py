@@ -1,17 +1,17 @@
-"""Reading, following and rotating logs."""
+"""Which log is meant, and reading and following it."""
 
 from __future__ import annotations
 
 import asyncio
+import itertools
 import pathlib
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from brickyard.api.kinds import podlogs as contract
 from brickyard.embedded.kubelet import podlogs
 from brickyard.embedded.kubelet.plan import messages
+from brickyard.embedded.kubelet.shim import files, framing
 from brickyard.embedded.kubelet.testing import World, container, pod
 
 
@@ -22,6 +22,7 @@ class Desk:
         self.folder = folder
         self.world = world or World(pod())
         self.logs = podlogs.KubeletLogs(self._find)
+        self.seconds = itertools.count(1_700_000_000)
 
     def _find(self, namespace: str, name: str) -> podlogs.Pod | None:
         here = (namespace, name) == ("default", "a")
@@ -30,9 +31,16 @@ class Desk:
     def log(self, name: str, attempt: int) -> pathlib.Path:
         return self.folder / f"{name}-{attempt}.log"
 
-    def write(self, text: str, name: str = "web", attempt: int = 0) -> None:
-        with self.log(name, attempt).open("a") as file:
-            file.write(text)
+    def write(self, text: str, name: str = "web", attempt: int = 0, stream: bytes = framing.STDOUT) -> None:
+        """One chunk of output, a second after the one before."""
+        with self.log(name, attempt).open("ab") as file:
+            file.write(framing.frame(text.encode(), stream, next(self.seconds) * 10**9 + 5))
+
+    def rotate(self, keep: int = 5) -> None:
+        """As a shim does when the next byte is too much."""
+        log = files.RotatingFile(str(self.log("web", 0)), 1, keep, lambda *_: b"")
+        log.write(framing.frame(b"rotated\n", framing.STDERR, next(self.seconds) * 10**9))
+        log.close()
 
     async def read(self, **fields: object) -> str:
         query = contract.PodLogQuery("default", "a", **fields)  # type: ignore[arg-type] # by name
@@ -64,6 +72,58 @@ async def test_a_last_line_without_end_counts(desk: Desk) -> None:
 @pytest.mark.parametrize(("limit", "expected"), [(1, "o"), (5, "one\nt"), (999, "one\ntwo\nthree\n")])
 async def test_a_limit_of_bytes(desk: Desk, limit: int, expected: str) -> None:
     assert await desk.read(limit_bytes=limit) == expected
+
+
+async def test_all_that_is_kept_is_read_across_rotations(desk: Desk) -> None:
+    desk.rotate()
+    desk.write("four\n")
+    desk.rotate()
+    assert await desk.read() == "one\ntwo\nthree\nrotated\nfour\nrotated\n"
+    assert await desk.read(tail_lines=4) == "three\nrotated\nfour\nrotated\n"
+    assert await desk.read(tail_lines=3) == "rotated\nfour\nrotated\n"
+
+
+async def test_times_are_shown_once_a_line(desk: Desk) -> None:
+    desk.write("begun ")
+    desk.write("and ended\nnext\n")
+    assert await desk.read(timestamps=True, tail_lines=3) == (
+        "2023-11-14T22:13:20.000000005Z three\n"
+        "2023-11-14T22:13:21.000000005Z begun and ended\n"
+        "2023-11-14T22:13:22.000000005Z next\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("since", "expected"),
+    [(0.0, "one\ntwo\nthree\nfour\nfive\n"), (1_700_000_001.0, "four\nfive\n"), (1_700_000_001.5, "five\n"), (2e9, "")],
+)
+async def test_since_a_time(desk: Desk, since: float, expected: str) -> None:
+    desk.write("four\n")
+    desk.write("five\n")
+    assert await desk.read(since=since) == expected
+
+
+async def test_the_tail_is_counted_before_times_are_looked_at(desk: Desk) -> None:
+    desk.write("four\n")
+    assert await desk.read(since=1_700_000_001.0, tail_lines=3) == "four\n"
+
+
+async def test_one_stream_of_two(desk: Desk) -> None:
+    desk.write("oops\n", stream=framing.STDERR)
+    assert await desk.read(stream="Stderr") == "oops\n"
+    assert await desk.read(stream="Stdout") == "one\ntwo\nthree\n"
+    assert await desk.read() == "one\ntwo\nthree\noops\n"
+
+
+async def test_following_with_times_from_a_time_on(desk: Desk) -> None:
+    follower = Follower(desk, since=1_700_000_001.0, timestamps=True)
+    desk.write("four\n")
+    desk.rotate()
+    desk.write("five\n")
+    await follower.until("five\n")
+    desk.world.exited()
+    await asyncio.wait_for(follower.task, 5)
+    assert [line.split(" ")[1] for line in follower.text.splitlines()] == ["four", "rotated", "five"]
 
 
 async def test_an_empty_log_is_no_error(tmp_path: pathlib.Path) -> None:
@@ -128,10 +188,6 @@ async def test_a_container_that_waits(tmp_path: pathlib.Path) -> None:
 async def test_a_container_that_waits_for_others(tmp_path: pathlib.Path) -> None:
     desk = Desk(tmp_path, World(pod(init=[container("one")])))
     assert (await refused(desk)).endswith("is waiting to start: PodInitializing")
-
-
-async def test_times_are_not_recorded(desk: Desk) -> None:
-    assert "leave out --timestamps" in await refused(desk, timestamps=True)
 
 
 async def test_a_pod_that_is_not_here(desk: Desk) -> None:
@@ -211,13 +267,14 @@ async def test_following_a_run_ends_with_it_even_if_another_begins(desk: Desk) -
 async def test_following_survives_rotation(desk: Desk) -> None:
     follower = Follower(desk)
     await follower.until("three\n")
-    desk.write("before\n")
-    assert podlogs.rotate(desk.log("web", 0), 12)
-    desk.write("after\n")
-    await follower.until("after\n")
+    for number in range(5):
+        desk.write(f"before {number}\n")
+        desk.rotate()
+        desk.write(f"after {number}\n")
+    await follower.until("after 4\n")
     desk.world.exited()
     await asyncio.wait_for(follower.task, 5)
-    assert follower.text == "one\ntwo\nthree\nbefore\nafter\n"
+    assert follower.text == "one\ntwo\nthree\n" + "".join(f"before {n}\nrotated\nafter {n}\n" for n in range(5))
 
 
 async def test_closing_a_follower_closes_its_files(desk: Desk) -> None:
@@ -228,93 +285,3 @@ async def test_closing_a_follower_closes_its_files(desk: Desk) -> None:
     await asyncio.gather(follower.task, return_exceptions=True)
     await asyncio.get_running_loop().shutdown_asyncgens()
     assert len(list(pathlib.Path("/proc/self/fd").iterdir())) == before
-
-
-# Rotation.
-
-
-async def test_rotation_keeps_one_old_generation(desk: Desk) -> None:
-    path = desk.log("web", 0)
-    assert not podlogs.rotate(path, 100)
-    assert podlogs.rotate(path, 10)
-    assert path.read_text() == ""
-    desk.write("four\n")
-    assert await desk.read() == "one\ntwo\nthree\nfour\n"
-    assert await desk.read(tail_lines=2) == "three\nfour\n"
-    desk.write("five\nsix\n")
-    assert podlogs.rotate(path, 10)
-    assert await desk.read() == "four\nfive\nsix\n"
-
-
-def test_a_process_goes_on_appending_after_rotation(tmp_path: pathlib.Path) -> None:
-    path = tmp_path / "log"
-    with path.open("ab", buffering=0) as process:
-        process.write(b"x" * 50)
-        assert podlogs.rotate(path, 10)
-        process.write(b"new\n")
-    assert path.read_bytes() == b"new\n"
-
-
-async def test_of_a_log_that_grew_too_fast_only_the_end_is_kept(desk: Desk) -> None:
-    path = desk.log("web", 0)
-    with path.open("w") as file:
-        file.writelines(f"line {number:06}\n" for number in range(100_000))
-    assert podlogs.rotate(path, 60_000)
-    old = podlogs.old_generation(path).stat()
-    assert old.st_blocks * 512 <= 120_000 + 4096
-    text = await desk.read()
-    assert text.startswith("line 090000\n")
-    assert text.endswith("line 099999\n")
-    assert len(text) == 120_000
-
-
-async def test_a_follower_that_is_behind_finds_its_place_in_the_old_generation(desk: Desk) -> None:
-    follower = Follower(desk)
-    await follower.until("three\n")
-    desk.write("".join(f"line {number:06}\n" for number in range(10_000)))
-    assert podlogs.rotate(desk.log("web", 0), 60_000)
-    desk.write("after\n")
-    await follower.until("after\n")
-    assert follower.text == "one\ntwo\nthree\n" + "".join(f"line {number:06}\n" for number in range(10_000)) + "after\n"
-    desk.world.exited()
-    await asyncio.wait_for(follower.task, 5)
-
-
-async def test_a_log_that_somebody_else_cut_is_followed_on(desk: Desk) -> None:
-    follower = Follower(desk)
-    await follower.until("three\n")
-    desk.log("web", 0).write_text("")
-    desk.write("new\n")
-    await follower.until("new\n")
-    desk.world.exited()
-    await asyncio.wait_for(follower.task, 5)
-
-
-def test_rotating_what_is_not_there(tmp_path: pathlib.Path) -> None:
-    assert not podlogs.rotate(tmp_path / "log", 10)
-
-
-# Last words.
-
-
-def test_last_words_of_a_short_log(tmp_path: pathlib.Path) -> None:
-    (tmp_path / "log").write_text("a\nb\n\n")
-    assert podlogs.last_words(tmp_path / "log") == "a\nb"
-    assert podlogs.last_words(tmp_path / "none") == ""
-
-
-@given(st.binary(max_size=6000))
-def test_last_words_are_bounded_and_whole_lines(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
-    path = tmp_path_factory.mktemp("logs") / "log"
-    path.write_bytes(content)
-    words = podlogs.last_words(path)
-    assert len(words.splitlines()) <= podlogs.LAST_WORDS_LINES
-    assert len(words) <= podlogs.LAST_WORDS_BYTES
-
-
-def test_last_words_begin_with_a_whole_line(tmp_path: pathlib.Path) -> None:
-    (tmp_path / "log").write_text("".join(f"line {number}\n" for number in range(5000)))
-    lines = podlogs.last_words(tmp_path / "log").splitlines()
-    assert lines[0].startswith("line ")
-    assert lines[-1] == "line 4999"
-    assert len(lines) == podlogs.LAST_WORDS_LINES

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import itertools
 import os
 import pathlib
+import resource
 import signal
 import subprocess
 import sys
@@ -14,7 +16,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from brickyard.embedded.kubelet import errors, processes, procfs
+from brickyard.embedded.kubelet import errors, logtext, processes, procfs, shims
 from brickyard.lib import process
 
 ENV = {"PATH": os.environ["PATH"]}
@@ -29,9 +31,14 @@ class Box:
         self.started: list[processes.Process] = []
         self.attempts = itertools.count()
 
-    def command(self, *argv: str, env: dict[str, str] | None = None) -> processes.Command:
-        mark = f"{self.folder.name}-{os.getpid()}/web/{next(self.attempts)}"
-        return processes.Command(argv, {**ENV, **(env or {})}, self.folder, self.folder / "log", mark)
+    @property
+    def uid(self) -> str:
+        return f"{self.folder.name}-{os.getpid()}"
+
+    def command(self, *argv: str, env: dict[str, str] | None = None) -> shims.Command:
+        attempt = next(self.attempts)
+        mark, end = f"{self.uid}/web/{attempt}", self.folder / "ends" / str(attempt)
+        return shims.Command(argv, {**ENV, **(env or {})}, self.folder, self.folder / "log", mark, end)
 
     async def python(self, code: str, *args: str) -> processes.Process:
         process = await processes.start(self.command(sys.executable, "-c", code, *args))
@@ -39,7 +46,9 @@ class Box:
         return process
 
     def log(self) -> str:
-        return (self.folder / "log").read_text()
+        """What was written, without the frame."""
+        text = logtext.Text(logtext.Choice())
+        return (text.feed((self.folder / "log").read_bytes()) + text.end()).decode()
 
     async def until_logged(self, text: str) -> None:
         async with asyncio.timeout(10):
@@ -47,8 +56,10 @@ class Box:
                 await asyncio.sleep(0.005)
 
     def left(self) -> list[int]:
-        mine = f"{self.folder.name}-{os.getpid()}/"
-        return [each.identity.pid for each in procfs.table() if procfs.cookie(each.identity.pid).startswith(mine)]
+        return [each.identity.pid for each in procfs.strays({self.uid}, ())]
+
+    def shims(self) -> list[int]:
+        return [each.identity.pid for each in procfs.shims({self.uid})]
 
 
 @pytest.fixture
@@ -57,14 +68,15 @@ async def box(tmp_path: pathlib.Path) -> AsyncIterator[Box]:
     yield box
     for each in box.started:
         await each.kill()
-        if each._descriptor >= 0:
+        if each._shim_fd >= 0:
             await each.wait()
     assert box.left() == []
+    assert box.shims() == []
 
 
 async def test_exit_code_and_output(box: Box) -> None:
     process = await box.python("import sys; print('out'); print('err', file=sys.stderr); sys.exit(3)")
-    assert await process.wait() == processes.End(3)
+    assert (await process.wait()).exit_code == 3
     assert sorted(box.log().split()) == ["err", "out"]
 
 
@@ -127,7 +139,7 @@ os.wait()
 async def test_a_daemon_that_left_group_and_parent_dies_with_its_container(box: Box) -> None:
     process = await box.python(DAEMON)
     await box.until_logged("daemon up")
-    assert await process.wait() == processes.End(0)
+    assert (await process.wait()).exit_code == 0
     assert box.left() == []
 
 
@@ -200,54 +212,129 @@ async def test_a_released_process_is_adopted_and_watched(box: Box) -> None:
     process = await box.python(FOREVER)
     await box.until_logged("up")
     process.release()
-    adopted = processes.adopt(process.identity, process._mark)
+    adopted = processes.adopt(process.identity, process.shim, process._mark, process._end)
     assert adopted is not None
     box.started.append(adopted)
     await adopted.terminate()
     assert (await adopted.wait()).exit_code == 143
 
 
-def test_a_reused_pid_is_not_adopted() -> None:
-    own = procfs.entry(os.getpid())
-    assert own is not None
-    assert processes.adopt(process.Identity(os.getpid(), own.identity.start_time - 1), "x") is None
-
-
-def test_a_dead_process_is_not_adopted() -> None:
-    child = subprocess.Popen([sys.executable, "-c", ""])
-    found = procfs.entry(child.pid)
-    child.wait()
-    assert found is not None
-    assert processes.adopt(found.identity, "x") is None
-
-
-ORPHANED = """
-import subprocess, sys
-code = "import sys; sys.stdin.read(); sys.exit(5)"
-child = subprocess.Popen([sys.executable, '-c', code], stdin=0, stdout=subprocess.DEVNULL, start_new_session=True)
-print(child.pid, flush=True)
-"""
-
-
-def orphan(stdin: int) -> processes.Process:
-    """A process whose parent is gone and that ends with 5 when ``stdin`` does."""
-    argv, env = [sys.executable, "-c", ORPHANED], {**ENV, procfs.COOKIE: "x/y/0"}
-    parent = subprocess.run(argv, stdin=stdin, stdout=subprocess.PIPE, check=True, env=env, timeout=20)
-    found = procfs.entry(int(parent.stdout))
-    assert found is not None
-    adopted = processes.adopt(found.identity, "x/y/0")
+async def test_the_end_of_somebody_elses_child_is_known(box: Box) -> None:
+    process = await box.python(f"{FOREVER}\n".replace("60", "0.1") + "raise SystemExit(5)")
+    process.release()
+    adopted = processes.adopt(process.identity, process.shim, process._mark, process._end)
     assert adopted is not None
-    return adopted
+    assert (await adopted.wait()).exit_code == 5
 
 
-async def test_the_end_of_somebody_elses_child() -> None:
-    """The exit code is told where the kernel can (6.15 and later, or a zombie that still stands); else it is a stand-in."""
-    reader, writer = os.pipe()
-    adopted = orphan(reader)
-    os.close(reader)
-    os.close(writer)
-    end = await adopted.wait()
-    assert end in (processes.End(5), processes.End(137, known=False))
+async def test_a_container_that_is_gone_is_not_adopted_but_tells_of_its_end(box: Box) -> None:
+    process = await box.python("raise SystemExit(6)")
+    began = time.time()
+    await process.wait()
+    assert processes.adopt(process.identity, process.shim, process._mark, process._end) is None
+    end = processes.ended(process._end)
+    assert end is not None
+    assert end.exit_code == 6
+    assert end.finished_at == pytest.approx(began, abs=10)
+
+
+def test_reused_pids_are_not_adopted(tmp_path: pathlib.Path) -> None:
+    own = process.me()
+    other = process.Identity(own.pid, own.start_time - 1)
+    assert processes.adopt(other, other, "x", tmp_path / "end") is None
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"exitCode": "x", "signal": 0, "finishedAt": 0}'])
+def test_an_end_that_cannot_be_read_is_unknown(tmp_path: pathlib.Path, text: str) -> None:
+    (tmp_path / "end").write_text(text)
+    assert processes.ended(tmp_path / "end") is None
+
+
+# Shims.
+
+
+async def test_a_signal_to_the_shim_does_nothing_but_sigkill_ends_both(box: Box) -> None:
+    process = await box.python(FOREVER)
+    await box.until_logged("up")
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGPIPE, signal.SIGQUIT):
+        assert procfs.send(process.shim, number)
+    assert process.shim.alive()
+    assert procfs.send(process.shim, signal.SIGKILL)
+    end = await process.wait()
+    assert (end.exit_code, end.known, end.message) == (137, False, processes.UNSERVED)
+
+
+async def test_a_container_has_none_of_its_shims_signal_settings(box: Box) -> None:
+    code = "print([line.split()[1] for line in open('/proc/self/status') if line[:7] in ('SigBlk:', 'SigIgn:')])"
+    await (await processes.start(box.command("sh", "-c", f'exec "{sys.executable}" -c "{code}"'))).wait()
+    blocked, ignored = [int(each, 16) for each in box.log().replace("'", "").strip("[]\n ").split(", ")]
+    assert blocked == 0
+    assert ignored & ~(1 << (signal.SIGPIPE - 1) | 1 << (signal.SIGXFSZ - 1)) == 0  # what Python itself ignores
+
+
+async def test_what_leaves_its_parent_and_hides_its_mark_dies_with_the_container(box: Box) -> None:
+    """Nothing marks it but its shim, whose child it has become."""
+    code = (
+        "import os, sys, time\n"
+        "if os.fork() == 0:\n"
+        "    os.setsid()\n"
+        "    if os.fork() == 0: os.execve(sys.executable, [sys.executable, '-c', 'import time; time.sleep(62)'], {})\n"
+        "    os._exit(0)\n"
+        "os.wait(); print('up', flush=True); time.sleep(60)"
+    )
+    process = await box.python(code)
+    await box.until_logged("up")
+    hidden = {each.identity for each in procfs.family(process.identity, "", process.shim)} - {process.identity}
+    assert len(hidden) == 1
+    procfs.send(process.identity, signal.SIGKILL)
+    assert (await process.wait()).exit_code == 137
+    assert not any(each.alive() for each in hidden)
+
+
+async def test_output_up_to_the_last_byte_is_in_the_log_when_the_end_is_told(box: Box) -> None:
+    process = await box.python("import sys; sys.stdout.write('x' * 3_000_000 + 'end')")
+    assert (await process.wait()).exit_code == 0
+    assert box.log() == "x" * 3_000_000 + "end"
+
+
+async def test_limits_are_the_leaders(box: Box) -> None:
+    command = dataclasses.replace(box.command("sh", "-c", "ulimit -n"), limits=((resource.RLIMIT_NOFILE, 99),))
+    await (await processes.start(command)).wait()
+    assert box.log() == "99\n"
+
+
+async def test_a_group_that_cannot_be_joined_is_told(box: Box) -> None:
+    command = dataclasses.replace(box.command("true"), cgroup=box.folder / "none" / "cgroup.procs")
+    with pytest.raises(errors.NotStarted, match=r"none/cgroup\.procs"):
+        await processes.start(command)
+
+
+async def test_a_folder_that_is_not_there(box: Box) -> None:
+    with pytest.raises(errors.NoProgram, match="nowhere"):
+        await processes.start(dataclasses.replace(box.command("true"), cwd=box.folder / "nowhere"))
+
+
+async def test_a_shim_that_cannot_begin_says_why(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shims, "ROOT", box.folder)
+    with pytest.raises(errors.NotStarted, match="No module named 'brickyard'"):
+        await processes.start(box.command("true"))
+
+
+async def test_a_shim_that_does_not_answer_is_given_up(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shims, "BOOT", "import time; time.sleep(60)")
+    monkeypatch.setattr(shims, "PATIENCE", 0.1)
+    with pytest.raises(errors.NotStarted, match="did not answer"):
+        await processes.start(box.command("true"))
+
+
+async def test_a_shim_is_light(box: Box) -> None:
+    process = await box.python(FOREVER)
+    await box.until_logged("up")
+    rollup = pathlib.Path(f"/proc/{process.shim.pid}/smaps_rollup").read_text().split()
+    private = int(rollup[rollup.index("Private_Dirty:") + 1])
+    assert private < 6 * 1024, f"{private} kB that nobody shares"
+    modules = pathlib.Path(f"/proc/{process.shim.pid}/maps").read_text()
+    assert "libssl" not in modules
 
 
 # Who is who.

@@ -35,6 +35,7 @@ containers = st.builds(
     memories,
     st.none() | st.builds(process.Identity, numbers, numbers),
     st.dictionaries(st.text(), st.lists(st.text()).map(tuple), max_size=2),
+    st.none() | st.builds(process.Identity, numbers, numbers),
 )
 
 
@@ -80,15 +81,27 @@ def test_folders_are_found(tmp_path: pathlib.Path) -> None:
     assert [each.uid for each in records.folders(tmp_path)] == ["a", "b"]
 
 
-def test_logs_of_two_runs_are_kept(tmp_path: pathlib.Path) -> None:
+def test_logs_and_ends_of_two_runs_are_kept(tmp_path: pathlib.Path) -> None:
     folder = records.PodFolder(tmp_path, "uid")
     for attempt in range(4):
-        path = folder.log("web", attempt)
+        folder.prune_runs("web", attempt)
+        log, end = folder.log("web", attempt), folder.end("web", attempt)
+        for path in (log, log.with_name(log.name + ".1"), end):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch()
+    assert sorted(each.name for each in log.parent.iterdir()) == ["2.log", "2.log.1", "3.log", "3.log.1"]
+    assert sorted(each.name for each in end.parent.iterdir()) == ["2.json", "3.json"]
+
+
+def test_a_run_that_begins_anew_finds_nothing_of_its_first_try(tmp_path: pathlib.Path) -> None:
+    folder = records.PodFolder(tmp_path, "uid")
+    for path in (folder.log("web", 3), folder.end("web", 3), folder.end("web", 2)):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
-        path.with_name(path.name + ".1").touch()
-        folder.prune_logs("web", attempt)
-    assert sorted(each.name for each in path.parent.iterdir()) == ["2.log", "2.log.1", "3.log", "3.log.1"]
+    folder.prune_runs("web", 3)
+    assert not folder.log("web", 3).exists()
+    assert not folder.end("web", 3).exists()
+    assert folder.end("web", 2).exists()
 
 
 def test_removing_takes_all_but_what_is_linked(tmp_path: pathlib.Path) -> None:

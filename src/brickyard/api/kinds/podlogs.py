@@ -9,7 +9,11 @@ from typing import Protocol
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class PodLogQuery:
-    """One request for logs. ``tail_lines`` None means from the start; ``container`` "" means the pod's only one."""
+    """One request for logs.
+
+    ``tail_lines`` None means from the start; ``container`` "" means the pod's only one; ``since`` is in Unix seconds; ``stream`` is
+    ``Stdout``, ``Stderr`` or "" for both.
+    """
 
     namespace: str
     pod: str
@@ -19,6 +23,8 @@ class PodLogQuery:
     timestamps: bool = False
     tail_lines: int | None = None
     limit_bytes: int | None = None
+    since: float | None = None
+    stream: str = ""
 
 
 class PodLogs(Protocol):

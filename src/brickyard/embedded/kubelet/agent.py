@@ -1,7 +1,7 @@
 """The node agent as a whole: takes up where the last one left off, follows the API, runs one worker per pod.
 
 start   lock the folder ─► read the records ─► take over what still runs ─► kill what nobody knows
-run     pods from the API ─► bind those without a node ─► a worker for each of ours; heartbeat; log rotation
+run     pods from the API ─► bind those without a node ─► a worker for each of ours; heartbeat
 stop    end the containers within their grace, or leave them for the next agent
 """
 
@@ -35,6 +35,7 @@ from brickyard.embedded.kubelet import (
     procfs,
     records,
     settings,
+    shims,
     starter,
     views,
     worker,
@@ -51,7 +52,6 @@ from brickyard.kube.objects import meta
 from brickyard.kube.reconcile import recorder
 from brickyard.lib import backoff, clock, logs, tasks
 
-ROTATE_EVERY = 5.0
 FAREWELL = 2.0
 """Seconds for the last heartbeat and the last events."""
 SPARE = 5.0
@@ -164,7 +164,6 @@ class NodeAgent:
                 inner.start(here.run(), name="node")
                 inner.start(pods.run(), name="informer")
                 inner.start(binding.run(), name="binder")
-                inner.start(self._rotate_forever(), name="logs")
                 inner.start(self._meter.run(), name="usage")
                 inner.start(watchdog.Watchdog(self._runs, self._exceeded).run(), name="memory")
                 inner.start(following.run(), name="follower")
@@ -190,6 +189,7 @@ class NodeAgent:
             images=self._images,
             models=self._models,
             clock=self._clock,
+            rotation=shims.Rotation(self._settings.log_limit, self._settings.log_files),
             ground=ground,
             names=follower.Names(self._client) if ground.mounts else None,
         )
@@ -338,18 +338,6 @@ class NodeAgent:
                 log.error("containers are left behind", pod=str(each.key))
 
     # Logs.
-
-    async def _rotate_forever(self) -> None:
-        while True:
-            await asyncio.sleep(ROTATE_EVERY)
-            paths = [
-                each.place.folder.log(name, container.attempt)
-                for each in self._workers.values()
-                for name, container in each.machine.containers.items()
-                if container.running
-            ]
-            for path in paths:
-                await asyncio.to_thread(podlogs.rotate, path, self._settings.log_limit)
 
     def _find_logs(self, namespace: str, name: str) -> podlogs.Pod | None:
         found = self._find(namespace, name)

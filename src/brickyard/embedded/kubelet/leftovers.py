@@ -34,6 +34,11 @@ def end(folder: pathlib.Path, patience: float = PATIENCE) -> int:
         for number in (signal.SIGTERM, signal.SIGKILL):
             left = [each for each in found if procfs.send(each, number)]
             _wait(left, patience)
+        # What unmarked processes there are goes with the leader, by its shim; then that goes too.
+        shims = [each.identity for each in procfs.shims(uids)]
+        _wait(shims, patience)
+        for each in shims:
+            procfs.send(each, signal.SIGKILL)
         return len(found)
 
 

@@ -1,22 +1,23 @@
 """Containers' processes: started, watched, ended, and taken over from an agent that died.
 
-A container is a session of its own. Its output goes straight into its log file, so that it neither stops nor is lost when the agent
-is gone. Its end is learned from a pidfd, which works for children and adopted processes alike; by then nothing of it is left, for
-whatever the leader leaves behind is killed first.
+A container is a session of its own, child of a shim (``shim``) that keeps its log and writes down how it ended. Both outlive the agent.
+That a container has ended is learned from pidfds, which work for children and adopted processes alike; by then nothing of it is left,
+for whatever the leader leaves behind is killed first, and its log is complete.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
+import json
 import os
 import pathlib
 import shutil
 import signal
-import subprocess
 from collections.abc import Mapping, Sequence
 
-from brickyard.embedded.kubelet import errors, procfs
+from brickyard.embedded.kubelet import errors, procfs, shims
 from brickyard.lib import logs, process
 
 INHERITED = (
@@ -28,30 +29,26 @@ INHERITED = (
 
 SWEEPS = 40
 SWEEP_PAUSE = 0.05
-STATUS_TRIES = 20
+SHIM_PATIENCE = 15.0
+"""Seconds a shim gets for what is left to do once its container has ended; more than it allows itself."""
 UNKNOWN_EXIT = 137
 """Exit code Kubernetes gives to an end that nobody saw."""
+UNSERVED = "The container was ended with the process that served it"
 
 log = logs.get(__name__)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Command:
-    """What to run. ``log`` is appended to; ``mark`` is the container's cookie (see ``procfs``)."""
-
-    argv: Sequence[str]
-    env: Mapping[str, str]
-    cwd: pathlib.Path
-    log: pathlib.Path
-    mark: str
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
 class End:
-    """How a process ended; ``known`` is False when nobody could tell and the code is a stand-in."""
+    """How a process ended, and when (Unix seconds; None: just now).
+
+    ``known`` is False when nobody could tell and the code is a stand-in; ``message`` says why.
+    """
 
     exit_code: int
     known: bool = True
+    finished_at: float | None = None
+    message: str = ""
 
 
 def container_id(identity: process.Identity) -> str:
@@ -85,24 +82,34 @@ def resolve(argv: Sequence[str], env: Mapping[str, str], cwd: pathlib.Path) -> l
 
 
 class Process:
-    """A container's leader and what it started. Made by ``start`` and ``adopt``; closed by ``wait`` or ``release``."""
+    """A container's leader and what it started. Made by ``start`` and ``adopt``; closed by ``wait`` or ``release``.
 
-    def __init__(self, identity: process.Identity, descriptor: int, mark: str) -> None:
+    Attributes:
+        identity: the leader's. ``shim``: its shim's.
+    """
+
+    def __init__(self, identity: process.Identity, shim: process.Identity, mark: str, end: pathlib.Path) -> None:
+        """Raises ProcessLookupError when neither is there any more."""
         self.identity = identity
+        self.shim = shim
         self._mark = mark
-        self._descriptor = descriptor
+        self._end = end
+        self._leader_fd, self._shim_fd = _open(identity), _open(shim)
+        if self._leader_fd < 0 and self._shim_fd < 0:
+            raise ProcessLookupError(f"container {mark} has ended")
 
     @property
     def container_id(self) -> str:
         return container_id(self.identity)
 
     async def wait(self) -> End:
-        """Wait for the leader to end, kill what it left behind, and tell how it ended. To be called once."""
+        """Wait for the container to end, kill what is left of it, and tell how it ended. To be called once."""
         try:
-            await self._ended()
-            # Before it is reaped its pid cannot be given away: the session number still means this container.
+            # A shim that is killed takes its container along.
+            await _first([each for each in (self._leader_fd, self._shim_fd) if each >= 0])
             await self.sweep()
-            return await self._reap()
+            await self._shim_ended()
+            return await asyncio.to_thread(ended, self._end) or End(UNKNOWN_EXIT, known=False, message=UNSERVED)
         finally:
             self.release()
 
@@ -112,12 +119,12 @@ class Process:
 
     async def kill(self) -> None:
         """SIGKILL to everything that belongs to the container."""
-        await asyncio.to_thread(_kill_family, self.identity, self._mark)
+        await asyncio.to_thread(self._kill_family)
 
     async def sweep(self) -> None:
         """Kill until nothing is left, for two seconds at most."""
         for _ in range(SWEEPS):
-            left = await asyncio.to_thread(_kill_family, self.identity, self._mark)
+            left = await asyncio.to_thread(self._kill_family)
             if not left:
                 return
             await asyncio.sleep(SWEEP_PAUSE)
@@ -125,46 +132,35 @@ class Process:
 
     def release(self) -> None:
         """Let go of the process without ending it."""
-        if self._descriptor >= 0:
-            os.close(self._descriptor)
-            self._descriptor = -1
+        for each in (self._leader_fd, self._shim_fd):
+            if each >= 0:
+                os.close(each)
+        self._leader_fd = self._shim_fd = -1
 
-    async def _ended(self) -> None:
-        loop = asyncio.get_running_loop()
-        ended: asyncio.Future[None] = loop.create_future()
-        loop.add_reader(self._descriptor, _resolve_once, ended)
+    async def _shim_ended(self) -> None:
+        if self._shim_fd < 0:
+            return
         try:
-            await ended
-        finally:
-            loop.remove_reader(self._descriptor)
+            async with asyncio.timeout(SHIM_PATIENCE):
+                await _first([self._shim_fd])
+        except TimeoutError:
+            log.warning("shim does not end, killing it", container=self._mark, pid=self.shim.pid)
+            signal.pidfd_send_signal(self._shim_fd, signal.SIGKILL)
+        _reap(self._shim_fd)
 
-    async def _reap(self) -> End:
-        try:
-            result = _reaped(self._descriptor)
-        except ChildProcessError:
-            return await self._foreign_end()
-        if result is None:
-            return End(UNKNOWN_EXIT, known=False)
-        return End(result.si_status if result.si_code == os.CLD_EXITED else 128 + result.si_status)
-
-    async def _foreign_end(self) -> End:
-        """The end of an adopted process: told by the kernel once its new parent has reaped it, if the kernel is new enough."""
-        for _ in range(STATUS_TRIES):
-            status = procfs.exit_status(self._descriptor, self.identity)
-            if status is not None:
-                return End(procfs.exit_code(status))
-            await asyncio.sleep(SWEEP_PAUSE)
-        return End(UNKNOWN_EXIT, known=False)
+    def _kill_family(self) -> list[int]:
+        found = procfs.family(self.identity, self._mark, self.shim)
+        return [each.identity.pid for each in found if procfs.send(each.identity, signal.SIGKILL)]
 
 
-async def start(command: Command) -> Process:
+async def start(command: shims.Command) -> Process:
     """Start a container's process in a session of its own.
 
     Raises:
         NoProgram: the program cannot be run.
         NotStarted: anything else the system refuses; the message is its own.
     """
-    work = asyncio.ensure_future(asyncio.to_thread(_spawn, command))
+    work = asyncio.ensure_future(asyncio.to_thread(_start, command))
     try:
         return await asyncio.shield(work)
     except asyncio.CancelledError:
@@ -175,58 +171,67 @@ async def start(command: Command) -> Process:
         raise
 
 
-def adopt(identity: process.Identity, mark: str) -> Process | None:
-    """Take over a running process; None when it is gone, or its pid is another's now."""
+def adopt(identity: process.Identity, shim: process.Identity, mark: str, end: pathlib.Path) -> Process | None:
+    """Take over a container; None when it is gone with its shim, or the pids are others' now."""
+    try:
+        return Process(identity, shim, mark, end)
+    except ProcessLookupError:
+        return None
+
+
+def ended(path: pathlib.Path) -> End | None:
+    """How the container ended whose shim wrote ``path``; None when it did not. Blocks."""
+    try:
+        told = json.loads(path.read_bytes())
+        number = int(told["signal"])
+        return End(128 + number if number else int(told["exitCode"]), finished_at=float(told["finishedAt"]))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        log.warning("how a container ended cannot be read", path=path, error=repr(error))
+        return None
+
+
+def _start(command: shims.Command) -> Process:
+    launched = shims.launch(command, resolve(command.argv, command.env, command.cwd))
+    try:
+        return Process(launched.leader, launched.shim, command.mark, command.end)
+    except ProcessLookupError:  # pragma: no cover - the shim is ours and not reaped: it has a pidfd
+        raise errors.NotStarted("CreateContainerError", "the container is gone already") from None
+
+
+def _open(identity: process.Identity) -> int:
+    """A pidfd of this very process, a zombie included; -1 when there is none."""
     try:
         descriptor = os.pidfd_open(identity.pid)
     except OSError:
-        return None
-    if not identity.alive():
-        os.close(descriptor)
-        return None
-    return Process(identity, descriptor, mark)
+        return -1
+    found = procfs.entry(identity.pid)
+    if found is not None and found.identity == identity:
+        return descriptor
+    os.close(descriptor)
+    return -1
 
 
-def _reaped(descriptor: int) -> os.waitid_result | None:
-    """Collect our own child, without waiting; ChildProcessError when it is not ours."""
-    return os.waitid(os.P_PIDFD, descriptor, os.WEXITED | os.WNOHANG)
+def _reap(descriptor: int) -> None:
+    """Collect a child that has ended; one that was adopted is its new parent's to collect."""
+    with contextlib.suppress(ChildProcessError):
+        os.waitid(os.P_PIDFD, descriptor, os.WEXITED | os.WNOHANG)
+
+
+async def _first(descriptors: list[int]) -> None:
+    """Until one of these pidfds tells of an end."""
+    loop = asyncio.get_running_loop()
+    ended: asyncio.Future[None] = loop.create_future()
+    for each in descriptors:
+        loop.add_reader(each, _resolve_once, ended)
+    try:
+        await ended
+    finally:
+        for each in descriptors:
+            loop.remove_reader(each)
 
 
 def _resolve_once(future: asyncio.Future[None]) -> None:
     if not future.done():
         future.set_result(None)
-
-
-def _spawn(command: Command) -> Process:
-    env = {**command.env, procfs.COOKIE: command.mark}
-    argv = resolve(command.argv, env, command.cwd)
-    command.log.parent.mkdir(parents=True, exist_ok=True)
-    output = os.open(command.log, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        child = subprocess.Popen(
-            argv,
-            env=env,
-            cwd=command.cwd,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            start_new_session=True,
-        )
-    except FileNotFoundError as error:
-        raise errors.NoProgram(f"exec: {command.argv[0]!r}: {error.strerror}: {error.filename}") from error
-    except PermissionError as error:
-        raise errors.NoProgram(f"exec: {command.argv[0]!r}: permission denied") from error
-    except (OSError, ValueError) as error:  # ValueError: a word holds a NUL
-        raise errors.NotStarted("CreateContainerError", f"{command.argv[0]!r} cannot be run: {error}") from error
-    finally:
-        os.close(output)
-    # It is reaped through its pidfd: Popen must not do it a second time, nor complain that nobody did.
-    child.returncode = 0
-    found = procfs.entry(child.pid)
-    if found is None:  # pragma: no cover - an unreaped child has an entry
-        raise errors.NotStarted("CreateContainerError", "/proc does not show the process that was started")
-    return Process(found.identity, os.pidfd_open(child.pid), command.mark)
-
-
-def _kill_family(leader: process.Identity, mark: str) -> list[int]:
-    return [each.identity.pid for each in procfs.family(leader, mark) if procfs.send(each.identity, signal.SIGKILL)]

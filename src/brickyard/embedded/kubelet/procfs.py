@@ -9,36 +9,31 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import fcntl
 import os
 import pathlib
 import signal
-import struct
 from collections.abc import Collection, Iterator
 
 from brickyard.lib import logs, process
 
 COOKIE = "BRICKYARD_CONTAINER_ID"
 """Environment variable ``<pod uid>/<container>/<attempt>`` of everything a container runs."""
+SHIM_COOKIE = "BRICKYARD_SHIM_OF"
+"""The same of a container's shim, which is no part of the container."""
 
 _PROC = pathlib.Path("/proc")
-# From linux/pidfd.h: PIDFD_GET_INFO with a struct of 64 bytes, and the bit that asks for the exit code (Linux 6.15 and later).
-_PIDFD_GET_INFO = 0xC040FF0B
-_PIDFD_INFO_EXIT = 1 << 3
-_PIDFD_INFO = struct.Struct("=QQ11Ii")
 
 log = logs.get(__name__)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Entry:
-    """A line of the process table. ``exit_status`` is only meaningful for a zombie."""
+    """A line of the process table."""
 
     identity: process.Identity
     state: str
     parent: int
     session: int
-    exit_status: int
 
     @property
     def dead(self) -> bool:
@@ -56,22 +51,16 @@ def entry(pid: int) -> Entry | None:
     fields = process.stat(pid)
     if fields is None:
         return None
-    return Entry(
-        process.Identity(pid, int(fields[19])),
-        fields[0],
-        int(fields[1]),
-        int(fields[3]),
-        int(fields[49] if len(fields) > 49 else 0),
-    )
+    return Entry(process.Identity(pid, int(fields[19])), fields[0], int(fields[1]), int(fields[3]))
 
 
-def cookie(pid: int) -> str:
-    """The container mark in the environment of ``pid``; "" when it has none or may not be read."""
+def cookie(pid: int, name: str = COOKIE) -> str:
+    """The container mark in the environment of ``pid``, in the variable ``name``; "" when it has none or may not be read."""
     try:
         environment = (_PROC / str(pid) / "environ").read_bytes()
     except OSError:
         return ""
-    mark = COOKIE.encode() + b"="
+    mark = name.encode() + b"="
     found = next((each for each in environment.split(b"\0") if each.startswith(mark)), b"")
     return found.removeprefix(mark).decode(errors="replace")
 
@@ -84,15 +73,17 @@ def table() -> Iterator[Entry]:
             yield found
 
 
-def family(leader: process.Identity, mark: str) -> list[Entry]:
-    """What lives of a container: ``leader``, its session, its descendants, and whatever carries its ``mark``.
+def family(leader: process.Identity, mark: str, shim: process.Identity | None = None) -> list[Entry]:
+    """What lives of a container: ``leader``, its session, its descendants, what its ``shim`` adopted, whatever carries its ``mark``.
 
-    The session counts only while it can be the leader's: not when the pid has gone to another process.
+    The session counts only while it can be the leader's: not when the pid has gone to another process. The shim itself is no member.
     """
     entries = [each for each in table() if not each.dead]
     holder = entry(leader.pid)
     session = leader.pid if holder is None or holder.identity == leader else -1
     known = {leader.pid} if session != -1 else set()
+    if shim is not None and shim.alive():
+        known.add(shim.pid)
     members: dict[int, Entry] = {}
     for each in entries:
         if each.identity == leader or each.session == session or (mark and cookie(each.identity.pid) == mark):
@@ -116,6 +107,12 @@ def strays(uids: Collection[str], known: Collection[str]) -> list[Entry]:
     return [each for each, mark in marked if mark.partition("/")[0] in uids and mark not in known]
 
 
+def shims(uids: Collection[str]) -> list[Entry]:
+    """The shims of the containers of these pods."""
+    marked = [(each, cookie(each.identity.pid, SHIM_COOKIE)) for each in table() if not each.dead]
+    return [each for each, mark in marked if mark.partition("/")[0] in uids]
+
+
 def send(identity: process.Identity, number: signal.Signals) -> bool:
     """Signal the very process; False when it is gone, or not ours to signal."""
     try:
@@ -134,22 +131,3 @@ def send_group(leader: process.Identity, number: signal.Signals) -> bool:
         os.killpg(leader.pid, number)
         return True
     return False
-
-
-def exit_status(descriptor: int, identity: process.Identity) -> int | None:
-    """Wait status of an ended process that is not our child, as far as the kernel tells: None when it does not (yet)."""
-    found = entry(identity.pid)
-    if found is not None and found.identity == identity and found.state == "Z":
-        return found.exit_status
-    request = bytearray(_PIDFD_INFO.pack(_PIDFD_INFO_EXIT, *[0] * 13))
-    try:
-        fcntl.ioctl(descriptor, _PIDFD_GET_INFO, request)
-    except OSError:
-        return None
-    answer = _PIDFD_INFO.unpack(request)
-    return int(answer[-1]) if answer[0] & _PIDFD_INFO_EXIT else None
-
-
-def exit_code(status: int) -> int:
-    """A shell's exit code of a wait status: the code itself, or 128 + n after signal n."""
-    return os.WEXITSTATUS(status) if os.WIFEXITED(status) else 128 + os.WTERMSIG(status)

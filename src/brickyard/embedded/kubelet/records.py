@@ -3,7 +3,8 @@
     <data-dir>/pods/<uid>/record.json                   manifest, address, and of each container its process and its past
                           volumes/<volume>/             emptyDir, configMap, secret
                           containers/<name>/            working directory, unless the manifest names one
-                          logs/<name>/<attempt>.log     output of a run; ``.log.1`` what was rotated away of it
+                          logs/<name>/<attempt>.log     output of a run; ``.log.1``, ``.log.2`` … what was rotated away of it
+                          ends/<name>/<attempt>.json    how a run ended, written by its shim
 
 The record is replaced as a whole, so that it is never half a record. A process is only believed to be the container's when boot,
 pid and start time all fit.
@@ -25,20 +26,21 @@ from brickyard.embedded.kubelet.plan import messages
 from brickyard.lib import logs
 from brickyard.lib import process as lib_process
 
-VERSION = 2
+VERSION = 3
 KEPT_RUNS = 2
-"""Runs whose logs are kept: the current one and the one before."""
+"""Runs whose logs and ends are kept: the current one and the one before."""
 
 log = logs.get(__name__)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class ContainerRecord:
-    """A container's past, its process (None when none runs), and the devices it holds: resource → ids."""
+    """A container's past, its process and the shim of that (None when none runs), and the devices it holds: resource → ids."""
 
     memory: messages.Memory
     process: lib_process.Identity | None = None
     devices: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
+    shim: lib_process.Identity | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -73,12 +75,17 @@ class PodFolder:
         """Where the output of a run goes."""
         return self.path / "logs" / container / f"{attempt}.log"
 
-    def prune_logs(self, container: str, attempt: int) -> None:
-        """Forget the output of all but the last runs, ``attempt`` being the newest."""
-        for file in (self.path / "logs" / container).glob("*.log*"):
-            number = file.name.partition(".")[0]
-            if number.isdecimal() and int(number) <= attempt - KEPT_RUNS:
-                file.unlink(missing_ok=True)
+    def end(self, container: str, attempt: int) -> pathlib.Path:
+        """Where a run's shim writes down how it ended."""
+        return self.path / "ends" / container / f"{attempt}.json"
+
+    def prune_runs(self, container: str, attempt: int) -> None:
+        """Forget output and ends of all but the last runs; ``attempt`` is about to begin and has none of either yet."""
+        for kind in ("logs", "ends"):
+            for file in (self.path / kind / container).glob("*.*"):
+                number = file.name.partition(".")[0]
+                if number.isdecimal() and not attempt - KEPT_RUNS < int(number) < attempt:
+                    file.unlink(missing_ok=True)
 
     def load(self) -> Record | None:
         """The record, or None when there is none that can be read."""
@@ -133,6 +140,6 @@ def _container(fields: Mapping[str, Any]) -> ContainerRecord:
     memory = dict(fields["memory"])
     for end in ("last", "before"):
         memory[end] = messages.Terminated(**memory[end]) if memory[end] else None
-    running = lib_process.Identity(**fields["process"]) if fields["process"] else None
+    running, shim = (lib_process.Identity(**fields[key]) if fields[key] else None for key in ("process", "shim"))
     devices = {name: tuple(ids) for name, ids in fields["devices"].items()}
-    return ContainerRecord(messages.Memory(**memory), running, devices)
+    return ContainerRecord(messages.Memory(**memory), running, devices, shim)

@@ -39,7 +39,10 @@ class KubeletSettings:
     log_limit: int = settings.field(
         10 * 1024 * 1024,
         env="BRICKYARD_LOG_LIMIT",
-        help="bytes after which a container's log is rotated; one old file is kept",
+        help="bytes after which a container's log is rotated",
+    )
+    log_files: int = settings.field(
+        5, env="BRICKYARD_LOG_FILES", help="files of a container's log that are kept, the one being written included"
     )
 
     @property

@@ -23,6 +23,7 @@ from brickyard.embedded.kubelet import (
     images,
     probes,
     processes,
+    shims,
     surroundings,
     views,
 )
@@ -58,6 +59,7 @@ class Machine:
     images: images.Images
     models: contract.Models
     clock: clock.Clock
+    rotation: shims.Rotation = shims.ROTATION
     ground: views.Ground = views.UNMOUNTED
     names: follower.Names | None = None
 
@@ -83,15 +85,17 @@ class Starter:
         local = {each: await self._model(each, prepared.paths, telling) for each in launch.models}
         held = self._machine.devices.claim(place.folder.uid, name, devices.requested(container))
         env = {**processes.inherited(os.environ), **prepared.env, **devices.variables(held), **launch.env}
-        await asyncio.to_thread(place.folder.prune_logs, name, attempt)
+        await asyncio.to_thread(place.folder.prune_runs, name, attempt)
         argv = [local.get(word, word) for word in launch.argv]
         return await processes.start(
-            processes.Command(
+            shims.Command(
                 argv=await asyncio.to_thread(prepared.paths.program, argv, env, prepared.cwd),
                 env=env,
                 cwd=prepared.cwd,
                 log=place.folder.log(name, attempt),
                 mark=mark(place, name, attempt),
+                end=place.folder.end(name, attempt),
+                rotation=self._machine.rotation,
             )
         )
 

@@ -14,7 +14,7 @@ from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
 from brickyard.api.kinds import resources
-from brickyard.embedded.kubelet import contract, errors, podlogs, probes, processes, records, starter
+from brickyard.embedded.kubelet import contract, errors, lastwords, probes, processes, records, starter
 from brickyard.embedded.kubelet.memory import watchdog
 from brickyard.embedded.kubelet.plan import machine, messages, status
 from brickyard.embedded.kubelet.usage import meter
@@ -23,11 +23,11 @@ from brickyard.kube.client import errors as kube_errors
 from brickyard.kube.objects import meta
 from brickyard.kube.reconcile import status as writing
 from brickyard.lib import backoff, logs, tasks
-from brickyard.lib import process as lib_process
 
 API_BACKOFF = backoff.Backoff(0.2, 2.0, 15.0)
 FINAL_WRITES = 3.0
 """Seconds that a pod's last words to the API may take when the agent ends."""
+UNSEEN = "The process ended while the node agent was not running"
 
 log = logs.get(__name__)
 
@@ -61,11 +61,11 @@ class PodWorker:
         self.place = place
         self._tools = tools
         self._processes: dict[str, processes.Process] = {}
+        self._inbox: asyncio.Queue[messages.Event] = asyncio.Queue()
         memories = status.recollect(pod)
         if record is not None:
             memories |= self._adopt(record)
         self.machine = machine.PodMachine(pod, tools.now(), memories)
-        self._inbox: asyncio.Queue[messages.Event] = asyncio.Queue()
         self._news: messages.PodSeen | None = None
         self._starts: dict[str, asyncio.Task[None]] = {}
         self._targets: dict[tuple[str, int], probes.Target] = {}
@@ -74,23 +74,28 @@ class PodWorker:
         self._scope: tasks.Scope | None = None
 
     def _adopt(self, record: records.Record) -> dict[str, messages.Memory]:
-        """Take over the processes that still run; those that do not have ended in a way nobody saw."""
+        """Take over the processes that still run; how the others ended, their shims wrote down."""
         memories = {}
         for name, each in record.containers.items():
-            memory = each.memory
+            memories[name] = memory = each.memory
             self._tools.machine.devices.restore(self.place.folder.uid, name, each.devices)
+            if not memory.container_id:
+                continue
+            attempt = max(0, memory.runs - 1)
+            end = self.place.folder.end(name, attempt)
             process = None
             if (
                 each.process is not None
+                and each.shim is not None
                 and record.boot == self._tools.boot
                 and processes.container_id(each.process) == memory.container_id
             ):
-                process = processes.adopt(each.process, starter.mark(self.place, name, max(0, memory.runs - 1)))
+                process = processes.adopt(each.process, each.shim, starter.mark(self.place, name, attempt), end)
             if process is not None:
                 self._processes[name] = process
-            elif memory.container_id:
-                memory = _lost(memory, self._tools.now())
-            memories[name] = memory
+            else:
+                known = processes.ended(end) or processes.End(processes.UNKNOWN_EXIT, known=False, message=UNSEEN)
+                self.post(self._exited(name, attempt, known))
         return memories
 
     @property
@@ -259,17 +264,18 @@ class PodWorker:
         end = await process.wait()
         if self._processes.get(name) is process:
             del self._processes[name]
-        message = await asyncio.to_thread(self._words, name, attempt, end)
-        reason = "" if end.known else "ContainerStatusUnknown"
         log.info("container ended", pod=str(self.key), container=name, exit_code=end.exit_code)
-        self.post(messages.Exited(name, attempt, end.exit_code, message, reason))
+        self.post(await asyncio.to_thread(self._exited, name, attempt, end))
 
-    def _words(self, name: str, attempt: int, end: processes.End) -> str:
-        """What the container said of its end: its termination message, else the last of its log when it failed."""
-        said = podlogs.last_words(starter.termination_log(self.place, name))
-        if said or end.exit_code == 0:
-            return said
-        return podlogs.last_words(self.place.folder.log(name, attempt))
+    def _exited(self, name: str, attempt: int, end: processes.End) -> messages.Exited:
+        """The end of a run as the machine is told it. Blocks."""
+        reason = "" if end.known else "ContainerStatusUnknown"
+        container = starter.find(self.pod, name)
+        files = lastwords.Files(starter.termination_log(self.place, name), self.place.folder.log(name, attempt))
+        share = lastwords.share(len(self.pod["spec"]["containers"]))
+        said = lastwords.read(files, container, end.exit_code, share)
+        message = "\n".join(each for each in (end.message, said) if each)
+        return messages.Exited(name, attempt, end.exit_code, message, reason, end.finished_at)
 
     def _signal(self, name: str, signal: messages.Signal) -> None:
         process = self._processes.get(name)
@@ -312,7 +318,7 @@ class PodWorker:
             return None
         held = self._tools.machine.devices.held
         containers = {
-            name: records.ContainerRecord(memory, self._identity(name), held(self.place.folder.uid, name))
+            name: self._container_record(name, memory, held(self.place.folder.uid, name))
             for name, memory in self.machine.memories().items()
         }
         return self.place.folder.news(records.Record(self.pod, self.place.address, self._tools.boot, containers))
@@ -323,9 +329,13 @@ class PodWorker:
         except OSError as error:
             log.warning("pod record cannot be written", pod=str(self.key), error=error)
 
-    def _identity(self, name: str) -> lib_process.Identity | None:
+    def _container_record(
+        self, name: str, memory: messages.Memory, held: Mapping[str, tuple[str, ...]]
+    ) -> records.ContainerRecord:
         process = self._processes.get(name)
-        return None if process is None else process.identity
+        if process is None:
+            return records.ContainerRecord(memory, None, held)
+        return records.ContainerRecord(memory, process.identity, held, process.shim)
 
     # The API.
 
@@ -386,12 +396,3 @@ class PodWorker:
             log.warning("pod is not deleted", pod=str(self.key), failures=failures + 1, error=error)
             return False
         return True
-
-
-def _lost(memory: messages.Memory, now: float) -> messages.Memory:
-    """The memory of a container whose process ended while no agent watched."""
-    text = "The process ended while the node agent was not running"
-    end = messages.Terminated(
-        processes.UNKNOWN_EXIT, "ContainerStatusUnknown", text, memory.started_at, now, memory.container_id
-    )
-    return dataclasses.replace(memory, container_id="", started=False, ready=False, last=end, before=memory.last)

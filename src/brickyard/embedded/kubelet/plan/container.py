@@ -216,12 +216,13 @@ class Container:
         if self.phase is Phase.STARTING:
             self._begin("", now)
             self._record("Warning", "Failed", f"Error: {event.message}")
-        ran = now - self.started_at
+        at = now if event.finished_at is None else min(now, max(event.finished_at, self.started_at))
+        ran = at - self.started_at
         reason = event.reason or ("Completed" if event.exit_code == 0 else "Error")
         said = event.message
         if self.excess and event.exit_code != 0:
             reason, said = OOM_KILLED, f"{self.excess}\n{said}".rstrip()
-        end = messages.Terminated(event.exit_code, reason, said, self.started_at, now, self.container_id)
+        end = messages.Terminated(event.exit_code, reason, said, self.started_at, at, self.container_id)
         self.before, self.last = self.last, end
         self._rest()
         if self.ending or not self.wants_run:
@@ -230,8 +231,8 @@ class Container:
             self.crashes = 0
         delay = CRASH_BACKOFF.delay(self.crashes)
         self.crashes += 1
-        self.retry_at = now + delay
-        if delay > 0:
+        self.retry_at = at + delay
+        if self.retry_at > now:
             self.waiting = self._crash_loop(delay)
             self._record("Warning", "BackOff", f"Back-off restarting failed container {self.name} in pod {self._owner}")
 

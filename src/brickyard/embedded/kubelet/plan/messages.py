@@ -139,7 +139,8 @@ class StartCancelled:
 class Exited:
     """The process and all it left behind are gone. ``exit_code`` is 128 + n after signal n; ``reason`` "" lets the code decide.
 
-    Also the answer to ``StartContainer`` when the program could not be run at all (reason ``StartError``).
+    Also the answer to ``StartContainer`` when the program could not be run at all (reason ``StartError``). ``finished_at`` is when it
+    ended (Unix seconds), None when that is now: a container may end while no agent is there to see it.
     """
 
     container: str
@@ -147,6 +148,7 @@ class Exited:
     exit_code: int
     message: str = ""
     reason: str = ""
+    finished_at: float | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
