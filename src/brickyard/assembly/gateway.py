@@ -4,7 +4,8 @@
                       ▲
     clients ──► data plane ──► engines
 
-The Kubernetes API is needed to learn of pods and for nothing else: while it is away, the gateway serves with what it knows.
+The Kubernetes API is needed to learn of pods and for nothing else: while it is away, the gateway serves with what it knows. In its place
+may stand a file of endpoints, which is followed as it changes.
 """
 
 from __future__ import annotations
@@ -13,29 +14,32 @@ import asyncio
 import dataclasses
 import pathlib
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any
 
 from brickyard.api.kinds import resources
 from brickyard.assembly import engines, routing_policies
 from brickyard.gateway import settings as gateway_settings
-from brickyard.gateway.endpoints import director, loads, metrics, pages
+from brickyard.gateway.endpoints import director, filewatch, loads, metrics, pages
 from brickyard.gateway.endpoints import settings as endpoint_settings
 from brickyard.gateway.proxy import server
 from brickyard.kube.client import contract, rest
 from brickyard.kube.informers import informer
 from brickyard.lib import clock, settings, tasks
 from brickyard.routing import contract as routing
+from brickyard.routing import registry
 
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """All that a gateway process is told. ``kubeconfig`` None: found as kubectl finds it."""
+    """All that a gateway process is told. ``kubeconfig`` None: found as kubectl finds it; not used where ``endpoints_file`` is given."""
 
     proxy: gateway_settings.GatewaySettings = dataclasses.field(default_factory=gateway_settings.GatewaySettings)
     endpoints: endpoint_settings.EndpointSettings = dataclasses.field(
         default_factory=endpoint_settings.EndpointSettings
     )
     kubeconfig: pathlib.Path | None = None
+    endpoints_file: pathlib.Path | None = None
 
 
 def load(
@@ -44,6 +48,8 @@ def load(
     host: str | None = None,
     port: int | None = None,
     kubeconfig: pathlib.Path | None = None,
+    endpoints_file: pathlib.Path | None = None,
+    strategy: str | None = None,
 ) -> Settings:
     """Settings from ``environ`` and from what was given on the command line, which wins.
 
@@ -52,8 +58,9 @@ def load(
     """
     return Settings(
         settings.load(gateway_settings.GatewaySettings, environ, host=host, port=port),
-        settings.load(endpoint_settings.EndpointSettings, environ),
+        settings.load(endpoint_settings.EndpointSettings, environ, strategy=strategy),
         kubeconfig,
+        endpoints_file,
     )
 
 
@@ -62,9 +69,13 @@ async def serve(given: Settings, stop: asyncio.Event, *, ready: Callable[[int], 
 
     Raises:
         KubeconfigError: there is no way to the Kubernetes API.
+        EndpointsFileError: the file of endpoints cannot be used.
         PolicyError: a policy, its parameters or the default strategy are not usable.
         GatewayError: the listener cannot be opened.
     """
+    if given.endpoints_file is not None:
+        await _serve_file(given.endpoints_file, given, stop, ready)
+        return
     async with rest.RestClient.from_kubeconfig(given.kubeconfig) as client:
         await serve_with(client, given, stop, ready=ready)
 
@@ -74,29 +85,55 @@ async def serve_with(
 ) -> None:
     """``serve`` over a connection that is already there."""
     time = clock.SystemClock()
-    chosen = given.endpoints
-    policies = routing_policies.make(chosen.policies)
-    chooser = director.PodDirector(policies, chosen, time=time)
+    policies = routing_policies.make(given.endpoints.policies)
+    chooser = director.PodDirector(policies, given.endpoints, time=time)
     # All pods and not those with a label: a model's name may also stand in an annotation, which no selector reaches.
     pods = informer.Informer(client, resources.POD)
     chooser.follow(pods)
+    await _run(_Parts(chooser, policies, time, pods.run(), chooser.unready), given, stop, ready)
+
+
+async def _serve_file(
+    path: pathlib.Path, given: Settings, stop: asyncio.Event, ready: Callable[[int], None] | None
+) -> None:
+    """``serve`` endpoints that a file names."""
+    time = clock.SystemClock()
+    policies = routing_policies.make(given.endpoints.policies)
+    chooser = director.TableDirector(policies, given.endpoints, time=time)
+    file = filewatch.EndpointsFile(path, chooser.table)
+    await _run(_Parts(chooser, policies, time, file.follow(), lambda: ""), given, stop, ready)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Parts:
+    """What differs by where endpoints come from: ``source`` keeps the chooser's table, ``unready`` says why it is not known yet."""
+
+    chooser: director.TableDirector
+    policies: registry.Registry
+    time: clock.Clock
+    source: Coroutine[Any, Any, None]
+    unready: Callable[[], str]
+
+
+async def _run(parts: _Parts, given: Settings, stop: asyncio.Event, ready: Callable[[int], None] | None) -> None:
+    chosen, table = given.endpoints, parts.chooser.table
     fetcher = pages.Pages(connections=chosen.scrape_connections, timeout=chosen.scrape_timeout)
     async with fetcher, tasks.Scope("gateway") as scope:
+        scope.start(parts.source, name="endpoints")
         scraper = loads.LoadScraper(
-            chooser.table,
+            table,
             engines.readers(),
             fetcher.get,
-            chosen.pace(needed=routing.Need.LOADS in policies.needs()),
-            time=time,
+            chosen.pace(needed=routing.Need.LOADS in parts.policies.needs()),
+            time=parts.time,
             rng=random.Random(),  # noqa: S311 - it spreads scrapes over time
         )
-        scope.start(pods.run(), name="pods")
         scope.start(scraper.run(), name="loads")
         await server.serve(
-            chooser,
+            parts.chooser,
             given.proxy,
             stop,
             ready=ready,
-            unready=chooser.unready,
-            collectors=[metrics.EndpointMetrics(chooser.table, time.monotonic)],
+            unready=parts.unready,
+            collectors=[metrics.EndpointMetrics(table, parts.time.monotonic)],
         )

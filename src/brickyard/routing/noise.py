@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Iterable
 
 
 def uniform(request_id: str, salt: int) -> float:
     """A number in [0, 1) for ``salt`` of a request: evenly spread over requests and over salts."""
-    state = zlib.crc32(request_id.encode(errors="replace")) | (salt + 1) << 32
-    # splitmix64: a checksum alone would give neighbouring salts neighbouring numbers.
-    state = (state * 0x9E3779B97F4A7C15) & _MASK
-    state = ((state ^ state >> 30) * 0xBF58476D1CE4E5B9) & _MASK
-    state = ((state ^ state >> 27) * 0x94D049BB133111EB) & _MASK
-    return ((state ^ state >> 31) >> 11) / (1 << 53)
+    return spread(request_id, (salt,))[0]
+
+
+def spread(request_id: str, salts: Iterable[int]) -> list[float]:
+    """``uniform`` for many salts of one request."""
+    seed = zlib.crc32(request_id.encode(errors="replace"))
+    numbers = []
+    for salt in salts:
+        # splitmix64: a checksum alone would give neighbouring salts neighbouring numbers.
+        state = ((seed | (salt + 1) << 32) * 0x9E3779B97F4A7C15) & _MASK
+        state = ((state ^ state >> 30) * 0xBF58476D1CE4E5B9) & _MASK
+        state = ((state ^ state >> 27) * 0x94D049BB133111EB) & _MASK
+        numbers.append(((state ^ state >> 31) >> 11) / _STEPS)
+    return numbers
 
 
 _MASK = (1 << 64) - 1
+_STEPS = 1 << 53

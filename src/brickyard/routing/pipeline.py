@@ -157,10 +157,10 @@ def _scored(
     whole = math.fsum(weight for _, weight in scorers)
     if whole <= 0:
         return (tuple(table), tuple(measures)), [0.0] * len(rows)
-    shares = [weight / whole for _, weight in scorers]
-    totals = [
-        sum(share * score for share, score in zip(shares, column, strict=True)) for column in zip(*table, strict=True)
-    ]
+    totals = [0.0] * len(rows)
+    for (_, weight), column in zip(scorers, table, strict=True):
+        share = weight / whole
+        totals = [total + share * score for total, score in zip(totals, column, strict=True)]
     return (tuple(table), tuple(measures)), totals
 
 

@@ -15,6 +15,17 @@ from brickyard.routing import contract, errors, modelconfig, pipeline, registry
 NO_LEDGERS: Final[Mapping[str, contract.Ledger]] = {}
 
 
+def response_headers(decision: contract.Decision) -> Mapping[str, str]:
+    """Headers that the decision's policies have for the client's answer; empty as a rule."""
+    told: dict[str, str] = {}
+    for scorer, _ in decision.profile.scorers:
+        # Asked for by name: a runtime check of the protocol would cost more than the decision's other parts.
+        headers = getattr(scorer, "response_headers", None)
+        if headers is not None:
+            told |= headers(decision.endpoint)
+    return told
+
+
 class Ticket:
     """A request that is under way. Whatever is called how often in whatever order: ledgers hear of one answer and one end."""
 

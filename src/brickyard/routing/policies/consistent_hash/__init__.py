@@ -61,10 +61,9 @@ class Bounded:
             return scorers.lowest(counts)
         bound = math.ceil(self._factor * (sum(counts) + 1) / len(rows))
         endpoints, some = snapshot.endpoints, len(rows)
-        weights = [((_seed(endpoints[row].key) ^ key) * _ODD) & _MASK for row in rows]
-        # A product's low bits depend on low bits only; folded down, the high ones decide among all.
+        places = [_place(_seed(endpoints[row].key) ^ key) for row in rows]
         order = sorted(
-            range(some), key=lambda at: (counts[at] >= bound, -(weights[at] ^ weights[at] >> 32) * _ODD & _MASK)
+            range(some), key=[place + (count >= bound) for place, count in zip(places, counts, strict=True)].__getitem__
         )
         scores = [0.0] * some
         for place, at in enumerate(order):
@@ -81,7 +80,14 @@ class Bounded:
         return f"in the key's order, {scorers.told_in_flight(snapshot, row)}"
 
 
-_ODD = 0x9E3779B97F4A7C15
+def _place(mixed: int) -> float:
+    """Where an endpoint stands in a key's order, in [0, 1): splitmix64's last rounds."""
+    mixed = ((mixed ^ mixed >> 30) * 0xBF58476D1CE4E5B9) & _MASK
+    mixed = ((mixed ^ mixed >> 27) * _ODD) & _MASK
+    return (mixed >> 11) / (1 << 53)
+
+
+_ODD = 0x94D049BB133111EB
 _MASK = (1 << 64) - 1
 
 

@@ -55,7 +55,10 @@ def _score(load: serving.EngineLoad | None, adapter: str) -> float:
     if adapter in load.loras_running:
         return RUNS
     waiting = load.loras_waiting or ()
-    if load.lora_slots is not None and len({*load.loras_running, *waiting}) < load.lora_slots:
+    slots = load.lora_slots
+    if slots is not None and (
+        len(load.loras_running) + len(waiting) < slots or len({*load.loras_running, *waiting}) < slots
+    ):
         return ROOM
     return WAITS if adapter in waiting else FULL
 

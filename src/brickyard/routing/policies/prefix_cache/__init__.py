@@ -61,7 +61,8 @@ class PrefixCache:
         idle = scorers.lowest(counts)
         if facts is None or not any(facts.blocks):
             return idle
-        percents = [facts.percent(row) for row in rows]
+        blocks, total = facts.blocks, facts.total
+        percents = [blocks[row] * 100 // total for row in rows]
         eligible = matched(percents, counts, self._imbalance, self._deviations)
         scores = [LEAST_MATCHED * 0.999 * each for each in idle]
         order = sorted({(percents[at], -counts[at]) for at in eligible})

@@ -54,8 +54,13 @@ def sticky(request: contract.Request, snapshot: contract.EndpointSnapshot, rows:
     if not 1 <= len(key) <= LONGEST_KEY:
         return None
     state = _hashed(_hashed(_BASIS, key), b"\0")
-    # The least of the negated weights and then of the addresses.
-    return min((-_weight(state, endpoints[row].authority), endpoints[row].authority, row) for row in rows)[2]
+    heaviest, first, own = -1, "", None
+    for row in rows:
+        authority = endpoints[row].authority
+        weight = _weight(state, authority)
+        if weight > heaviest or (weight == heaviest and authority < first):
+            heaviest, first, own = weight, authority, row
+    return own
 
 
 def session_id(endpoint: contract.Endpoint) -> str:

@@ -100,11 +100,11 @@ class Fair:
             return [scorers.UNKNOWN] * len(rows)
         given, in_flight = self._given, snapshot.in_flight
         place = min(facts.own / bucket(facts, given.min_tokens), len(rows) - 1)
+        fairness, utilization, most = given.fairness_weight, given.utilization_weight, given.max_pod_load
+        chances = noise.spread(request.id, rows)
         return [
-            given.fairness_weight * abs(at - place)
-            + given.utilization_weight * min(in_flight[row] / given.max_pod_load, 1.0)
-            + noise.uniform(request.id, row) * NOISE
-            for at, row in enumerate(rows)
+            fairness * abs(at - place) + utilization * min(in_flight[row] / most, 1.0) + chance * NOISE
+            for at, (row, chance) in enumerate(zip(rows, chances, strict=True))
         ]
 
     def words(self, snapshot: contract.EndpointSnapshot, row: int) -> str:
