@@ -98,3 +98,60 @@ def test_it_listens_on_the_pods_address_alone(argv: list[str]) -> None:
     assert set(rewriting.references(bound, FLAGS)) <= set(bound)
     again = rewriting.bind(bound, FLAGS, contract.ContainerSpec("i", (), (), {}, ADDRESS, 8000))
     assert sorted(again) == sorted(bound), "binding twice changes nothing"
+
+
+NAMING = rewriting.Flags(
+    files=frozenset({"--model", "--tokenizer", "serve"}),
+    loader="--load-format",
+    streams=("runai",),
+    served="--served-model-name",
+    named=frozenset({"--model", "serve"}),
+)
+
+
+@pytest.mark.parametrize(
+    ("reference", "title"),
+    [
+        ("hf://org/model", "org/model"),
+        ("hf://org/model@v1:Q4_0", "org/model"),
+        ("HuggingFace://org/model", "org/model"),
+        ("hf://org/model/a/b.gguf", "b.gguf"),
+        ("https://h/a/b.gguf?sig=1#sha256=0", "b.gguf"),
+        ("s3://bucket/folder/model/", "model"),
+        ("pypi://tiny==1/tiny/model.gguf", "model.gguf"),
+    ],
+)
+def test_titles(reference: str, title: str) -> None:
+    assert rewriting.title(reference) == title
+
+
+@pytest.mark.parametrize(
+    ("argv", "added"),
+    [
+        (("--model", "hf://org/model"), ("--served-model-name", "org/model")),
+        (("serve", "s3://b/m", "--tokenizer", "hf://org/words"), ("--served-model-name", "m")),
+        (("--model", "hf://org/model", "--served-model-name", "x"), ()),
+        (("--model", "hf://org/model", "--served-model-name=x"), ()),
+        (("--model", "/models/m"), ()),
+        (("--model", "org/model"), ()),
+        (("--tokenizer", "hf://org/words"), ()),
+    ],
+)
+def test_a_fetched_model_is_called_as_its_reference_says(argv: tuple[str, ...], added: tuple[str, ...]) -> None:
+    assert rewriting.called(argv, NAMING) == added
+
+
+@pytest.mark.parametrize(
+    ("argv", "found"),
+    [
+        (("--model", "s3://b/m"), ("s3://b/m",)),
+        (("--model", "s3://b/m", "--load-format", "auto"), ("s3://b/m",)),
+        (("--model", "s3://b/m", "--load-format", "runai_streamer"), ()),
+        (("--model", "s3://b/m", "--load-format=runai_streamer"), ()),
+        (("--model", "s3://b/m", "--load-format"), ("s3://b/m",)),
+        (("--model", "/m", "--load-format", "runai_streamer"), ("/m",)),
+        (("--model", "pypi://a==1/m", "--load-format", "runai_streamer"), ("pypi://a==1/m",)),
+    ],
+)
+def test_what_an_engine_streams_by_itself_is_left_to_it(argv: tuple[str, ...], found: tuple[str, ...]) -> None:
+    assert rewriting.references(argv, rewriting.settled(argv, NAMING)) == found

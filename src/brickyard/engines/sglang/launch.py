@@ -33,7 +33,10 @@ _PYTHON: Final = re.compile(r"python[0-9.]*")
 _METRICS: Final = "--enable-metrics"
 _FLAGS: Final = rewriting.Flags(
     files=frozenset({"--model-path", "--model", "--tokenizer-path", "--speculative-draft-model-path"}),
-    schemes=("pypi://", "/"),  # names of the Hugging Face hub and remote storage are SGLang's own affair
+    loader="--load-format",
+    streams=("remote", "runai_streamer"),
+    served="--served-model-name",
+    named=frozenset({"--model-path", "--model"}),
 )
 
 

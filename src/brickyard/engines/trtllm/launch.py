@@ -27,7 +27,7 @@ INSTALLATION: Final = installed.Installation(
 )
 _SERVE: Final = "serve"
 _OTHERS: Final = frozenset({"disaggregated", "disaggregated_mpi_worker", "mm_embedding_serve"})
-_FLAGS: Final = rewriting.Flags(files=frozenset({_SERVE, "--tokenizer"}), schemes=("pypi://", "/"))
+_FLAGS: Final = rewriting.Flags(files=frozenset({_SERVE, "--tokenizer"}))
 
 
 def launcher(*, find: installed.Find | None = None) -> installed.Launcher:

@@ -1,4 +1,8 @@
-"""Containers of vLLM's images as local processes of the machine's own vLLM. ``make vllm`` puts one into ``.venv-vllm``."""
+"""Containers of vLLM's images as local processes of the machine's own vLLM. ``make vllm`` puts one into ``.venv-vllm``.
+
+A bare name such as ``Qwen/Qwen3-0.6B`` stays vLLM's own affair, as does what its streaming loaders read; references with a scheme
+are fetched first.
+"""
 
 from __future__ import annotations
 
@@ -21,9 +25,12 @@ INSTALLATION: Final = installed.Installation("vLLM", "vllm", "BRICKYARD_VLLM", "
 _PYTHON: Final = re.compile(r"python[0-9.]*")
 _FLAGS: Final = rewriting.Flags(
     files=frozenset({"--model", "--tokenizer", "serve"}),
-    schemes=("pypi://", "/"),  # names of the Hugging Face hub and s3:// are vLLM's own affair
     refused={"--uds": "serves on a socket file, where the gateway cannot reach it: remove it"},
     secrets={"--api-key": "VLLM_API_KEY"},
+    loader="--load-format",
+    streams=("runai_streamer", "tensorizer"),
+    served="--served-model-name",
+    named=frozenset({"--model", "serve"}),
 )
 
 

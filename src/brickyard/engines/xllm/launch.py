@@ -20,9 +20,7 @@ INSTALLATION: Final = installed.Installation(
     ".venv-xllm",
     "build it from https://github.com/jd-opensource/xllm and put it on PATH",
 )
-_FLAGS: Final = rewriting.Flags(
-    files=frozenset({"--model", "--draft_model"}), schemes=("pypi://", "/"), single_dash=True
-)
+_FLAGS: Final = rewriting.Flags(files=frozenset({"--model", "--draft_model"}), single_dash=True)
 
 
 def launcher(*, find: installed.Find | None = None) -> installed.Launcher:
