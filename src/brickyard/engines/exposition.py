@@ -13,8 +13,9 @@ import dataclasses
 import itertools
 import math
 import re
+import types
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from brickyard.api import serving
 
@@ -104,22 +105,57 @@ class Reading:
         return list(largest.values())
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Listing:
+    """Words in a label, set apart by commas. Of several samples the newest counts: each says the time as its value."""
+
+    family: str
+    label: str
+
+    def words(self, found: Mapping[str, Sequence[Sample]]) -> tuple[str, ...] | None:
+        """The words, or None when the page has no such family."""
+        samples = found.get(self.family)
+        if not samples:
+            return None
+        text = max(samples, key=lambda sample: sample.value).label(self.label)
+        return tuple(word.strip() for word in text.split(",") if word.strip())
+
+    def number(self, found: Mapping[str, Sequence[Sample]]) -> float | None:
+        """The label's first word as a number, or None when it is none."""
+        words = self.words(found)
+        try:
+            return float(words[0]) if words else None
+        except ValueError:
+            return None
+
+
 class TextPage:
     """Fills ``engines.contract.MetricsReader`` from a table of readings."""
 
-    def __init__(self, readings: Mapping[str, Reading], *, path: str = "/metrics") -> None:
-        """``readings`` by field name of ``serving.EngineLoad``.
+    def __init__(
+        self,
+        readings: Mapping[str, Reading],
+        *,
+        path: str = "/metrics",
+        words: Mapping[str, Listing] = types.MappingProxyType({}),
+        numbers: Mapping[str, Listing] = types.MappingProxyType({}),
+    ) -> None:
+        """``readings`` by field name of ``serving.EngineLoad``; ``words`` and ``numbers`` of fields that stand in labels.
 
         Raises:
             ValueError: a key is no field of ``EngineLoad``.
         """
         fields = {field.name for field in dataclasses.fields(serving.EngineLoad)}
-        if unknown := readings.keys() - fields:
+        if unknown := {*readings, *words, *numbers} - fields:
             raise ValueError(
                 f"EngineLoad has no field {', '.join(sorted(unknown))}: it has {', '.join(sorted(fields))}"
             )
         self._readings = dict(readings)
-        self._families = Families(name for each in readings.values() for names in each.alternatives for name in names)
+        self._words = dict(words)
+        self._numbers = dict(numbers)
+        labels = [each.family for each in (*words.values(), *numbers.values())]
+        values = [name for each in readings.values() for names in each.alternatives for name in names]
+        self._families = Families([*values, *labels])
         self._path = path
 
     @property
@@ -128,4 +164,7 @@ class TextPage:
 
     def parse(self, page: bytes) -> serving.EngineLoad:
         found = self._families.read(page)
-        return serving.EngineLoad(**{field: reading.value(found) for field, reading in self._readings.items()})
+        filled: dict[str, Any] = {field: reading.value(found) for field, reading in self._readings.items()}
+        filled.update((field, each.words(found)) for field, each in self._words.items())
+        filled.update((field, each.number(found)) for field, each in self._numbers.items())
+        return serving.EngineLoad(**filled)

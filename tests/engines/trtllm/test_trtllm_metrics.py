@@ -27,6 +27,7 @@ trtllm_generation_tokens_total{{{LABELS}}} 12345.0
         generation_tokens_total=12345.0,
         prefix_cache_queries_total=9000.0,
         prefix_cache_hits_total=4096.0,
+        finished_total=155.0,
     )
 
 

@@ -18,6 +18,10 @@ def test_a_page_recorded_from_a_busy_server() -> None:
         generation_tokens_total=4572.0,
         prefix_cache_queries_total=4558.0,
         prefix_cache_hits_total=1664.0,
+        finished_total=6.0,
+        queue_seconds_total=0.00012193199972898583,
+        prefill_seconds_total=0.06169713200006299,
+        decode_seconds_total=10.952393443999881,
     )
 
 
@@ -34,7 +38,12 @@ vllm:prompt_tokens_total{model_name="deepseek-r1-distill-llama-8b"} 1.2345e+06
 vllm:generation_tokens_total{model_name="deepseek-r1-distill-llama-8b"} 98765.0
 """
     assert metrics.PAGE.parse(page) == serving.EngineLoad(
-        running=3.0, waiting=1.0, kv_cache_usage=0.42, prompt_tokens_total=1234500.0, generation_tokens_total=98765.0
+        running=3.0,
+        waiting=1.0,
+        kv_cache_usage=0.42,
+        prompt_tokens_total=1234500.0,
+        generation_tokens_total=98765.0,
+        cpu_cache_usage=0.0,
     )
 
 
@@ -71,6 +80,20 @@ def test_data_parallel_ranks_add_up_and_the_fullest_cache_counts() -> None:
     load = metrics.PAGE.parse(page)
     assert (load.running, load.waiting, load.prompt_tokens_total) == (6.0, 4.0, 40.0)
     assert load.kv_cache_usage == pytest.approx(0.3)
+
+
+def test_adapters_stand_in_the_newest_sample() -> None:
+    page = b"""vllm:lora_requests_info{max_lora="4",running_lora_adapters="sql,law",waiting_lora_adapters=""} 1.7e+09
+vllm:lora_requests_info{max_lora="4",running_lora_adapters="",waiting_lora_adapters="law"} 1.70000001e+09
+"""
+    load = metrics.PAGE.parse(page)
+    assert (load.loras_running, load.loras_waiting, load.lora_slots) == ((), ("law",), 4.0)
+
+
+@pytest.mark.parametrize("labels", [b'{max_lora="many"}', b"", b'{max_lora=""}'])
+def test_slots_that_are_no_number_say_nothing(labels: bytes) -> None:
+    load = metrics.PAGE.parse(b"vllm:lora_requests_info" + labels + b" 1.0\n")
+    assert (load.loras_running, load.lora_slots) == ((), None)
 
 
 def test_where_the_page_is() -> None:

@@ -40,7 +40,7 @@ def test_a_page_as_brpc_writes_it() -> None:
 
 def test_the_names_that_aibrix_reads() -> None:
     page = b"kv_cache_utilization 0.5\nkv_cache_utilization_perc 0.4\nengine_utilization 0.9\n"
-    assert metrics.PAGE.parse(page) == serving.EngineLoad(kv_cache_usage=0.5)
+    assert metrics.PAGE.parse(page) == serving.EngineLoad(kv_cache_usage=0.5, utilization=0.9)
 
 
 def test_where_the_page_is() -> None:

@@ -27,5 +27,7 @@ PAGE: Final = exposition.TextPage(
         "generation_tokens_total": exposition.Reading.of("sglang:generation_tokens_total"),
         "prefix_cache_queries_total": exposition.Reading.of("sglang:prompt_tokens_total"),
         "prefix_cache_hits_total": exposition.Reading.of("sglang:cached_tokens_total"),
+        "finished_total": exposition.Reading.of("sglang:num_requests_total"),
+        "queue_seconds_total": exposition.Reading.of("sglang:queue_time_seconds_sum"),
     }
 )

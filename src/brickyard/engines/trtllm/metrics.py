@@ -22,6 +22,16 @@ PAGE: Final = exposition.TextPage(
         "generation_tokens_total": exposition.Reading.of("trtllm_generation_tokens_total"),
         "prefix_cache_queries_total": exposition.Reading.of("trtllm_prompt_tokens_total"),
         "prefix_cache_hits_total": exposition.Reading.of("trtllm_prompt_cached_tokens_total"),
+        "finished_total": exposition.Reading.of("trtllm_request_success_total", "request_success_total"),
+        "queue_seconds_total": exposition.Reading.of(
+            "trtllm_request_queue_time_seconds_sum", "request_queue_time_seconds_sum"
+        ),
+        "prefill_seconds_total": exposition.Reading.of(
+            "trtllm_request_prefill_time_seconds_sum", "request_prefill_time_seconds_sum"
+        ),
+        "decode_seconds_total": exposition.Reading.of(
+            "trtllm_request_decode_time_seconds_sum", "request_decode_time_seconds_sum"
+        ),
     },
     path=PATH,
 )

@@ -17,6 +17,8 @@ from typing import Final
 
 from brickyard.engines import exposition
 
+_LORA: Final = "vllm:lora_requests_info"
+
 PAGE: Final = exposition.TextPage(
     {
         "running": exposition.Reading.of("vllm:num_requests_running"),
@@ -30,5 +32,15 @@ PAGE: Final = exposition.TextPage(
         "prefix_cache_hits_total": exposition.Reading.of(
             "vllm:prefix_cache_hits_total", "vllm:gpu_prefix_cache_hits_total"
         ),
-    }
+        "finished_total": exposition.Reading.of("vllm:request_success_total"),
+        "queue_seconds_total": exposition.Reading.of("vllm:request_queue_time_seconds_sum"),
+        "prefill_seconds_total": exposition.Reading.of("vllm:request_prefill_time_seconds_sum"),
+        "decode_seconds_total": exposition.Reading.of("vllm:request_decode_time_seconds_sum"),
+        "cpu_cache_usage": exposition.Reading.of("vllm:cpu_cache_usage_perc", combine=max),
+    },
+    words={
+        "loras_running": exposition.Listing(_LORA, "running_lora_adapters"),
+        "loras_waiting": exposition.Listing(_LORA, "waiting_lora_adapters"),
+    },
+    numbers={"lora_slots": exposition.Listing(_LORA, "max_lora")},
 )
