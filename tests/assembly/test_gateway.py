@@ -267,3 +267,28 @@ async def test_without_a_kubeconfig_it_says_so(tmp_path: pathlib.Path) -> None:
     missing = gateway.Settings(kubeconfig=tmp_path / "none")
     with pytest.raises(errors.KubeconfigError, match="none"):
         await gateway.serve(missing, asyncio.Event())
+
+
+async def test_a_gateway_needs_nothing_but_a_file(tmp_path: pathlib.Path) -> None:
+    first, second = Engine(), Engine()
+    await first.open()
+    await second.open()
+    path = tmp_path / "endpoints.yaml"
+    path.write_text(f'models: [{{name: demo, endpoints: ["127.0.0.1:{first.port}"]}}]')
+    given = gateway.load({}, port=0, endpoints_file=path, strategy="random")
+    assert given.endpoints.strategy == "random"
+    stop, port = asyncio.Event(), asyncio.get_running_loop().create_future()
+    async with tasks.Scope("test") as scope, asyncio.timeout(20):
+        running = scope.start(gateway.serve(given, stop, ready=port.set_result), name="gateway")
+        async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{await port}", trust_env=False) as client:
+            answer = await client.post("/v1/chat/completions?beta=true", json=ASKED)
+            assert (answer.status_code, answer.content) == (200, ANSWER)
+            path.write_text(f'models: [{{name: demo, endpoints: ["127.0.0.1:{second.port}"]}}]')
+            while not second.answered:
+                assert (await client.post("/v1/chat/completions", json=ASKED)).status_code == 200
+                await asyncio.sleep(0.05)
+            assert [card["id"] for card in (await client.get("/v1/models")).json()["data"]] == ["demo"]
+        stop.set()
+        await running
+    await first.close()
+    await second.close()

@@ -15,6 +15,12 @@ def gateway(
     ] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on.  [default: 8888]")] = None,
     host: Annotated[str | None, typer.Option(help="Address to listen on.  [default: 127.0.0.1]")] = None,
+    endpoints_config: Annotated[
+        pathlib.Path | None,
+        typer.Option(help="File that names models and endpoints, followed as it changes; no Kubernetes API is asked."),
+    ] = None,
+    strategy: Annotated[str | None, typer.Option(help="Routing strategy of requests that name none.")] = None,
+    standalone: Annotated[bool, typer.Option(hidden=True, help="AIBrix' way to say --endpoints-config.")] = False,
 ) -> None:
     """Run the gateway alone."""
     import os
@@ -22,11 +28,20 @@ def gateway(
     import uvloop
 
     from brickyard.assembly import gateway as assembly
-    from brickyard.lib import logs, process, tasks
+    from brickyard.lib import errors, logs, process, tasks
 
+    if standalone and endpoints_config is None:
+        raise errors.UsageError("--standalone needs a file of endpoints", hint="add --endpoints-config FILE")
     logs.setup(os.environ.get("BRICKYARD_LOG_LEVEL", "INFO"))
     process.die_with_supervisor(os.environ)
-    settings = assembly.load(os.environ, host=host, port=port, kubeconfig=kubeconfig)
+    settings = assembly.load(
+        os.environ,
+        host=host,
+        port=port,
+        kubeconfig=kubeconfig,
+        endpoints_file=endpoints_config,
+        strategy=strategy,
+    )
 
     async def serve() -> None:
         async with tasks.stop_signal() as stop:

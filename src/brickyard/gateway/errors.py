@@ -2,6 +2,7 @@
 
 GatewayError
 ├── PortInUseError            the operator: choose another port
+├── EndpointsFileError        the operator: correct the file
 ├── RefusedError       the client: carries the answer it gets
 └── UpstreamError        an attempt at an endpoint failed; maps to an HTTP status once no attempt is left
     ├── ConnectError        502   refused or unreachable
@@ -15,6 +16,7 @@ GatewayError
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 from brickyard.api.openai import errors as openai
@@ -33,6 +35,14 @@ class PortInUseError(GatewayError, errors.UsageError):
             f"port {port} on {host} is in use, the gateway cannot listen on it",
             hint="stop what uses it, or choose another with --gateway-port (0 takes a free one)",
         )
+
+
+class EndpointsFileError(GatewayError, errors.UsageError):
+    """A file of endpoints cannot be used. ``faults`` has everything that is wrong with it."""
+
+    def __init__(self, faults: Sequence[str]) -> None:
+        super().__init__("the file of endpoints cannot be used: " + "; ".join(faults))
+        self.faults = tuple(faults)
 
 
 class RefusedError(GatewayError):
