@@ -40,6 +40,8 @@ class Settings:
     )
     kubeconfig: pathlib.Path | None = None
     endpoints_file: pathlib.Path | None = None
+    policies: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    """Environment variables that parameters of routing policies are read from."""
 
 
 def load(
@@ -61,6 +63,7 @@ def load(
         settings.load(endpoint_settings.EndpointSettings, environ, strategy=strategy),
         kubeconfig,
         endpoints_file,
+        {name: environ[name] for name in sorted(routing_policies.variables()) if name in environ},
     )
 
 
@@ -85,7 +88,7 @@ async def serve_with(
 ) -> None:
     """``serve`` over a connection that is already there."""
     time = clock.SystemClock()
-    policies = routing_policies.make(given.endpoints.policies)
+    policies = routing_policies.make(given.endpoints.policies, given.policies)
     chooser = director.PodDirector(policies, given.endpoints, time=time)
     # All pods and not those with a label: a model's name may also stand in an annotation, which no selector reaches.
     pods = informer.Informer(client, resources.POD)
@@ -98,7 +101,7 @@ async def _serve_file(
 ) -> None:
     """``serve`` endpoints that a file names."""
     time = clock.SystemClock()
-    policies = routing_policies.make(given.endpoints.policies)
+    policies = routing_policies.make(given.endpoints.policies, given.policies)
     chooser = director.TableDirector(policies, given.endpoints, time=time)
     file = filewatch.EndpointsFile(path, chooser.table)
     await _run(_Parts(chooser, policies, time, file.follow(), lambda: ""), given, stop, ready)
