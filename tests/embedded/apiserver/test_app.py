@@ -4,6 +4,7 @@ import asyncio
 import pathlib
 import socket
 import stat
+import time
 from collections.abc import AsyncIterator
 
 import httpx2
@@ -119,6 +120,25 @@ class TestLogs:
             podlogs.PodLogQuery("default", "p", "c", previous=True, timestamps=True, tail_lines=5, limit_bytes=5)
         ]
 
+    @pytest.mark.parametrize(
+        ("asked", "since"),
+        [
+            ("sinceSeconds=60", time.time() - 60),
+            ("sinceTime=2024-05-01T12:00:00%2B02:00", 1714557600.0),
+            ("tailLines=1", None),
+        ],
+    )
+    async def test_times_are_asked_for_absolutely(
+        self, api: testing.Api, logs: Logs, asked: str, since: float | None
+    ) -> None:
+        await api.get(f"{PODS}/p/log?{asked}")
+        assert logs.asked[0].since == (since if since is None else pytest.approx(since, abs=60))
+
+    @pytest.mark.parametrize(("asked", "stream"), [("Stdout", "Stdout"), ("Stderr", "Stderr"), ("All", "")])
+    async def test_one_stream_or_both(self, api: testing.Api, logs: Logs, asked: str, stream: str) -> None:
+        await api.get(f"{PODS}/p/log?stream={asked}")
+        assert logs.asked[0].stream == stream
+
     async def test_following_ends_when_the_client_leaves(self, api: testing.Api, logs: Logs) -> None:
         async with api.client.stream("GET", f"{PODS}/p/log?follow=true") as reply:
             lines = reply.aiter_lines()
@@ -133,7 +153,20 @@ class TestLogs:
             ("many/log", 400, "a container name must be specified for pod many, choose one of: [c waiting]"),
             ("many/log?container=waiting", 400, "is waiting to start: ContainerCreating"),
             ("p/log?tailLines=-1", 400, "tailLines"),
-            ("p/log?sinceSeconds=5", 400, "sinceSeconds is not served"),
+            (
+                "p/log?sinceSeconds=0",
+                422,
+                'PodLogOptions "p" is invalid: sinceSeconds: Invalid value: 0: must be greater than 0',
+            ),
+            ("p/log?limitBytes=0", 422, "limitBytes: Invalid value: 0"),
+            (
+                "p/log?sinceSeconds=5&sinceTime=2024-01-01T00:00:00Z",
+                422,
+                "at most one of `sinceTime` or `sinceSeconds`",
+            ),
+            ("p/log?sinceTime=yesterday", 400, "write a time as RFC 3339"),
+            ("p/log?stream=stdout", 422, 'supported values: "All", "Stderr", "Stdout"'),
+            ("p/log?stream=Stdout&tailLines=1", 422, "mutually exclusive"),
         ],
     )
     async def test_refusals(self, api: testing.Api, path: str, code: int, message: str) -> None:

@@ -101,6 +101,16 @@ def test_between_the_renaming_and_the_new_file_there_is_nothing_yet(tmp_path: pa
     reader.close()
 
 
+def test_a_log_that_is_deleted_is_read_to_its_end(tmp_path: pathlib.Path) -> None:
+    path = tmp_path / "log"
+    path.write_bytes(b"one\n")
+    reader = logfiles.Reader(path)
+    path.unlink()
+    assert rest(reader) == b"one\n"
+    assert rest(reader) == b""
+    reader.close()
+
+
 def test_what_is_not_there(tmp_path: pathlib.Path) -> None:
     assert not logfiles.exists(tmp_path / "log")
     with pytest.raises(FileNotFoundError):

@@ -52,6 +52,8 @@ _LOG = (
     ("follow", _BOOLEAN, "Go on until the container ends."),
     ("previous", _BOOLEAN, "The log of the container's last life."),
     ("sinceSeconds", _INTEGER, "Only lines younger than this."),
+    ("sinceTime", _STRING, "Only lines from this time on (RFC 3339)."),
+    ("stream", _STRING, "All, Stdout or Stderr."),
     ("tailLines", _INTEGER, "Only this many last lines."),
     ("limitBytes", _INTEGER, "At most this many bytes."),
     ("timestamps", _BOOLEAN, "Each line begins with its time."),

@@ -6,24 +6,25 @@ import dataclasses
 from collections.abc import AsyncIterator
 from typing import Final
 
-from brickyard.api.kinds import podlogs
+from brickyard.api.kinds import faults, podlogs, resources
 from brickyard.embedded.apiserver import answers, drafts, errors, requests
 from brickyard.embedded.apiserver.context import Context
+from brickyard.lib import timestamps
 
-_UNSERVED: Final = ("sinceSeconds", "sinceTime", "stream")
+_STREAMS: Final = ("All", "Stderr", "Stdout")
+_OPTIONS: Final = resources.ResourceType("", "v1", "", "PodLogOptions")
 
 
-def read_query(place: drafts.Place, query: requests.Query) -> podlogs.PodLogQuery:
-    """What the client asks of the log.
+def read_query(place: drafts.Place, query: requests.Query, now: float) -> podlogs.PodLogQuery:
+    """What the client asks of the log, ``now`` being Unix seconds.
 
     Raises:
-        BadRequestError: a parameter is not valid, or asks for what is not recorded.
+        BadRequestError: a parameter is not what it should be.
+        InvalidError: parameters that cannot be met, or not together.
     """
-    for each in _UNSERVED:
-        if query.text(each) not in ("", "All"):
-            raise errors.BadRequestError(
-                f"{each} is not served: log lines carry no time of their own; use tailLines (--tail)"
-            )
+    seconds, limit, stream = query.number("sinceSeconds"), query.number("limitBytes"), query.text("stream") or "All"
+    if wrong := list(_faults(query, seconds, limit, stream)):
+        raise errors.invalid(_OPTIONS, place.name, wrong)
     return podlogs.PodLogQuery(
         namespace=place.namespace,
         pod=place.name,
@@ -32,8 +33,31 @@ def read_query(place: drafts.Place, query: requests.Query) -> podlogs.PodLogQuer
         previous=query.flag("previous"),
         timestamps=query.flag("timestamps"),
         tail_lines=query.number("tailLines"),
-        limit_bytes=query.number("limitBytes"),
+        limit_bytes=limit,
+        since=_since_time(query.text("sinceTime")) if seconds is None else now - seconds,
+        stream="" if stream == "All" else stream,
     )
+
+
+def _faults(query: requests.Query, seconds: int | None, limit: int | None, stream: str) -> faults.Errors:
+    for name, value in (("sinceSeconds", seconds), ("limitBytes", limit)):
+        if value == 0:
+            yield faults.invalid(name, value, "must be greater than 0")
+    if seconds is not None and query.text("sinceTime"):
+        yield faults.forbidden("sinceTime", "at most one of `sinceTime` or `sinceSeconds` may be specified")
+    if stream not in _STREAMS:
+        yield faults.not_supported("stream", stream, _STREAMS)
+    elif stream != "All" and "tailLines" in query:
+        yield faults.forbidden("tailLines", "`tailLines` and specific `stream` are mutually exclusive")
+
+
+def _since_time(text: str) -> float | None:
+    if not text:
+        return None
+    try:
+        return timestamps.parse_rfc3339(text)
+    except ValueError:
+        raise errors.BadRequestError(f'invalid value for sinceTime: "{text}": write a time as RFC 3339') from None
 
 
 async def open_log(context: Context, place: drafts.Place, query: requests.Query) -> answers.Stream:
@@ -43,7 +67,7 @@ async def open_log(context: Context, place: drafts.Place, query: requests.Query)
         NotFoundError: there is no such pod.
         BadRequestError: the query is not valid, or there is no log; the text says why.
     """
-    asked = read_query(place, query)
+    asked = read_query(place, query, context.now())
     record = context.store.get(place.key)
     if record is None:
         raise errors.not_found(place.kind, place.name)

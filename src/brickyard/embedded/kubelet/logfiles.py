@@ -60,20 +60,20 @@ class Reader:
         return chunk
 
     def _following(self) -> _Generation | None:
-        """The generation after the one that is read, opened; None when that is the one being written."""
-        for _ in range(_TRIES):
-            found = _open_all(self._path)
-            inodes = [os.fstat(each).st_ino for each in found]
-            # One that was deleted meanwhile had what is now the oldest after it, or something that is gone as well.
-            place = inodes.index(self._file.inode) + 1 if self._file.inode in inodes else 0
-            wanted = found.pop(place) if place < len(found) else -1
-            for each in found:
-                os.close(each)
-            if wanted >= 0:
-                return _Generation(wanted)
-            if inodes:
+        """The generation after the one that is read, opened; None when that is the one being written, or all are deleted."""
+        try:
+            if os.stat(self._path).st_ino == self._file.inode:  # noqa: PTH116 - asked ten times a second
                 return None
-        return None
+            found = _open_all(self._path)
+        except FileNotFoundError:
+            return None
+        inodes = [os.fstat(each).st_ino for each in found]
+        # One that was deleted meanwhile had what is now the oldest after it, or something that is gone as well.
+        place = inodes.index(self._file.inode) + 1 if self._file.inode in inodes else 0
+        wanted = found.pop(place) if place < len(found) else -1
+        for each in found:
+            os.close(each)
+        return _Generation(wanted) if wanted >= 0 else None
 
 
 class _Generation:
