@@ -4,6 +4,7 @@ pods ────────────┬─► replicaset ─► pods
 replicasets ─────┼─► deployment ─► replicasets
 deployments ─────┘
 statefulsets, pods, controllerrevisions, persistentvolumeclaims ─► statefulset ─► those
+daemonsets, nodes, pods, controllerrevisions ─► daemonset ─► pods and revisions
 cronjobs, jobs ─► cronjob ─► jobs
 jobs, pods ─► job ─► pods
 services, pods, endpointslices ─► service ─► endpointslices
@@ -26,6 +27,7 @@ from brickyard.embedded.builtin import ownership
 from brickyard.embedded.builtin.balancer import proxy
 from brickyard.embedded.builtin.balancer import reconciler as balancing
 from brickyard.embedded.builtin.cronjob import reconciler as cronjob
+from brickyard.embedded.builtin.daemonset import reconciler as daemonset
 from brickyard.embedded.builtin.deployment import reconciler as deployment
 from brickyard.embedded.builtin.hpa import reconciler as hpa
 from brickyard.embedded.builtin.job import reconciler as job
@@ -48,6 +50,7 @@ RETRY = backoff.Backoff(0.05, 2.0, 60.0)
 
 ATTENDED: tuple[resources.ResourceType, ...] = (
     resources.CRON_JOB,
+    resources.DAEMON_SET,
     resources.DEPLOYMENT,
     resources.HORIZONTAL_POD_AUTOSCALER,
     resources.JOB,
@@ -77,6 +80,8 @@ class _Caches:
     autoscalers: informers.Informer
     endpoints: informers.Informer
     cron_jobs: informers.Informer
+    daemon_sets: informers.Informer
+    nodes: informers.Informer
 
     def all(self) -> Iterator[informers.Informer]:
         return (getattr(self, field.name) for field in dataclasses.fields(self))
@@ -98,6 +103,8 @@ def _caches(client: contract.Client) -> _Caches:
         autoscalers=informers.Informer(client, resources.HORIZONTAL_POD_AUTOSCALER),
         endpoints=informers.Informer(client, resources.ENDPOINTS),
         cron_jobs=informers.Informer(client, resources.CRON_JOB),
+        daemon_sets=informers.Informer(client, resources.DAEMON_SET),
+        nodes=informers.Informer(client, resources.NODE),
     )
 
 
@@ -124,6 +131,7 @@ class BuiltinControllers:
             self._deployments(),
             self._services(),
             self._stateful_sets(),
+            self._daemon_sets(),
             self._jobs(),
             self._autoscalers(),
             self._legacy_endpoints(),
@@ -194,6 +202,17 @@ class BuiltinControllers:
         made.watch(caches.pods, ownership.concerned(caches.stateful_sets, resources.STATEFUL_SET))
         made.watch(caches.revisions, controllers.owned_by(resources.STATEFUL_SET))
         made.watch(caches.claims, _nobody)
+        return made
+
+    def _daemon_sets(self) -> controllers.Controller:
+        caches = self._caches
+        read = daemonset.Caches(caches.daemon_sets, caches.nodes, caches.pods, caches.revisions)
+        worker = daemonset.Reconciler(self._client, read, self._recorder("daemonset-controller"), self._clock)
+        made = controllers.Controller("daemonset", worker, backoff=RETRY)
+        made.watch(caches.daemon_sets)
+        made.watch(caches.pods, ownership.concerned(caches.daemon_sets, resources.DAEMON_SET))
+        made.watch(caches.revisions, controllers.owned_by(resources.DAEMON_SET))
+        made.watch(caches.nodes, daemonset.concerned_by_nodes(caches.daemon_sets))
         return made
 
     def _jobs(self) -> controllers.Controller:

@@ -320,3 +320,28 @@ def storage_class(name: str = "brickyard", provisioner: str = "brickyard.io/fold
         "allowVolumeExpansion": True,
         **fields,
     }
+
+
+def daemon_set(name: str = "web", image: str = "web:1", **spec: Any) -> resources.Object:
+    """A DaemonSet that selects ``app=web``, with Kubernetes' defaults filled in."""
+    rolling = {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 1, "maxSurge": 0}}
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "DaemonSet",
+        "metadata": metadata(name),
+        "spec": {
+            "selector": {"matchLabels": {"app": "web"}},
+            "template": template(image),
+            "updateStrategy": rolling,
+            "revisionHistoryLimit": 10,
+            **spec,
+        },
+        "status": {},
+    }
+
+
+def node(name: str = "here", **labels: str) -> resources.Object:
+    """A node."""
+    made = metadata(name, labels={"kubernetes.io/hostname": name, **labels})
+    del made["namespace"]
+    return {"apiVersion": "v1", "kind": "Node", "metadata": made, "spec": {}, "status": {}}

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from brickyard.embedded.builtin import testing
-from brickyard.embedded.builtin.statefulset import identity, revisions, status
+from brickyard.embedded.builtin import revisions, testing
+from brickyard.embedded.builtin.statefulset import identity, status
 from brickyard.embedded.builtin.statefulset import plan as planning
 from brickyard.kube.objects import meta
 

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from brickyard.embedded.builtin import testing
-from brickyard.embedded.builtin.statefulset import identity, revisions, status
+from brickyard.embedded.builtin import revisions, testing
+from brickyard.embedded.builtin.statefulset import identity, status
 from brickyard.embedded.builtin.statefulset import plan as planning
 from brickyard.kube.objects import meta
 

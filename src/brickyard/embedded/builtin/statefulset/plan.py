@@ -31,8 +31,8 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from brickyard.api.kinds import resources
-from brickyard.embedded.builtin import claims, podstate
-from brickyard.embedded.builtin.statefulset import identity, revisions
+from brickyard.embedded.builtin import claims, podstate, revisions
+from brickyard.embedded.builtin.statefulset import identity
 from brickyard.kube.objects import meta, selectors
 
 PARALLEL = "Parallel"

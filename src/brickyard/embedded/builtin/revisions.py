@@ -1,6 +1,6 @@
-"""Revisions: the templates that a StatefulSet has had, as ControllerRevision objects. Pure.
+"""Revisions: the templates that a StatefulSet or DaemonSet has had, as ControllerRevision objects. Pure.
 
-Their ``data`` is a strategic merge patch on the set, which is what ``kubectl rollout undo`` applies.
+Their ``data`` is a strategic merge patch on the owner, which is what ``kubectl rollout undo`` applies.
 """
 
 from __future__ import annotations
@@ -46,10 +46,10 @@ def ordered(found: Iterable[resources.Object]) -> list[resources.Object]:
     return sorted(found, key=lambda each: (number(each), meta.name(each)))
 
 
-def choose(stateful_set: resources.Object, stored: Sequence[resources.Object]) -> Revisions:
-    """The revisions of a set that has those ``stored``."""
+def choose(owner: resources.Object, stored: Sequence[resources.Object]) -> Revisions:
+    """The revisions of an owner that has those ``stored``."""
     history = ordered(stored)
-    wanted = _build(stateful_set, number(history[-1]) + 1 if history else 1)
+    wanted = _build(owner, number(history[-1]) + 1 if history else 1)
     same = [each for each in history if each["data"] == wanted["data"]]
     create = renumber = None
     if not same:
@@ -59,7 +59,7 @@ def choose(stateful_set: resources.Object, stored: Sequence[resources.Object]) -
     else:
         # An undo: the template of an old revision is the newest once more.
         update = renumber = {**same[-1], "revision": number(wanted)}
-    name = (stateful_set.get("status") or {}).get("currentRevision")
+    name = (owner.get("status") or {}).get("currentRevision")
     current = next((each for each in history if meta.name(each) == name), update)
     if current is not update and meta.name(current) == meta.name(update):
         current = update
@@ -67,27 +67,27 @@ def choose(stateful_set: resources.Object, stored: Sequence[resources.Object]) -
 
 
 def outdated(
-    stateful_set: resources.Object, stored: Sequence[resources.Object], live: Iterable[str]
+    owner: resources.Object, stored: Sequence[resources.Object], live: Iterable[str]
 ) -> tuple[resources.Object, ...]:
     """Revisions that nobody is made of (``live`` are the names of the others), beyond those to be kept; oldest first."""
-    limit = stateful_set["spec"].get("revisionHistoryLimit")
+    limit = owner["spec"].get("revisionHistoryLimit")
     used = set(live)
     idle = [each for each in ordered(stored) if meta.name(each) not in used]
     return tuple(idle[: max(0, len(idle) - (10 if limit is None else int(limit)))])
 
 
-def _build(stateful_set: resources.Object, place: int) -> resources.Object:
-    held = copy.deepcopy(stateful_set["spec"]["template"])
+def _build(owner: resources.Object, place: int) -> resources.Object:
+    held = copy.deepcopy(owner["spec"]["template"])
     digest = revision.pod_template_hash(held)
-    prefix = names.truncated(meta.name(stateful_set), names.LABEL_LIMIT - _HASH - 1)
-    selected = (stateful_set["spec"]["selector"] or {}).get("matchLabels") or {}
-    notes = {key: text for key, text in meta.annotations(stateful_set).items() if "last-applied" not in key}
+    prefix = names.truncated(meta.name(owner), names.LABEL_LIMIT - _HASH - 1)
+    selected = (owner["spec"]["selector"] or {}).get("matchLabels") or {}
+    notes = {key: text for key, text in meta.annotations(owner).items() if "last-applied" not in key}
     metadata = {
         "name": f"{prefix}-{digest}",
-        "namespace": meta.namespace(stateful_set),
+        "namespace": meta.namespace(owner),
         "labels": {**((held.get("metadata") or {}).get("labels") or {}), **selected, keys.CONTROLLER_HASH: digest},
         "annotations": notes,
-        "ownerReferences": [owners.owner_reference(stateful_set)],
+        "ownerReferences": [owners.owner_reference(owner)],
     }
     return {
         "apiVersion": "apps/v1",

@@ -4,8 +4,7 @@ from typing import Any
 
 import pytest
 
-from brickyard.embedded.builtin import testing
-from brickyard.embedded.builtin.statefulset import revisions
+from brickyard.embedded.builtin import revisions, testing
 from brickyard.kube.objects import meta, names, owners
 
 
