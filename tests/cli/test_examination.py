@@ -11,7 +11,7 @@ import pytest
 from brickyard.cli import diagnosis, examination
 from brickyard.embedded import home
 from brickyard.embedded import up as life
-from brickyard.embedded.kubelet import devices
+from brickyard.embedded.kubelet.gpus import cards, find
 from brickyard.engines import contract
 from brickyard.engines.llamacpp import launch, metrics
 from brickyard.lib import process
@@ -87,12 +87,14 @@ def test_the_version_of_an_engine_in_an_environment_of_its_own(
 
 
 def test_gpus_by_the_names_that_their_driver_gives(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "0000:01:00.0").mkdir()
-    (tmp_path / "0000:01:00.0" / "information").write_text("Model: \t\t NVIDIA H200\nIRQ: 1\n")
-    monkeypatch.setattr(examination, "_NVIDIA", tmp_path)
-    monkeypatch.setattr(devices, "detect", lambda _: {devices.NVIDIA_GPU: ("0", "1")})
+    found = [
+        cards.Card("GPU-1", 0, "NVIDIA H200"),
+        cards.Card("MIG-2", 1, "NVIDIA H100", "1g.10gb"),
+        cards.Card("2", 2, ""),
+    ]
+    monkeypatch.setattr(find, "find", lambda environ: found)
     facts = examination.examine(home.Home(tmp_path), life.UpSettings(free_port(), free_port()))
-    assert facts.gpus == ["NVIDIA H200", "NVIDIA"]
+    assert facts.gpus == ["NVIDIA H200", "NVIDIA H100 1g.10gb", "NVIDIA"]
 
 
 @pytest.mark.parametrize(

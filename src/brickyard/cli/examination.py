@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import pathlib
 import platform
@@ -20,13 +19,12 @@ from brickyard.assembly import engines
 from brickyard.cli import allowances, diagnosis, gatewaypages, place
 from brickyard.embedded import home
 from brickyard.embedded import up as life
-from brickyard.embedded.kubelet import devices
+from brickyard.embedded.kubelet.gpus import find as gpus
 from brickyard.engines import contract
 from brickyard.kube.client import rest
 from brickyard.lib import errors
 
 DEADLINE = 5.0
-_NVIDIA = pathlib.Path("/proc/driver/nvidia/gpus")
 _PACKAGES = {"llamacpp": "xllamacpp", "sglang": "sglang", "trtllm": "tensorrt_llm", "vllm": "vllm"}
 """Engine → the distribution that it comes in."""
 _POD_ADDRESS = "127.77.77.77"
@@ -146,20 +144,8 @@ def _version(engine: str, program: pathlib.Path) -> str:
 
 
 def _gpus() -> list[str]:
-    """What each GPU is called that pods can have here."""
-    count = len(devices.detect(os.environ).get(devices.NVIDIA_GPU, ()))
-    models = [_model(each) for each in sorted(_NVIDIA.glob("*/information"))]
-    return models[:count] + ["NVIDIA"] * (count - len(models))
-
-
-def _model(information: pathlib.Path) -> str:
-    """``Model: NVIDIA H200`` of the driver's page about one GPU."""
-    with contextlib.suppress(OSError):
-        for line in information.read_text(errors="replace").splitlines():
-            name, _, value = line.partition(":")
-            if name.strip() == "Model":
-                return value.strip()
-    return "NVIDIA"
+    """What each GPU is called that pods can have here; a part of one by its MIG profile too."""
+    return [f"{each.name or 'NVIDIA'} {each.profile}".rstrip() for each in gpus.find(os.environ)]
 
 
 def _kubectl() -> str | None:

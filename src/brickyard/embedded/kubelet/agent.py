@@ -109,7 +109,7 @@ class NodeAgent:
         self._meter = meter.Meter(settings.node, self._runs, self._now)
         self.usages: usage.Usages = self._meter
         self._addresses = addresses.Addresses()
-        self._devices = devices.Devices(devices.parse(settings.resources) or devices.detect(os.environ))
+        self._devices = devices.Devices({})
         self._images = images.Images(launchers, self._folder / images.FILE_NAME)
         self._models = models
         self._workers: dict[str, worker.PodWorker] = {}
@@ -147,6 +147,9 @@ class NodeAgent:
 
     async def _work(self, prober: probes.Prober, stop: asyncio.Event) -> None:
         name = self._settings.node
+        self._devices = await asyncio.to_thread(
+            devices.of_machine, self._settings.resources, self._settings.gpu_sharing, os.environ
+        )
         capacity = await asyncio.to_thread(node.capacity, self._folder, self._settings.max_pods, self._devices.capacity)
         told = recorder.EventRecorder(self._client, "kubelet", self._clock, host=name)
         here = node.Node(self._client, self._clock, node.Site(name, addresses.HOST, self._folder, capacity))

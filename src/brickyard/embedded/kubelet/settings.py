@@ -29,7 +29,12 @@ class KubeletSettings:
     resources: str = settings.field(
         "",
         env="BRICKYARD_NODE_RESOURCES",
-        help="extended resources of this machine, as nvidia.com/gpu=2,example.com/x=1; NVIDIA GPUs are found without",
+        help="extended resources of this machine, as amd.com/gpu=2,example.com/x=1; NVIDIA GPUs are found without",
+    )
+    gpu_sharing: int = settings.field(
+        1,
+        env="BRICKYARD_GPU_SHARING",
+        help="how many containers may have one NVIDIA GPU; above 1, GPUs are offered as nvidia.com/gpu.shared",
     )
     mounts: bool = settings.field(
         True,

@@ -83,8 +83,10 @@ class Starter:
         prepared = await self.prepare(place, container)
         launch = await asyncio.to_thread(self._machine.images.launch, _spec(place, container, prepared))
         local = {each: await self._model(each, prepared.paths, telling) for each in launch.models}
-        held = self._machine.devices.claim(place.folder.uid, name, devices.requested(container))
-        env = {**processes.inherited(os.environ), **prepared.env, **devices.variables(held), **launch.env}
+        held = self._machine.devices.claim(
+            place.folder.uid, name, devices.requested(container), init=is_init(place.pod, name)
+        )
+        env = {**processes.inherited(os.environ), **prepared.env, **self._machine.devices.variables(held), **launch.env}
         await asyncio.to_thread(place.folder.prune_runs, name, attempt)
         argv = [local.get(word, word) for word in launch.argv]
         return await processes.start(
@@ -114,7 +116,8 @@ class Starter:
         """A running container as probes and hooks see it. Raises as ``prepare``."""
         container = find(place.pod, name)
         prepared = await self.prepare(place, container)
-        env = {**processes.inherited(os.environ), **prepared.env}
+        held = self._machine.devices.held(place.folder.uid, name)
+        env = {**processes.inherited(os.environ), **prepared.env, **self._machine.devices.variables(held)}
         return probes.Target(
             place.address, ports(container), env, prepared.cwd, mark(place, name, attempt), prepared.paths.command
         )
@@ -167,6 +170,12 @@ def find(pod: resources.Object, name: str) -> Mapping[str, Any]:
     """A container of the manifest, by name."""
     everyone = [*(pod["spec"].get("initContainers") or ()), *pod["spec"]["containers"]]
     return next(each for each in everyone if each["name"] == name)
+
+
+def is_init(pod: resources.Object, name: str) -> bool:
+    """Whether a container runs and ends before the main ones start."""
+    first = pod["spec"].get("initContainers") or ()
+    return any(each["name"] == name and each.get("restartPolicy") != "Always" for each in first)
 
 
 def mark(place: Place, name: str, attempt: int) -> str:

@@ -78,7 +78,9 @@ class PodWorker:
         memories = {}
         for name, each in record.containers.items():
             memories[name] = memory = each.memory
-            self._tools.machine.devices.restore(self.place.folder.uid, name, each.devices)
+            self._tools.machine.devices.restore(
+                self.place.folder.uid, name, each.devices, init=starter.is_init(self.pod, name)
+            )
             if not memory.container_id:
                 continue
             attempt = max(0, memory.runs - 1)
