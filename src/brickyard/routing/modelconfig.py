@@ -28,7 +28,6 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 import msgspec
-import orjson
 
 from brickyard.routing import errors
 
@@ -174,12 +173,11 @@ def _holds(hint: str, bound: float | None, features: Features) -> bool:
 
 
 def _profile(written: _Profile) -> ConfigProfile:
-    routing = orjson.loads(written.routing) if written.routing else _NOTHING
     limit = written.requests_per_second
     return ConfigProfile(
         (written.strategy or "").strip(),
         limit if limit is not None and limit > 0 else None,
-        routing if isinstance(routing, dict) else _NOTHING,
+        written.routing if isinstance(written.routing, dict) else _NOTHING,
     )
 
 
@@ -189,7 +187,7 @@ class _Profile(
 ):
     strategy: str | None = None
     requests_per_second: int | None = None
-    routing: msgspec.Raw = msgspec.Raw()
+    routing: Any = None
 
 
 class _Config(msgspec.Struct, rename={"locked": "lockedRoutingStrategy", "default": "defaultProfile"}):

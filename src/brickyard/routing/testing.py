@@ -7,7 +7,8 @@ import math
 from collections.abc import Mapping, Sequence
 
 from brickyard.api import serving
-from brickyard.routing import contract
+from brickyard.routing import contract, registry, router
+from brickyard.routing.ledgers import prefixes
 
 
 def endpoint(name: str, port: int = 8000, **labels: str) -> contract.Endpoint:
@@ -100,3 +101,88 @@ class FakePicker:
         if self.error is not None:
             raise self.error
         return self.row
+
+
+class FakeIndex:
+    """A prefix index over a dictionary: blocks of ``block`` bytes, nothing ever forgotten."""
+
+    def __init__(self, block: int = 4) -> None:
+        self.block = block
+        self.held: dict[tuple[str, int], set[str]] = {}
+        self.asked = 0
+
+    def hashes(self, model: str, prompt: bytes) -> Sequence[int]:
+        self.asked += 1
+        ends = range(self.block, len(prompt) + 1, self.block)
+        return [hash(prompt[:end]) or 1 for end in ends]
+
+    def match(self, model: str, hashes: Sequence[int], now: float) -> Mapping[str, int]:
+        found: dict[str, int] = {}
+        left = set().union(*self.held.values()) if self.held else set()
+        for place, each in enumerate(hashes, 1):
+            left &= self.held.get((model, each), set())
+            found |= dict.fromkeys(left, place)
+        return found
+
+    def add(self, model: str, endpoint: str, hashes: Sequence[int], now: float) -> None:
+        for each in hashes:
+            self.held.setdefault((model, each), set()).add(endpoint)
+
+
+class World:
+    """A gateway in small: endpoints with leases, a router, a clock that the test turns.
+
+    ``loads`` are what engines say, by row; ``index`` is what the router's policies read prefixes from.
+    """
+
+    def __init__(
+        self,
+        policies: Sequence[contract.Policy],
+        rows: int,
+        rng: contract.Random,
+        parameters: Mapping[str, Mapping[str, object]] | None = None,
+        ledgers: Mapping[str, contract.Ledger] | None = None,
+    ) -> None:
+        self.index = FakeIndex()
+        self.router = router.Router(
+            registry.Registry(policies, parameters),
+            policies[0].name,
+            {prefixes.NAME: prefixes.PrefixLedger(self.index), **(ledgers or {})},
+        )
+        self.endpoints = tuple(endpoint(f"p{row:02d}") for row in range(rows))
+        self.in_flight = [0] * rows
+        self.loads: list[serving.EngineLoad | None] = [None] * rows
+        self.heard_at = [-math.inf] * rows
+        self.rng = rng
+        self.now = 0.0
+        self._open: dict[int, tuple[contract.Decision, router.Ticket]] = {}
+
+    def snapshot(self) -> contract.EndpointSnapshot:
+        ages = tuple(self.now - heard for heard in self.heard_at)
+        return contract.EndpointSnapshot(self.endpoints, tuple(self.in_flight), tuple(self.loads), ages, 1)
+
+    def hear(self, row: int, load: serving.EngineLoad) -> None:
+        """The engine of ``row`` says something now."""
+        self.loads[row], self.heard_at[row] = load, self.now
+
+    def choose(self, asked: contract.Request) -> contract.Decision:
+        """Choose and send nothing."""
+        made = self.router.choose(asked, self.snapshot(), self.now, self.rng)
+        assert isinstance(made, contract.Decision), made  # noqa: S101 - a test's own check
+        return made
+
+    def send(self, asked: contract.Request) -> contract.Decision:
+        """Choose, and have the request in flight."""
+        made = self.choose(asked)
+        self.in_flight[made.row] += 1
+        self._open[id(made)] = (made, self.router.begin(made, self.now))
+        return made
+
+    def answer(self, made: contract.Decision) -> None:
+        """The first byte of the answer comes now."""
+        self._open[id(made)][1].answered(self.now)
+
+    def end(self, made: contract.Decision, usage: contract.Usage | None = None) -> None:
+        """The request ends now."""
+        self._open.pop(id(made))[1].finished(self.now, usage)
+        self.in_flight[made.row] -= 1
