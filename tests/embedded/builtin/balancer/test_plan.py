@@ -24,7 +24,10 @@ def piece(*endpoints: dict[str, Any], name: str = "http", port: int = 8000, **mo
     return {"addressType": "IPv4", "endpoints": list(endpoints), "ports": ports, **more}
 
 
-def step(*slices: dict[str, Any], taken: Any = (), **spec: Any) -> planning.Plan:
+FREE = planning.Taken()
+
+
+def step(*slices: dict[str, Any], taken: planning.Taken = FREE, **spec: Any) -> planning.Plan:
     return planning.plan(testing.service(**spec), slices, taken)
 
 
@@ -48,13 +51,13 @@ def test_who_has_an_address_and_who_is_listened_for(spec: dict[str, Any], assign
 def test_one_being_deleted_is_served_no_longer() -> None:
     service = testing.service(clusterIP=ADDRESS)
     service["metadata"]["deletionTimestamp"] = testing.ago(1)
-    assert planning.plan(service, (), ()).listen == ()
+    assert planning.plan(service, (), FREE).listen == ()
 
 
 def test_the_api_server_is_reached_where_it_listens() -> None:
-    found = planning.plan(testing.service("kubernetes"), (), ())
-    assert (found.assign, found.listen) == ("", ())
-    assert planning.plan(testing.service("kubernetes-too"), (), ()).assign
+    found = planning.plan(testing.service("kubernetes"), (), FREE)
+    assert (found.assign, found.listen) == (None, ())
+    assert planning.plan(testing.service("kubernetes-too"), (), FREE).assign
 
 
 def test_a_foreign_address_is_told() -> None:
@@ -74,11 +77,78 @@ def test_ports_are_those_of_the_manifest() -> None:
     )
 
 
-def test_what_is_not_tcp_is_told() -> None:
-    ports = [{"name": "dns", "port": 53, "protocol": "UDP"}, {"name": "http", "port": 80, "protocol": "TCP"}]
+def test_a_port_may_be_of_both_protocols() -> None:
+    ports = [{"name": "dns", "port": 53, "protocol": each} for each in ("UDP", "TCP")]
+    both = [{"name": "dns", "port": 5353, "protocol": each} for each in ("UDP", "TCP")]
+    pods = {"addressType": "IPv4", "endpoints": [endpoint("127.64.0.1")], "ports": both}
+    found = step(pods, clusterIP=ADDRESS, ports=ports)
+    target = planning.Target("127.64.0.1", 5353)
+    assert found.listen == (
+        planning.Listen(ADDRESS, 53, (target,), protocol="UDP"),
+        planning.Listen(ADDRESS, 53, (target,)),
+    )
+
+
+def test_what_is_neither_tcp_nor_udp_is_told() -> None:
+    ports = [{"name": "call", "port": 99, "protocol": "SCTP"}, {"name": "http", "port": 80, "protocol": "TCP"}]
     found = step(clusterIP=ADDRESS, ports=ports)
     assert [each.port for each in found.listen] == [80]
-    assert "53/UDP" in found.unserved
+    assert "99/SCTP" in found.unserved
+
+
+# Ports of the node.
+
+
+def test_node_ports_are_given_and_then_listened_on() -> None:
+    service = testing.service(type="NodePort", clusterIP=ADDRESS)
+    first = planning.plan(service, (), FREE)
+    assert first.assign is not None
+    (port,) = first.assign["ports"]
+    assert port["nodePort"] in planning.NODE_PORTS
+    assert planning.plan(service, (), FREE).assign == first.assign
+    service["spec"] |= first.assign
+    listens = planning.plan(service, (), FREE).listen
+    assert [(each.host, each.port) for each in listens] == [(ADDRESS, 80), ("127.0.0.1", port["nodePort"])]
+
+
+def test_node_ports_of_others_are_not_given_again() -> None:
+    service = testing.service(type="NodePort", clusterIP=ADDRESS)
+    first = planning.plan(service, (), FREE).assign
+    assert first is not None
+    number = first["ports"][0]["nodePort"]
+    second = planning.plan(service, (), planning.Taken(node_ports={(number, "TCP")})).assign
+    assert second is not None
+    assert second["ports"][0]["nodePort"] != number
+    third = planning.plan(service, (), planning.Taken(node_ports={(number, "UDP")})).assign
+    assert third == first
+
+
+def test_a_node_port_of_ones_own_choice_is_kept() -> None:
+    ports = [{"name": "a", "port": 80, "nodePort": 30080}, {"name": "b", "port": 81}]
+    assign = step(type="NodePort", clusterIP=ADDRESS, ports=ports).assign
+    assert assign is not None
+    assert assign["ports"][0] == ports[0]
+    assert assign["ports"][1]["nodePort"] not in (30080, 0)
+
+
+def test_when_no_node_port_is_free_the_service_goes_without() -> None:
+    class All:
+        def __contains__(self, _: object) -> bool:
+            return True
+
+    found = step(type="NodePort", clusterIP=ADDRESS, taken=planning.Taken(node_ports=All()))
+    assert found.assign is None
+    assert [each.host for each in found.listen] == [ADDRESS]
+    nowhere = step(taken=planning.Taken(addresses=All()))
+    assert nowhere.assign is None
+    assert "is taken" in nowhere.unserved
+
+
+def test_a_load_balancer_tells_its_address() -> None:
+    spec: dict[str, Any] = {"type": "LoadBalancer", "clusterIP": ADDRESS, "allocateLoadBalancerNodePorts": False}
+    found = step(**spec)
+    assert (found.assign, found.ingress) == (None, ADDRESS)
+    assert step(clusterIP=ADDRESS).ingress == ""
 
 
 @pytest.mark.parametrize(

@@ -130,3 +130,30 @@ async def test_a_taken_port_is_told() -> None:
             await it.make(clusterIP="127.140.3.3", ports=ports(held.getsockname()[1]))
             await it.until(lambda: it.client.all(resources.EVENT))
             assert "another program listens there" in it.client.all(resources.EVENT)[0]["message"]
+
+
+async def test_ports_of_the_node_are_given_and_told_apart() -> None:
+    async with world() as it:
+        for number in range(5):
+            await it.make(f"s{number}", type="NodePort", ports=ports(free_port()))
+
+        def given() -> list[int]:
+            found = it.client.all(resources.SERVICE)
+            return [each["spec"]["ports"][0].get("nodePort", 0) for each in found]
+
+        await it.until(lambda: all(given()))
+        assert len(set(given())) == 5
+        await it.until(lambda: ("127.0.0.1", given()[0]) in it.balancer.addresses(("default", "s0")))
+
+
+async def test_a_load_balancer_has_its_own_address_in_its_status() -> None:
+    async with world() as it:
+        await it.make(type="LoadBalancer", ports=ports(free_port()))
+
+        def told() -> dict[str, Any]:
+            return dict((it.client.all(resources.SERVICE)[0].get("status") or {}).get("loadBalancer") or {})
+
+        await it.until(told)
+        assert told() == {"ingress": [{"ip": it.address()}]}
+        await it.client.patch(resources.SERVICE, ("default", "web"), {"spec": {"type": "ClusterIP"}})
+        await it.until(lambda: not told())

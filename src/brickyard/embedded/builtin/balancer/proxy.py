@@ -19,7 +19,7 @@ import socket
 from collections.abc import Sequence
 from typing import cast
 
-from brickyard.embedded.builtin.balancer import choice, plan
+from brickyard.embedded.builtin.balancer import choice, datagrams, plan
 from brickyard.lib import logs
 
 log = logs.get(__name__)
@@ -32,6 +32,8 @@ CONNECT_DEADLINE = 3.0
 Key = tuple[str, str]
 """Namespace and name of a Service."""
 Address = tuple[str, int]
+_Place = tuple[str, int, str]
+"""Address and protocol."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -47,37 +49,42 @@ class Balancer:
     """All Services' listeners. Make it on the loop that runs it; ``close`` it when done."""
 
     def __init__(self) -> None:
-        self._listeners: dict[Key, dict[Address, _Listener]] = {}
+        self._listeners: dict[Key, dict[_Place, _Listener | datagrams.Listener]] = {}
         self._retired: list[_Listener] = []
 
     def addresses(self, key: Key) -> list[Address]:
         """Where the Service ``key`` is listened for."""
-        return sorted(self._listeners.get(key, {}))
+        return sorted({(host, port) for host, port, _ in self._listeners.get(key, {})})
 
     async def serve(self, key: Key, wanted: Sequence[plan.Listen]) -> list[Refused]:
         """Listen for the Service ``key`` exactly as ``wanted``; what cannot be had is told and may be asked for again."""
         held = self._listeners.setdefault(key, {})
-        by_address = {(each.host, each.port): each for each in wanted}
+        by_place: dict[_Place, plan.Listen] = {(each.host, each.port, each.protocol): each for each in wanted}
         self._retired = [each for each in self._retired if each.links]
-        for address in [each for each in held if each not in by_address]:
-            held[address].stop()
-            self._retired.append(held.pop(address))
+        for place in [each for each in held if each not in by_place]:
+            self._retire(held.pop(place))
         refused = []
-        for address, each in by_address.items():
-            known = held.get(address)
+        for place, each in by_place.items():
+            known = held.get(place)
             if known is not None:
                 known.update(each)
                 continue
-            listener = _Listener(each)
+            listener = datagrams.Listener(each) if each.protocol == "UDP" else _Listener(each)
             try:
                 await listener.start()
             except OSError as error:
-                refused.append(Refused(*address, _advice(each, error)))
+                refused.append(Refused(each.host, each.port, _advice(each, error)))
             else:
-                held[address] = listener
+                held[place] = listener
         if not held:
             del self._listeners[key]
         return refused
+
+    def _retire(self, listener: _Listener | datagrams.Listener) -> None:
+        """Take no more clients; connections go on to their own end, datagrams have none."""
+        listener.stop()
+        if isinstance(listener, _Listener):
+            self._retired.append(listener)
 
     async def close(self) -> None:
         """Stop listening and end every connection."""
