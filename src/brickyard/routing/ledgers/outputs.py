@@ -64,7 +64,7 @@ class Outputs:
 
     def _expire(self, now: float) -> None:
         oldest = int((now - WINDOW) // SLICE)
-        while self._slices and self._slices[0][0] <= oldest:
+        while self._slices and self._slices[0][0] < oldest:
             for cell, count in self._slices.popleft()[1].items():
                 self._counts[cell] -= count
                 if not self._counts[cell]:

@@ -1,0 +1,106 @@
+"""The gateway's own clock on requests: means that fade."""
+
+from __future__ import annotations
+
+import math
+import random
+
+import pytest
+
+from brickyard.routing import contract, testing
+from brickyard.routing.ledgers import latencies
+from brickyard.routing.policies import least_latency
+
+
+def world() -> testing.World:
+    return testing.World([least_latency.POLICY], 1, random.Random(3))
+
+
+def run(there: testing.World, first: float, rest: float, tokens: int | None = 10, *, answer: bool = True) -> None:
+    made = there.send(testing.request())
+    there.now += first
+    if answer:
+        there.answer(made)
+    there.now += rest
+    there.end(made, contract.Usage(5, tokens) if tokens is not None else None)
+
+
+def seen(there: testing.World) -> latencies.Seen | None:
+    facts = latencies.INPUT.of(there.choose(testing.request()).snapshot)
+    assert facts is not None
+    return facts.seen[0]
+
+
+def test_nothing_is_known_at_first() -> None:
+    assert seen(world()) is None
+
+
+def test_one_request() -> None:
+    there = world()
+    run(there, 0.5, 2.0, 40)
+    assert seen(there) == latencies.Seen(0.5, 2.0, 40.0, 2.5)
+
+
+def test_means_of_requests_that_are_equally_old() -> None:
+    there = world()
+    first, second = there.send(testing.request()), there.send(testing.request())
+    there.now = 1.0
+    there.answer(first)
+    there.now = 3.0
+    there.answer(second)
+    there.now = 4.0
+    there.end(first, contract.Usage(5, 10))
+    there.end(second, contract.Usage(5, 30))
+    assert seen(there) == latencies.Seen(2.0, 2.0, 20.0, 4.0)
+
+
+def test_older_ones_count_less() -> None:
+    there = world()
+    run(there, 1.0, 0.0)
+    there.now += latencies.HALF_LIFE - 4.0
+    run(there, 4.0, 0.0)
+    found = seen(there)
+    assert found is not None
+    assert found.first == pytest.approx((1.0 * 0.5 + 4.0) / 1.5)
+
+
+def test_long_silence_is_ignorance() -> None:
+    there = world()
+    run(there, 1.0, 1.0)
+    there.now += latencies.HALF_LIFE * 5
+    assert seen(there) is not None
+    there.now += latencies.HALF_LIFE
+    assert seen(there) is None
+
+
+@pytest.mark.parametrize(("tokens", "answer"), [(None, True), (10, False)])
+def test_what_failed_or_was_broken_off_says_nothing(tokens: int | None, answer: bool) -> None:
+    there = world()
+    run(there, 1.0, 1.0, tokens, answer=answer)
+    assert seen(there) is None
+
+
+def test_age_and_rows() -> None:
+    facts = latencies.Latencies([latencies.Seen(1.0, 2.0, 3.0, 5.0), None], 9.0)
+    assert facts.age(testing.snapshot(0, 0)) == 4.0
+    assert facts.row(0) == {"first_byte": 1.0, "rest": 2.0, "output_tokens": 3.0}
+    assert facts.row(1) == {}
+    assert latencies.Latencies([None], 9.0).age(testing.snapshot(0)) == math.inf
+
+
+def test_endpoints_that_say_nothing_any_more_are_dropped() -> None:
+    ledger = latencies.LatencyLedger()
+
+    def one(name: str, now: float) -> None:
+        snapshot = testing.snapshot(0, endpoints=[testing.endpoint(name)])
+        profile = contract.Profile("x", (), (), testing.FakePicker())
+        made = contract.Decision(
+            testing.request(), snapshot.endpoints[0], profile, snapshot, (0,), (), (), {}, now, row=0
+        )
+        ledger.observe(contract.Answered(made, now))
+        ledger.observe(contract.Finished(made, now, contract.Usage(1, 1)))
+
+    for at in range(latencies.ENDPOINTS_KEPT):
+        one(f"old-{at}", 0.0)
+    one("new", 1000.0)
+    assert len(ledger._means) == 1

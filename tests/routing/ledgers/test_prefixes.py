@@ -1,0 +1,65 @@
+"""The ledger over a prefix index: one question per decision, and the chosen endpoint learns."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from brickyard.routing import contract, testing
+from brickyard.routing.ledgers import prefixes
+from brickyard.routing.policies import prefix_cache
+
+
+def world() -> testing.World:
+    return testing.World([prefix_cache.POLICY], 3, random.Random(1))
+
+
+def matches(made: contract.Decision) -> prefixes.Matches:
+    found = prefixes.INPUT.of(made.snapshot)
+    assert found is not None
+    return found
+
+
+def test_the_chosen_endpoint_holds_the_prompt_from_then_on() -> None:
+    there = world()
+    first = there.send(testing.request(prompt=b"abcdefghij"))
+    assert (list(matches(first).blocks), matches(first).total) == ([0, 0, 0], 2)
+    second = there.choose(testing.request(prompt=b"abcdefXY"))
+    assert matches(second).blocks[first.row] == 1
+    assert sum(matches(second).blocks) == 1
+
+
+def test_asking_without_sending_teaches_nothing() -> None:
+    there = world()
+    there.choose(testing.request(prompt=b"abcdefgh"))
+    assert sum(matches(there.choose(testing.request(prompt=b"abcdefgh"))).blocks) == 0
+
+
+def test_models_share_nothing() -> None:
+    there = world()
+    there.send(testing.request(prompt=b"abcdefgh"))
+    other = contract.Request("r", "another", "/", b"abcdefgh")
+    assert sum(matches(there.choose(other)).blocks) == 0
+
+
+def test_a_prompt_is_hashed_once_per_request() -> None:
+    there = world()
+    there.send(testing.request(prompt=b"abcdefgh"))
+    assert there.index.asked == 1
+
+
+@pytest.mark.parametrize("prompt", [b"", b"abc"])
+def test_a_prompt_without_a_full_block_matches_nothing(prompt: bytes) -> None:
+    there = world()
+    made = there.send(testing.request(prompt=prompt))
+    assert (matches(made).total, matches(made).leaf, matches(made).share(0), matches(made).percent(0)) == (0, 0, 0.0, 0)
+    assert there.index.held == {}
+
+
+@pytest.mark.parametrize(("blocks", "total", "percent"), [(1, 3, 33), (2, 3, 66), (3, 3, 100), (0, 3, 0)])
+def test_percent_is_rounded_down(blocks: int, total: int, percent: int) -> None:
+    found = prefixes.Matches((blocks,), total)
+    assert found.percent(0) == percent
+    assert found.share(0) == blocks / total
+    assert found.row(0) == {"matched_blocks": blocks, "blocks": total, "percent": percent}

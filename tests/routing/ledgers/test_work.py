@@ -1,0 +1,116 @@
+"""Outstanding tokens: what comes in goes out, to exactly zero."""
+
+from __future__ import annotations
+
+import dataclasses
+import random
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from brickyard.routing import contract, testing
+from brickyard.routing.ledgers import prefixes, work
+from brickyard.routing.policies import least_tokens
+
+
+def world(rows: int = 2) -> testing.World:
+    return testing.World([least_tokens.POLICY], rows, random.Random(3))
+
+
+def owed(there: testing.World) -> list[tuple[int, int]]:
+    facts = work.INPUT.of(there.choose(testing.request()).snapshot)
+    assert facts is not None
+    return list(zip(facts.prefill, facts.decode, strict=True))
+
+
+def asked(tokens: int, most: int | None = None) -> contract.Request:
+    return dataclasses.replace(testing.request(), prompt_tokens=tokens, max_tokens=most)
+
+
+def test_prompt_until_the_first_byte_answer_until_the_end() -> None:
+    there = world(1)
+    made = there.send(asked(100, 50))
+    assert owed(there) == [(100, 50)]
+    there.answer(made)
+    assert owed(there) == [(0, 50)]
+    there.end(made)
+    assert owed(there) == [(0, 0)]
+
+
+def test_a_request_that_fails_before_it_answers_owes_nothing_more() -> None:
+    there = world(1)
+    there.end(there.send(asked(100, 50)))
+    assert owed(there) == [(0, 0)]
+
+
+def test_a_prompt_nobody_counted_has_a_token_for_every_four_bytes() -> None:
+    there = world(1)
+    there.send(dataclasses.replace(testing.request(prompt=b"x" * 41), max_tokens=0))
+    assert owed(there) == [(11, 0)]
+
+
+def test_answers_are_as_long_as_they_were_lately_and_no_longer_than_allowed() -> None:
+    there = world(1)
+    assert _expected(there, asked(100)) == work.EXPECTED
+    assert _expected(there, asked(100, 20)) == 20
+    for tokens in (60, 64, 70):
+        there.end(there.send(asked(100)), contract.Usage(100, tokens))
+    assert _expected(there, asked(100)) == 64
+    assert _expected(there, asked(100, 20)) == 20
+    assert _expected(there, asked(5000)) == work.EXPECTED
+    assert _expected(there, dataclasses.replace(asked(100), model="another")) == work.EXPECTED
+
+
+def _expected(there: testing.World, request: contract.Request) -> int:
+    facts = work.INPUT.of(there.choose(request).snapshot)
+    assert facts is not None
+    return facts.expected
+
+
+def test_what_is_cached_need_not_be_computed() -> None:
+    ledger = work.WorkLedger()
+    snapshot = dataclasses.replace(testing.snapshot(0, 0), data={prefixes.NAME: prefixes.Matches((1, 3), 4)})
+    decision = contract.Decision(
+        asked(100, 0), snapshot.endpoints[1], any_profile(), snapshot, (0, 1), (), (), {}, 0.0, row=1
+    )
+    ledger.observe(contract.Chosen(decision, 0.0))
+    assert ledger.facts(asked(1), snapshot, 0.0).prefill == [0, 25]
+
+
+def any_profile() -> contract.Profile:
+    return contract.Profile("x", (), (), testing.FakePicker())
+
+
+def test_ends_of_requests_it_never_heard_of_change_nothing() -> None:
+    ledger = work.WorkLedger()
+    made = world(1).choose(asked(10))
+    ledger.observe(contract.Answered(made, 1.0))
+    ledger.observe(contract.Finished(made, 1.0, contract.Usage(1, 1)))
+    assert ledger.facts(asked(1), testing.snapshot(0), 2.0).prefill == (0,)
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 10**6), st.integers(0, 10**5), st.booleans()), max_size=25), st.integers(0, 2**32)
+)
+def test_it_always_comes_back_to_zero(requests: list[tuple[int, int, bool]], seed: int) -> None:
+    there, rng = world(3), random.Random(seed)
+    made = [(there.send(asked(tokens, most)), answers) for tokens, most, answers in requests]
+    assert sum(prefill for prefill, _ in owed(there)) == sum(tokens for tokens, _, _ in requests)
+    rng.shuffle(made)
+    for decision, answers in made:
+        if answers:
+            there.answer(decision)
+        there.end(decision)
+    assert owed(there) == [(0, 0)] * 3
+
+
+def test_models_that_are_silent_longest_are_forgotten_first() -> None:
+    ledger = work.WorkLedger()
+    there = world(1)
+    for at in range(work.MODELS_KEPT + 1):
+        made = there.choose(dataclasses.replace(asked(8), model=f"m{at}"))
+        ledger.observe(contract.Chosen(made, 0.0))
+        ledger.observe(contract.Finished(made, 0.0, contract.Usage(8, 4)))
+    snapshot = testing.snapshot(0)
+    assert ledger.facts(dataclasses.replace(asked(8), model="m0"), snapshot, 1.0).expected == work.EXPECTED
+    assert ledger.facts(dataclasses.replace(asked(8), model="m1"), snapshot, 1.0).expected == 4
