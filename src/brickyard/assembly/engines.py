@@ -10,15 +10,18 @@ from brickyard.engines import contract
 from brickyard.engines.llamacpp import launch as llamacpp_launch
 from brickyard.engines.llamacpp import metrics as llamacpp_metrics
 from brickyard.engines.llamacpp import series as llamacpp_series
+from brickyard.engines.sglang import handover as sglang_handover
 from brickyard.engines.sglang import launch as sglang_launch
 from brickyard.engines.sglang import lora as sglang_lora
 from brickyard.engines.sglang import metrics as sglang_metrics
 from brickyard.engines.sglang import series as sglang_series
 from brickyard.engines.sim import launch as sim_launch
 from brickyard.engines.sim import metrics as sim_metrics
+from brickyard.engines.trtllm import handover as trtllm_handover
 from brickyard.engines.trtllm import launch as trtllm_launch
 from brickyard.engines.trtllm import metrics as trtllm_metrics
 from brickyard.engines.trtllm import series as trtllm_series
+from brickyard.engines.vllm import handover as vllm_handover
 from brickyard.engines.vllm import kvevents as vllm_kvevents
 from brickyard.engines.vllm import launch as vllm_launch
 from brickyard.engines.vllm import lora as vllm_lora
@@ -37,9 +40,16 @@ _ENGINES: Final = (
         series=sglang_series.PAGE,
         kv_events=vllm_kvevents.DECODER,  # it speaks vLLM's format
         lora=sglang_lora.PROTOCOL,
+        handovers=sglang_handover.CONNECTORS,
     ),
     contract.Engine("sim", sim_launch.Launcher(), sim_metrics.PAGE),
-    contract.Engine("trtllm", trtllm_launch.launcher(), trtllm_metrics.PAGE, series=trtllm_series.PAGE),
+    contract.Engine(
+        "trtllm",
+        trtllm_launch.launcher(),
+        trtllm_metrics.PAGE,
+        series=trtllm_series.PAGE,
+        handovers=trtllm_handover.CONNECTORS,
+    ),
     contract.Engine(
         "vllm",
         vllm_launch.launcher(),
@@ -47,6 +57,7 @@ _ENGINES: Final = (
         series=vllm_series.PAGE,
         kv_events=vllm_kvevents.DECODER,
         lora=vllm_lora.PROTOCOL,
+        handovers=vllm_handover.CONNECTORS,
     ),
     contract.Engine("xllm", xllm_launch.launcher(), xllm_metrics.PAGE, series=xllm_series.PAGE),
 )

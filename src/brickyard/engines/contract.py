@@ -16,6 +16,10 @@ the values below; who listens, asks for replays and keeps the index is not told 
 
 **LoRA.** Some engines load and unload adapters while they serve. The part says what to send and what the answer means; who sends it,
 with which credentials, deadlines and retries, is not told here. An engine without the part takes its adapters at the start only.
+
+**Hand-over.** One engine computes the prompt (prefill), another writes the answer (decode). The part says how both requests are made
+of the client's; which two engines, and who sends what when, is not told here. Bodies go in and come out as bytes, and what is not
+named stays as it was written. An engine without the part gets ``handover.PLAIN``.
 """
 
 from __future__ import annotations
@@ -278,8 +282,57 @@ class LoraProtocol(Protocol):
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class Ticket:
+    """One hand-over: who computes the prompt, and what names it apart from all others.
+
+    Attributes:
+        host: the prefill engine's address, without a port.
+        bootstrap_port: where it meets decode engines, if its engine has such a place.
+        number: at random, 63 bits.
+        at: the wall clock, seconds since the epoch.
+        machine: the gateway's number, 0 to 1023.
+        count: how many hand-overs this gateway has begun.
+    """
+
+    host: str
+    bootstrap_port: int = 8998
+    number: int = 0
+    at: float = 0.0
+    machine: int = 0
+    count: int = 0
+
+
+class HandOver(Protocol):
+    """The two requests of a hand-over."""
+
+    @property
+    def at_once(self) -> bool:
+        """Both are sent at the same time; otherwise the decode engine is asked when the prefill engine has answered."""
+        ...
+
+    def prefill(self, body: bytes, ticket: Ticket) -> bytes:
+        """The client's ``body`` for the prefill engine.
+
+        Raises:
+            HandOverError: it is no JSON object, or says two things; ``faulty`` tells that its sender must mend it.
+        """
+        ...
+
+    def decode(self, body: bytes, ticket: Ticket, answer: bytes) -> bytes:
+        """The client's ``body`` for the decode engine. ``answer`` is the prefill engine's; empty when both are asked at once.
+
+        Raises:
+            HandOverError: the body or the answer is not understood.
+        """
+        ...
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Engine:
-    """An engine and the parts it has. ``name`` is the value of the ``model.aibrix.ai/engine`` label."""
+    """An engine and the parts it has. ``name`` is the value of the ``model.aibrix.ai/engine`` label.
+
+    ``handovers`` are by connector (``model.aibrix.ai/kv-connector-type``, in small letters), or under "" for the only one there is.
+    """
 
     name: str
     launcher: Launcher | None
@@ -287,3 +340,4 @@ class Engine:
     series: SeriesReader | None = None
     kv_events: KvEventDecoder | None = None
     lora: LoraProtocol | None = None
+    handovers: Mapping[str, HandOver] = dataclasses.field(default_factory=dict)
