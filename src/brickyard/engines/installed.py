@@ -14,7 +14,7 @@ import shutil
 import sys
 from collections.abc import Callable, Mapping
 
-from brickyard.engines import commands, contract, errors, rewriting
+from brickyard.engines import commands, contract, errors, eventbus, rewriting
 
 Find = Callable[[], pathlib.Path | None]
 Command = Callable[[pathlib.Path, tuple[str, ...], bool], tuple[str, ...]]
@@ -94,6 +94,6 @@ class Launcher:
             argv = rewriting.bind(argv, flags, container)
         except errors.ArgumentError as error:
             raise contract.LaunchError("UnsupportedArgument", str(error)) from error
-        argv, hidden = rewriting.hide(argv, flags)
+        argv, hidden = rewriting.hide(eventbus.bound(argv, container.address), flags)
         argv = (*argv, *rewriting.called(argv, flags))
         return contract.Launch(argv=argv, env=hidden, models=rewriting.references(argv, flags))
