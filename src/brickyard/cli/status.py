@@ -21,8 +21,8 @@ LOOK_EVERY = 1.0
 """Seconds between looks with ``--watch``."""
 PATIENCE = 3.0
 """Seconds that the gateway and the API each get for an answer: a screen that hangs says less than one that says who does."""
-WIDTH = 200
-"""Columns of a pipe, which has none of its own; 80 would cut names short."""
+WIDTH = 2000
+"""Columns of a pipe, which has none of its own: a line there is never broken."""
 
 
 def status(
