@@ -45,6 +45,17 @@ def test_a_small_stateful_set_is_filled_in() -> None:
     assert kept["status"] == {"replicas": 0, "availableReplicas": 0}
 
 
+def test_containers_may_mount_what_the_pods_will_claim() -> None:
+    made = stateful(volumeClaimTemplates=[CLAIM])
+    made["spec"]["template"]["spec"]["containers"][0]["volumeMounts"] = [{"name": "data", "mountPath": "/data"}]
+    assert testing.complaints(builtin_kinds.STATEFUL_SET, made) == []
+    without = stateful()
+    without["spec"]["template"]["spec"]["containers"][0]["volumeMounts"] = [{"name": "data", "mountPath": "/data"}]
+    assert any("Not found" in each for each in testing.complaints(builtin_kinds.STATEFUL_SET, without))
+    kept = testing.admitted(builtin_kinds.STATEFUL_SET, made)
+    assert "volumes" not in kept["spec"]["template"]["spec"]
+
+
 def test_what_is_given_stays() -> None:
     given = {
         "replicas": 0,

@@ -59,12 +59,24 @@ def judge_stateful_set(obj: resources.Object, old: resources.Object | None) -> f
     yield from _stateful_strategy("spec.updateStrategy", spec.get("updateStrategy") or {})
     for when, policy in (spec.get("persistentVolumeClaimRetentionPolicy") or {}).items():
         yield from faults.one_of(f"spec.persistentVolumeClaimRetentionPolicy.{when}", policy, _RETENTION)
-    yield from workloads.judge_pods(spec, "statefulset", "StatefulSet")
+    yield from workloads.judge_pods(_with_claims(spec), "statefulset", "StatefulSet")
     if old is not None:
         before: Mapping[str, Any] = old.get("spec") or {}
         kept = {key: spec.get(key) for key in spec.keys() | before.keys() if key not in _CHANGEABLE}
         if any(value != before.get(key) for key, value in kept.items()):
             yield faults.forbidden("spec", _FIXED)
+
+
+def _with_claims(spec: Mapping[str, Any]) -> Mapping[str, Any]:
+    """``spec`` with a volume in its template for each claim template: its pods will have them, and may mount them."""
+    template = spec.get("template") or {}
+    pod = template.get("spec") or {}
+    held = {each.get("name") for each in pod.get("volumes") or ()}
+    names = [(each.get("metadata") or {}).get("name") for each in spec.get("volumeClaimTemplates") or ()]
+    claims = [{"name": each, "persistentVolumeClaim": {"claimName": each}} for each in names if each not in held]
+    if not claims:
+        return spec
+    return {**spec, "template": {**template, "spec": {**pod, "volumes": [*(pod.get("volumes") or ()), *claims]}}}
 
 
 def _stateful_strategy(path: str, strategy: Mapping[str, Any]) -> faults.Errors:
