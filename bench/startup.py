@@ -62,7 +62,7 @@ def first_token(gateway: str) -> float:
 def whole() -> Iterator[tuple[str, float]]:
     """One life on an empty data directory: up, apply, first token, down."""
     with tempfile.TemporaryDirectory() as folder:
-        ports = {"--api-port": free_port(), "--gateway-port": free_port()}
+        ports = {"--api-port": free_port(), "--gateway-port": free_port(), "--services-port": free_port()}
         words = [word for name, port in ports.items() for word in (name, str(port))]
         began = time.perf_counter()
         machine = subprocess.Popen(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import pathlib
 import sys
 
+from brickyard.accounts import settings as accounts
 from brickyard.embedded import up
 from brickyard.embedded.apiserver import settings as apiserver
 from brickyard.embedded.kubelet import settings as kubelet
@@ -16,6 +17,7 @@ from brickyard.engines.llamacpp import server as llamacpp
 from brickyard.gateway import settings as gateway
 from brickyard.gateway.endpoints import settings as endpoints
 from brickyard.lib import settings
+from brickyard.services import settings as services
 from brickyard.sidecar.downloads import cache
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -27,6 +29,8 @@ SETTINGS = (
     up.UpSettings,
     gateway.GatewaySettings,
     endpoints.EndpointSettings,
+    services.ServicesSettings,
+    accounts.AccountSettings,
     apiserver.ApiServerSettings,
     kubelet.KubeletSettings,
     llamacpp.ServerSettings,

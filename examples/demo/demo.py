@@ -38,6 +38,7 @@ class Demo:
     def __init__(self, args: argparse.Namespace) -> None:
         self.data_dir = args.data_dir
         self.ports = ["--api-port", str(args.api_port), "--gateway-port", str(args.gateway_port)]
+        self.ports += ["--services-port", str(args.services_port)]
         self.gateway = f"http://127.0.0.1:{args.gateway_port}"
         self.environ = {**os.environ, "KUBECONFIG": str(self.data_dir / "kubeconfig")}
         self.colour = sys.stdout.isatty()
@@ -183,6 +184,7 @@ def main() -> None:
     parser.add_argument("--data-dir", type=pathlib.Path, default=pathlib.Path.home() / ".local/share/brickyard-demo")
     parser.add_argument("--api-port", type=int, default=6443)
     parser.add_argument("--gateway-port", type=int, default=8888)
+    parser.add_argument("--services-port", type=int, default=8090)
     args = parser.parse_args()
     demo = Demo(args)
     try:

@@ -25,14 +25,14 @@ def free_port() -> int:
 
 
 def test_a_machine_on_which_nothing_runs(tmp_path: pathlib.Path) -> None:
-    ports = life.UpSettings(api_port=free_port(), gateway_port=free_port())
+    ports = life.UpSettings(api_port=free_port(), gateway_port=free_port(), services_port=free_port())
     facts = examination.examine(home.Home(tmp_path / "not" / "yet"), ports)
     assert facts.system == "Linux"
     assert facts.versions[1] == sys.version_info[:3]
     assert (facts.pod_addresses, facts.folder_trouble, facts.running) == ("", "", False)
     assert facts.disk_free > 0
     assert 0 < facts.open_files[0] <= facts.open_files[1]
-    assert [part.trouble for part in facts.parts.values()] == ["", ""]
+    assert [part.trouble for part in facts.parts.values()] == ["", "", ""]
     assert "llamacpp" in facts.engines
     assert not (tmp_path / "not").exists(), "nothing is made by looking"
 
@@ -53,10 +53,12 @@ def test_a_port_that_is_taken(tmp_path: pathlib.Path) -> None:
 def test_what_runs_and_does_not_answer(tmp_path: pathlib.Path) -> None:
     at = home.Home(tmp_path)
     at.prepare()
-    at.write_state(home.Running(process.me(), "https://127.0.0.1:1", "http://127.0.0.1:1"))
+    at.write_state(home.Running(process.me(), "https://127.0.0.1:1", *["http://127.0.0.1:1"] * 2))
     facts = examination.examine(at, life.UpSettings())
     assert facts.running
     assert "Connection refused" in facts.parts["OpenAI API"].trouble
+    assert "Connection refused" in facts.parts["services"].trouble
+    assert f"brickyard logs services --data-dir {tmp_path}" in facts.parts["services"].remedy
     assert facts.parts["Kubernetes API"].trouble
     assert f"brickyard logs machine --data-dir {tmp_path}" in facts.parts["Kubernetes API"].remedy
 

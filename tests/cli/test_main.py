@@ -16,6 +16,8 @@ import brickyard
 COMMANDS = (
     "up", "down", "status", "apply", "get", "delete", "events", "logs", "why", "env", "fetch", "gateway", "apiserver", "version",
     "serve",
+    "services",
+    "user",
     "doctor",
     "chat",
 )  # fmt: skip

@@ -175,11 +175,15 @@ def test_a_second_up_says_that_it_already_runs(yard: yards.Yard) -> None:
     assert "brickyard down" in second.stderr
 
 
-@pytest.mark.parametrize("flag", ["--api-port", "--gateway-port"])
+@pytest.mark.parametrize("flag", ["--api-port", "--gateway-port", "--services-port"])
 @pytest.mark.parametrize("mode", [(), ("--detach",)])
 def test_a_port_in_use_is_named_with_the_way_out(tmp_path: pathlib.Path, flag: str, mode: tuple[str, ...]) -> None:
     yard = yards.Yard(tmp_path / "data", yards.free_port(), yards.free_port())
-    ports = {"--api-port": yard.api_port, "--gateway-port": yard.gateway_port}
+    ports = {
+        "--api-port": yard.api_port,
+        "--gateway-port": yard.gateway_port,
+        "--services-port": yard.services_port,
+    }
     with socket.create_server(("127.0.0.1", ports[flag])):
         words = [word for name, port in ports.items() for word in (name, str(port))]
         refused = yard.brickyard("up", *mode, *words, check=False)

@@ -43,11 +43,12 @@ def until(condition: Callable[[], Any], *, within: float = 30.0, what: str = "")
 
 @dataclasses.dataclass(frozen=True)
 class Yard:
-    """A data directory and two ports; ``up`` and ``down`` as often as wanted."""
+    """A data directory and three ports; ``up`` and ``down`` as often as wanted."""
 
     path: pathlib.Path
     api_port: int
     gateway_port: int
+    services_port: int = dataclasses.field(default_factory=free_port)
 
     @property
     def gateway(self) -> str:
@@ -82,7 +83,7 @@ class Yard:
 
     def up(self) -> None:
         ports = ("--api-port", str(self.api_port), "--gateway-port", str(self.gateway_port))
-        self.brickyard("up", "--detach", *ports)
+        self.brickyard("up", "--detach", *ports, "--services-port", str(self.services_port))
 
     def down(self) -> None:
         self.brickyard("down")

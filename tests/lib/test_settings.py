@@ -60,3 +60,13 @@ def test_the_reference_names_every_field() -> None:
     for each in dataclasses.fields(Sample):
         assert f"| `{each.name}` |" in page
     assert "`SAMPLE_PORT` | int | `8888` | port of the sample |" in page
+
+
+def test_a_secret_is_not_shown() -> None:
+    @dataclasses.dataclass(frozen=True)
+    class Guarded:
+        token: str = settings.field("", env="TOKEN", help="Hush.", secret=True)
+
+    loaded = settings.load(Guarded, {"TOKEN": "hush-1"})
+    assert loaded.token == "hush-1"
+    assert "hush-1" not in repr(loaded)

@@ -15,12 +15,14 @@ class AccountSettings:
     store: str = settings.field(
         "",
         env="BRICKYARD_STORE",
+        secret=True,  # it may hold a password
         help="sqlite:///PATH on one machine, redis://HOST:PORT/DATABASE for several (rediss:// with TLS), memory: for trials. "
         "Empty: the Redis of REDIS_HOST, REDIS_PORT and REDIS_PASSWORD, as AIBrix' manifests set them; without these, memory:.",
     )
     secret: str = settings.field(
         "",
         env="BRICKYARD_ACCOUNTS_SECRET",
+        secret=True,
         help="What API keys are hashed with, the same in services and gateways; kept apart from the store.",
     )
     secret_file: pathlib.Path | None = settings.field(

@@ -78,6 +78,7 @@ def _wanted_ports(ports: life.UpSettings) -> dict[str, diagnosis.Part]:
     wanted = {
         "Kubernetes API": ("https", ports.api_port, "--api-port"),
         "OpenAI API": ("http", ports.gateway_port, "--gateway-port"),
+        "services": ("http", ports.services_port, "--services-port"),
     }
     return {name: _port(*each) for name, each in wanted.items()}
 
@@ -93,11 +94,15 @@ def _port(scheme: str, port: int, flag: str) -> diagnosis.Part:
 
 def _answers(at: home.Home, running: home.Running) -> dict[str, diagnosis.Part]:
     remedy = "see its log: `brickyard logs {part}" + f"{place.option(at)}`; `brickyard down` and `up` start it anew"
-    api, gateway = asyncio.run(_ask_api(at)), _ask_gateway(running.gateway_url)
-    return {
+    api, gateway = asyncio.run(_ask_api(at)), _ask(running.gateway_url, "/healthz")
+    found = {
         "Kubernetes API": diagnosis.Part(running.api_url, api, remedy.format(part="machine")),
         "OpenAI API": diagnosis.Part(running.gateway_url, gateway, remedy.format(part="gateway")),
     }
+    if running.services_url:
+        trouble = _ask(running.services_url, "/healthz")
+        found["services"] = diagnosis.Part(running.services_url, trouble, remedy.format(part="services"))
+    return found
 
 
 async def _ask_api(at: home.Home) -> str:
@@ -110,10 +115,10 @@ async def _ask_api(at: home.Home) -> str:
     return ""
 
 
-def _ask_gateway(url: str) -> str:
-    """Why the gateway does not answer, "" when it does."""
+def _ask(url: str, path: str) -> str:
+    """Why nobody answers at ``url``, "" when somebody does."""
     try:
-        gatewaypages.text(url, "/healthz", deadline=DEADLINE)
+        gatewaypages.text(url, path, deadline=DEADLINE)
     except errors.BrickyardError as error:
         return str(error)
     return ""

@@ -25,8 +25,10 @@ from brickyard.cli import (
     logs,
     machine,
     serve,
+    services,
     status,
     up,
+    users,
     version,
     why,
 )
@@ -52,8 +54,10 @@ app.command()(logs.logs)
 app.command()(why.why)
 app.command()(doctor.doctor)
 app.command("env")(environment.env)
+app.add_typer(users.app, name="user")
 app.command()(fetch.fetch)
 app.command()(gateway.gateway)
+app.command()(services.services)
 app.command()(apiserver.apiserver)
 app.command(hidden=True)(machine.machine)
 app.command()(version.version)

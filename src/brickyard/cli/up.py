@@ -20,9 +20,12 @@ def up(
     gateway_port: Annotated[
         int | None, typer.Option(min=1, max=65535, help="Port of the OpenAI API.  [default: 8888]")
     ] = None,
+    services_port: Annotated[
+        int | None, typer.Option(min=1, max=65535, help="Port of the services: users, limits.  [default: 8090]")
+    ] = None,
     data_dir: options.DataDir = None,
 ) -> None:
-    """Start the Kubernetes API, the node agent and the gateway on this machine."""
+    """Start the Kubernetes API, the node agent, the gateway and the services on this machine."""
     import asyncio
     import os
 
@@ -31,7 +34,9 @@ def up(
     from brickyard.lib import logs, process, settings, tasks
 
     at = place.at(data_dir)
-    wanted = settings.load(life.UpSettings, os.environ, api_port=api_port, gateway_port=gateway_port)
+    wanted = settings.load(
+        life.UpSettings, os.environ, api_port=api_port, gateway_port=gateway_port, services_port=services_port
+    )
     if detach:
         _screen(at, life.detach(at, wanted), f"stop it with: brickyard down{place.option(at)}")
         return
@@ -55,6 +60,7 @@ def _screen(at: home.Home, running: home.Running, end: str) -> None:
     rows = {
         "OpenAI API": f"{running.gateway_url}/v1",
         "Kubernetes API": running.api_url,
+        "users, limits": running.services_url,
         "kubeconfig": str(at.kubeconfig),
         "logs": str(at.logs),
     }

@@ -2,6 +2,7 @@
 
 <data-dir>/kubeconfig        how to reach the API server (0600)
 <data-dir>/store.db          the API server's store
+<data-dir>/accounts.db       users, API keys and counts of their use; accounts.secret: what keys are hashed with
 <data-dir>/pods/             containers: logs, volumes, records
 <data-dir>/volumes/          what persistent volume claims hold
 <data-dir>/logs/<part>.log   what each of our own processes says
@@ -34,6 +35,7 @@ class Running:
     supervisor: process.Identity
     api_url: str
     gateway_url: str
+    services_url: str = ""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -53,6 +55,11 @@ class Home:
     @property
     def volumes(self) -> pathlib.Path:
         return self.path / "volumes"
+
+    @property
+    def accounts(self) -> str:
+        """Where users and their limits are kept, as an address for services and gateway."""
+        return f"sqlite://{self.path}/accounts.db"
 
     @property
     def _lock(self) -> pathlib.Path:
@@ -112,7 +119,12 @@ class Home:
         except (FileNotFoundError, NotADirectoryError, orjson.JSONDecodeError):
             return None
         supervisor = process.Identity(**state["supervisor"])
-        return Running(supervisor, state["api_url"], state["gateway_url"]) if supervisor.alive() else None
+        return _running(supervisor, state) if supervisor.alive() else None
+
+
+def _running(supervisor: process.Identity, state: dict[str, str]) -> Running:
+    # An earlier version's state has no services.
+    return Running(supervisor, state["api_url"], state["gateway_url"], state.get("services_url", ""))
 
 
 def default_path(environ: dict[str, str] | os._Environ[str]) -> pathlib.Path:

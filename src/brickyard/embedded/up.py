@@ -1,13 +1,15 @@
 """The life of one ``brickyard up``: take the lock, start the parts, say where they serve, stop them in order.
 
-Two parts: ``machine`` (API server, node agent, built-in controllers) and ``gateway``. The gateway stops first, so that requests in
-flight end on engines that still run; the machine then ends the containers within their grace.
+Three parts: ``machine`` (API server, node agent, built-in controllers), ``gateway`` and ``services`` (users and their limits). They stop
+in reverse, the gateway before the machine, so that requests in flight end on engines that still run; the machine then ends the
+containers within their grace.
 """
 
 from __future__ import annotations
 
 import asyncio
 import dataclasses
+import itertools
 import os
 import select
 import signal
@@ -22,6 +24,7 @@ from brickyard.lib import errors, process, settings
 
 LOOPBACK = "127.0.0.1"
 GATEWAY_PATIENCE = 15.0
+SERVICES_PATIENCE = 15.0
 MACHINE_PATIENCE = 60.0
 """Longer than the default grace of a pod (30 s), so that containers end politely."""
 
@@ -33,6 +36,9 @@ class UpSettings:
     api_port: int = settings.field(6443, env="BRICKYARD_API_PORT", help="TCP port of the Kubernetes API, on 127.0.0.1")
     gateway_port: int = settings.field(
         8888, env="BRICKYARD_GATEWAY_PORT", help="TCP port of the OpenAI API, on 127.0.0.1"
+    )
+    services_port: int = settings.field(
+        8090, env="BRICKYARD_SERVICES_PORT", help="TCP port of the services (users and their limits), on 127.0.0.1"
     )
 
 
@@ -73,13 +79,12 @@ async def run(
     """
     place.prepare()
     with place.locked():
-        if wanted.api_port == wanted.gateway_port:
-            text = f"the Kubernetes API and the OpenAI API cannot both listen on port {wanted.api_port}"
-            raise PortTaken(text, hint="choose another one for either with --api-port or --gateway-port")
-        check_port(wanted.api_port, "--api-port")
-        check_port(wanted.gateway_port, "--gateway-port")
+        _check_ports(wanted)
         running = home.Running(
-            process.me(), f"https://{LOOPBACK}:{wanted.api_port}", f"http://{LOOPBACK}:{wanted.gateway_port}"
+            process.me(),
+            f"https://{LOOPBACK}:{wanted.api_port}",
+            f"http://{LOOPBACK}:{wanted.gateway_port}",
+            f"http://{LOOPBACK}:{wanted.services_port}",
         )
         place.write_state(running)
         async with supervisor.Supervisor(_parts(place, wanted)):
@@ -87,12 +92,28 @@ async def run(
             await stop.wait()
 
 
+def _check_ports(wanted: UpSettings) -> None:
+    rows = (
+        ("the Kubernetes API", wanted.api_port, "--api-port"),
+        ("the OpenAI API", wanted.gateway_port, "--gateway-port"),
+        ("the services", wanted.services_port, "--services-port"),
+    )
+    for (one, port, flag), (other, other_port, other_flag) in itertools.combinations(rows, 2):
+        if port == other_port:
+            text = f"{one} and {other} cannot both listen on port {port}"
+            raise PortTaken(text, hint=f"choose another one for either with {flag} or {other_flag}")
+    for _, port, flag in rows:
+        check_port(port, flag)
+
+
 def _parts(place: home.Home, wanted: UpSettings) -> list[supervisor.Part]:
     machine = ("--data-dir", str(place.path), "--port", str(wanted.api_port))
     gateway = ("--kubeconfig", str(place.kubeconfig), "--port", str(wanted.gateway_port))
+    services = ("--store", place.accounts, "--port", str(wanted.services_port))
     return [
         supervisor.part_of_brickyard("machine", machine, place.logs, patience=MACHINE_PATIENCE),
         supervisor.part_of_brickyard("gateway", gateway, place.logs, patience=GATEWAY_PATIENCE),
+        supervisor.part_of_brickyard("services", services, place.logs, patience=SERVICES_PATIENCE),
     ]
 
 
@@ -109,6 +130,7 @@ def detach(place: home.Home, wanted: UpSettings, deadline: float = 60.0) -> home
     log = place.logs / "up.log"
     command = [sys.executable, "-m", "brickyard.cli.main", "up", "--data-dir", str(place.path)]
     command += ["--api-port", str(wanted.api_port), "--gateway-port", str(wanted.gateway_port)]
+    command += ["--services-port", str(wanted.services_port)]
     with log.open("wb") as output, os.fdopen(read_end, "rb", buffering=0) as pipe:
         environ = {**os.environ, process.READY_FD: str(write_end)}
         child = subprocess.Popen(
@@ -136,7 +158,7 @@ def _last_error(text: str) -> str:
     return words.strip()
 
 
-def stop(place: home.Home, deadline: float = GATEWAY_PATIENCE + MACHINE_PATIENCE + 10) -> bool:
+def stop(place: home.Home, deadline: float = SERVICES_PATIENCE + GATEWAY_PATIENCE + MACHINE_PATIENCE + 10) -> bool:
     """Stop what runs in ``place`` and wait until it has; False when nothing ran.
 
     Containers that lost everybody who looked after them count as running.

@@ -31,9 +31,9 @@ class SettingError(errors.UsageError):
     """A setting's text is not what its field takes."""
 
 
-def field(default: Any, *, help: str, env: str = "") -> Any:  # noqa: A002 - the word people look for
-    """A documented field. ``env`` names the environment variable that fills it; empty means none."""
-    return dataclasses.field(default=default, metadata={"help": help, "env": env})
+def field(default: Any, *, help: str, env: str = "", secret: bool = False) -> Any:  # noqa: A002 - the word people look for
+    """A documented field. ``env`` names the environment variable that fills it; empty means none. A ``secret`` is left out of ``repr``."""
+    return dataclasses.field(default=default, repr=not secret, metadata={"help": help, "env": env})
 
 
 def seconds(text: str) -> float:

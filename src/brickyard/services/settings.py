@@ -19,6 +19,7 @@ class ServicesSettings:
     token: str = settings.field(
         "",
         env="BRICKYARD_SERVICES_TOKEN",
+        secret=True,
         help="Bearer token asked of everybody who manages users; empty: whoever reaches the port may, as with AIBrix.",
     )
     access_log: str = settings.field(
