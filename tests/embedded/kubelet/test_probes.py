@@ -18,10 +18,11 @@ Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], None]
 
 
 class Web:
-    """A server that answers one thing and remembers the requests."""
+    """A server that answers ``replies``, then always ``reply``, and remembers the requests."""
 
     def __init__(self) -> None:
         self.reply = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+        self.replies: list[bytes] = []
         self.silent = False
         self.requests: list[bytes] = []
         self.port = 0
@@ -33,7 +34,7 @@ class Web:
             if self.silent:
                 await self.release.wait()
             else:
-                writer.write(self.reply)
+                writer.write(self.replies.pop(0) if self.replies else self.reply)
                 await writer.drain()
         except (asyncio.IncompleteReadError, ConnectionError):
             pass
@@ -91,6 +92,60 @@ async def test_request_line_and_headers(prober: probes.Prober, web: Web, tmp_pat
     assert "x-mine: 1\r\n" in head
     assert "\r\nhost: somebody\r\n" in head
     assert "user-agent: kube-probe/" in head
+
+
+# Headers of the manifest → those that are sent, by the names that matter.
+@pytest.mark.parametrize(
+    ("given", "sent"),
+    [
+        ([], [("user-agent", "kube-probe/brickyard"), ("accept", "*/*")]),
+        ([("user-agent", "me")], [("user-agent", "me"), ("accept", "*/*")]),
+        (
+            [("Accept", "text/html"), ("X-A", "")],
+            [("user-agent", "kube-probe/brickyard"), ("accept", "text/html"), ("x-a", "")],
+        ),
+        (
+            [("X-A", "1"), ("X-A", "2")],
+            [("user-agent", "kube-probe/brickyard"), ("accept", "*/*"), ("x-a", "1"), ("x-a", "2")],
+        ),
+    ],
+)
+async def test_headers_replace_ours(
+    prober: probes.Prober, web: Web, tmp_path: pathlib.Path, given: list[tuple[str, str]], sent: list[tuple[str, str]]
+) -> None:
+    await http(prober, web, tmp_path, httpHeaders=[{"name": name, "value": value} for name, value in given])
+    lines = [line.partition(": ") for line in web.requests[0].decode().split("\r\n")[1:] if line]
+    ours = ("user-agent", "accept", "x-a")
+    assert sorted((name.lower(), value) for name, _, value in lines if name.lower() in ours) == sorted(sent)
+
+
+# Where the redirect points ({} is the server itself), what is there → the answer, how many requests.
+@pytest.mark.parametrize(
+    ("location", "after", "wrong", "requests"),
+    [
+        ("/other", 200, "", 2),
+        ("/other", 500, "HTTP probe failed with statuscode: 500", 2),
+        ("http://127.64.0.9:{}/other", 503, "HTTP probe failed with statuscode: 503", 2),
+        ("http://127.64.0.8:{}/other", 500, "", 1),
+        ("https://login.example/", 500, "", 1),
+    ],
+)
+async def test_redirects(
+    web: Web, tmp_path: pathlib.Path, location: str, after: int, wrong: str, requests: int
+) -> None:
+    there = location.format(web.port)
+    web.replies = [b"HTTP/1.1 302 X\r\nLocation: %s\r\nContent-Length: 0\r\n\r\n" % there.encode()]
+    web.reply = b"HTTP/1.1 %d X\r\nContent-Length: 0\r\n\r\n" % after
+    async with probes.Prober() as prober:
+        assert await http(prober, web, tmp_path) == probes.Answer(not wrong, wrong)
+    assert len(web.requests) == requests
+
+
+async def test_redirects_without_end(prober: probes.Prober, web: Web, tmp_path: pathlib.Path) -> None:
+    web.reply = b"HTTP/1.1 307 X\r\nLocation: /again\r\nContent-Length: 0\r\n\r\n"
+    answer = await http(prober, web, tmp_path, path="/a")
+    assert answer == probes.Answer(False, f'Get "http://127.64.0.9:{web.port}/a": stopped after 10 redirects')
+    assert len(web.requests) == 10
 
 
 async def test_a_port_by_its_name(prober: probes.Prober, web: Web, tmp_path: pathlib.Path) -> None:
@@ -231,10 +286,10 @@ async def test_what_cannot_be_sent_is_an_answer(
     assert answer.message
 
 
-@pytest.mark.parametrize("action", [{"grpc": {"port": 1}}, {}])
+@pytest.mark.parametrize("action", [{"nothing": {"port": 1}}, {}])
 async def test_what_is_not_supported_is_said(
     prober: probes.Prober, tmp_path: pathlib.Path, action: dict[str, object]
 ) -> None:
     answer = await prober.run(action, target(tmp_path), 1.0)
     assert not answer.success
-    assert "use httpGet, tcpSocket or exec" in answer.message
+    assert "use httpGet, tcpSocket, grpc or exec" in answer.message

@@ -1,6 +1,7 @@
-"""Probes and life-cycle handlers: one HTTP request, one connection, one command, or a sleep.
+"""Probes and life-cycle handlers: one HTTP request, one connection, one gRPC call, one command, or a sleep.
 
-Answers are worded as the kubelet words them, because people search for those words.
+Answers are worded as the kubelet words them, because people search for those words. A request over HTTP follows redirects as the
+kubelet does: to the same host, ten at most; one to another host is a success, since it was this one that answered.
 """
 
 from __future__ import annotations
@@ -17,10 +18,12 @@ from typing import Any, Self
 
 import httpx2
 
-from brickyard.embedded.kubelet import errors, processes, procfs
+from brickyard.embedded.kubelet import errors, grpcprobe, processes, procfs
 
 OUTPUT_LIMIT = 10 * 1024
 """Bytes of an answer that are read; the rest is not waited for."""
+MOST_REDIRECTS = 10
+_DEFAULT_HEADERS = {"User-Agent": "kube-probe/brickyard", "Accept": "*/*"}
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -66,7 +69,7 @@ class Prober:
         await self._http.aclose()
 
     async def run(self, action: Mapping[str, Any], target: Target, timeout: float) -> Answer:
-        """Carry out ``action``, which holds one of httpGet, tcpSocket, exec, sleep, within ``timeout`` seconds. Never raises."""
+        """Carry out ``action``, which holds one of httpGet, tcpSocket, grpc, exec, sleep, within ``timeout`` seconds. Never raises."""
         try:
             return await self._act(action, target, timeout)
         except ValueError as error:
@@ -83,8 +86,9 @@ class Prober:
         if handler := action.get("sleep"):
             await asyncio.sleep(min(float(handler["seconds"]), timeout))
             return Answer(success=True)
-        kind = "grpc" if "grpc" in action else "nothing"
-        return Answer(False, f"a probe by {kind} is not supported here: use httpGet, tcpSocket or exec")
+        if handler := action.get("grpc"):
+            return await _check(handler, target, timeout)
+        return Answer(False, "there is nothing to probe by: use httpGet, tcpSocket, grpc or exec")
 
     async def _http_get(self, handler: Mapping[str, Any], target: Target, timeout: float) -> Answer:
         port = _port(handler.get("port"), target)
@@ -93,16 +97,45 @@ class Prober:
         scheme = str(handler.get("scheme") or "HTTP").lower()
         path = "/" + str(handler.get("path") or "").lstrip("/")
         url = f"{scheme}://{handler.get('host') or target.address}:{port}{path}"
-        headers = [("User-Agent", "kube-probe/brickyard"), ("Accept", "*/*"), ("Connection", "close")]
-        headers += [(str(each["name"]), str(each.get("value", ""))) for each in handler.get("httpHeaders") or ()]
         try:
-            async with asyncio.timeout(timeout), self._http.stream("GET", url, headers=headers, timeout=None) as reply:
-                code = reply.status_code
+            async with asyncio.timeout(timeout):
+                code = await self._status(url, _headers(handler))
         except TimeoutError:
             return Answer(False, f'Get "{url}": context deadline exceeded (no answer within {timeout:g} s)')
         except (httpx2.HTTPError, httpx2.InvalidURL) as error:
             return Answer(False, f'Get "{url}": {_cause(error)}')
+        if code is None:
+            return Answer(False, f'Get "{url}": stopped after {MOST_REDIRECTS} redirects')
         return Answer(True) if 200 <= code < 400 else Answer(False, f"HTTP probe failed with statuscode: {code}")
+
+    async def _status(self, url: str, headers: list[tuple[str, str]]) -> int | None:
+        """The status code at the end of the redirects that are followed; None if they do not end."""
+        at = httpx2.URL(url)
+        for _ in range(MOST_REDIRECTS):
+            async with self._http.stream("GET", at, headers=headers, timeout=None) as reply:
+                following = reply.next_request
+                if following is None or following.url.host != at.host:
+                    return reply.status_code
+                at = following.url
+        return None
+
+
+def _headers(handler: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """The manifest's headers, which replace ours of the same name; one of ours that is given empty is not sent."""
+    given = [(str(each["name"]), str(each.get("value") or "")) for each in handler.get("httpHeaders") or ()]
+    named = {name.lower() for name, _ in given}
+    ours = [(name, value) for name, value in _DEFAULT_HEADERS.items() if name.lower() not in named]
+    known = {name.lower() for name in _DEFAULT_HEADERS}
+    return [("Connection", "close"), *ours, *(each for each in given if each[1] or each[0].lower() not in known)]
+
+
+async def _check(handler: Mapping[str, Any], target: Target, timeout: float) -> Answer:
+    service = grpcprobe.Service(target.address, int(handler["port"]), str(handler.get("service") or ""))
+    try:
+        await grpcprobe.check(service, timeout)
+    except grpcprobe.CheckError as error:
+        return Answer(False, str(error))
+    return Answer(success=True)
 
 
 async def _connect(handler: Mapping[str, Any], target: Target, timeout: float) -> Answer:
