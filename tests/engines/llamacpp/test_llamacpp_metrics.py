@@ -16,6 +16,8 @@ def test_a_page_recorded_from_a_busy_server() -> None:
         generation_tokens_total=60.0,
         prefix_cache_queries_total=135.0,
         prefix_cache_hits_total=90.0,
+        prefill_seconds_total=0.295417,
+        decode_seconds_total=0.686564,
     )
 
 

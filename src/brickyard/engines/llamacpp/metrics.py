@@ -24,5 +24,7 @@ PAGE: Final = exposition.TextPage(
         "generation_tokens_total": exposition.Reading.of("llamacpp:tokens_predicted_total"),
         "prefix_cache_queries_total": exposition.Reading(((_PROCESSED, _CACHED),)),
         "prefix_cache_hits_total": exposition.Reading.of(_CACHED),
+        "prefill_seconds_total": exposition.Reading.of("llamacpp:prompt_seconds_total"),
+        "decode_seconds_total": exposition.Reading.of("llamacpp:tokens_predicted_seconds_total"),
     }
 )

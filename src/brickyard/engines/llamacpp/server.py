@@ -32,6 +32,7 @@ from brickyard.lib import settings as setting
 from brickyard.lib import tasks
 
 _MAGIC: Final = b"GGUF"
+_HELP: Final = frozenset({"-h", "--help", "--usage"})
 _POLL: Final = 0.05
 """Seconds between two looks at the requests in flight."""
 _SETTLE: Final = 0.1
@@ -234,6 +235,9 @@ def prepare(argv: Sequence[str], environ: Mapping[str, str]) -> dict[str, flags.
 
 def main() -> NoReturn:
     """The process's entry point."""
+    if _HELP & frozenset(sys.argv[1:]):
+        sys.stdout.write(f"{arguments.usage()}\n")
+        sys.exit(0)
     try:
         options = setting.load(ServerSettings, os.environ)
         server = start(prepare(sys.argv[1:], os.environ))
