@@ -1,6 +1,6 @@
 """``python -m bench [part …]``: measure, print tables.
 
-Parts: apiserver, gateway (beside peers), kubeclients, kvindex, routing, sim, startup; all without arguments.
+Parts: apiserver, gateway (beside peers), kubeclients, kvindex, limits, routing, sim, startup; all without arguments.
 """
 
 from __future__ import annotations
@@ -8,13 +8,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping
 
-from bench import apiserver, gateway, kubeclients, kvindex, routing, sim, startup
+from bench import apiserver, gateway, kubeclients, kvindex, limits, routing, sim, startup
 
 PARTS: Mapping[str, Callable[[], None]] = {
     "apiserver": apiserver.main,
     "gateway": gateway.main,
     "kubeclients": kubeclients.main,
     "kvindex": kvindex.main,
+    "limits": limits.main,
     "routing": routing.main,
     "sim": sim.main,
     "startup": startup.main,

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import concurrent.futures
+import os
 import pathlib
 
 import pytest
 
-from brickyard.accounts import contract, errors
+from brickyard.accounts import contract, errors, tokens
 from brickyard.accounts.stores import memory, redis, sqlite
 from brickyard.assembly import stores
+from brickyard.lib import clock
 
 # variables, the store they name
 NAMED = [
@@ -100,3 +102,19 @@ async def test_a_store_is_closed_whatever_happens(tmp_path: pathlib.Path) -> Non
             raise ZeroDivisionError
     with pytest.raises(errors.StoreAwayError):
         await accounts.store.ping()
+
+
+async def test_a_gateway_has_its_side_of_what_the_services_wrote(tmp_path: pathlib.Path) -> None:
+    given = stores.load({}, store=f"sqlite://{tmp_path}/a.db")
+    async with stores.opened(given) as services, stores.access(given, clock.SystemClock()) as gateway:
+        await services.store.create(contract.User("ada", 1))
+        assert services.hasher is not None
+        token = tokens.make(os.urandom)
+        await services.store.add_key(contract.ApiKey(services.hasher.digest(token), "ada", 1.0))
+        user = await gateway.directory.by_token(token)
+        assert user == contract.User("ada", 1)
+        admitted = await gateway.limiter.reserve(contract.Demand(user))
+        assert not isinstance(admitted, contract.Refusal)
+        admitted.settle(7)
+        assert isinstance(await gateway.limiter.reserve(contract.Demand(user)), contract.Refusal)
+        assert gateway.metrics.outcomes == {"admitted": 1, "rpm": 1}

@@ -160,7 +160,7 @@ class Taken:
     refused: int | None = None
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@values.value
 class Batch:
     """What is sent to a store at once, and happens at once: first the charges, then the asks in order.
 

@@ -1,4 +1,4 @@
-"""Where accounts are kept, from the settings: the store, and what API keys are hashed with."""
+"""Where accounts are kept, from the settings: the store, what API keys are hashed with, and a gateway's side of both."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ import os
 import pathlib
 import tempfile
 import urllib.parse
+import uuid
 from collections.abc import AsyncIterator, Mapping
 from typing import Final
 
-from brickyard.accounts import contract, errors, tokens
+from brickyard.accounts import contract, directory, errors, limiter, metrics, tokens
 from brickyard.accounts import settings as account_settings
 from brickyard.accounts.stores import memory, sqlite
 from brickyard.api.names import environment, ports
-from brickyard.lib import settings
+from brickyard.lib import clock, settings
 
 _SQLITE: Final = "sqlite://"
 _MEMORY: Final = "memory:"
@@ -65,6 +66,39 @@ async def opened(given: account_settings.AccountSettings) -> AsyncIterator[Accou
         yield Accounts(store, hasher)
     finally:
         await store.aclose()
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Access:
+    """What a gateway needs to know who asks and whether they may; ``metrics`` is a collector of both's series."""
+
+    directory: directory.Directory
+    limiter: limiter.Limiter
+    metrics: metrics.AccountMetrics
+
+
+@contextlib.asynccontextmanager
+async def access(given: account_settings.AccountSettings, time: clock.Clock) -> AsyncIterator[Access]:
+    """A gateway's side of the store that ``given`` names; on leaving, what is unsettled is sent. Raises as ``opened``."""
+    counted = metrics.AccountMetrics()
+    async with opened(given) as accounts:
+        known = directory.Directory(
+            accounts.store,
+            accounts.hasher,
+            time=time,
+            freshness=given.freshness,
+            patience=given.patience,
+            counted=counted,
+        )
+        limits = limiter.Limiter(
+            accounts.store,
+            batch_ids=lambda: uuid.uuid4().hex,
+            time=time,
+            count_alone=given.count_alone,
+            counted=counted,
+        )
+        async with contextlib.aclosing(known), limits:
+            yield Access(known, limits, counted)
 
 
 def _open(address: str) -> contract.Store:
