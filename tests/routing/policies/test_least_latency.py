@@ -1,0 +1,126 @@
+"""least-latency: engines' times, the gateway's own where they tell none, and a chance for whoever was not heard of."""
+
+from __future__ import annotations
+
+import dataclasses
+import random
+
+import pytest
+
+from brickyard.routing import contract, pipeline, registry, testing
+from brickyard.routing.ledgers import latencies, rates
+from brickyard.routing.policies import least_latency
+
+PROFILE = registry.Registry([least_latency.POLICY]).profile(least_latency.NAME)
+
+
+def done(
+    queue: float | None, prefill: float | None, decode: float | None, prompt: float = 10.0, output: float = 100.0
+) -> rates.Done:
+    """Means of ten requests."""
+    times = [None if each is None else 10 * each for each in (queue, prefill, decode)]
+    return rates.Done(60.0, 10 * prompt, 10 * output, 10.0, *times)
+
+
+def seen(first: float, rest: float, output: float = 100.0) -> latencies.Seen:
+    return latencies.Seen(first, rest, output, 0.0)
+
+
+def table(
+    engines: list[rates.Done | None],
+    gateway: list[latencies.Seen | None] | None = None,
+    in_flight: tuple[int, ...] = (),
+) -> contract.EndpointSnapshot:
+    rows = len(engines)
+    data = {
+        rates.NAME: rates.Rates(engines),
+        latencies.NAME: latencies.Latencies(gateway or [None] * rows, 0.0),
+    }
+    return dataclasses.replace(testing.snapshot(*(in_flight or (0,) * rows)), data=data)
+
+
+def measured(snapshot: contract.EndpointSnapshot) -> list[float]:
+    return list(least_latency.measure(testing.request(), snapshot, range(len(snapshot.endpoints))))
+
+
+@pytest.mark.parametrize(
+    ("engines", "expected"),
+    [
+        # queue + prefill + decode, all with typical lengths
+        ([done(1, 2, 3), done(0, 1, 1)], [6, 2]),
+        # an engine that counts no queue has none
+        ([done(None, 2, 3), done(0, 1, 1)], [5, 2]),
+        # twice the prompt in twice the time is as fast: scaled to the mean of 15
+        ([done(0, 2, 0, prompt=20), done(0, 1, 0, prompt=10)], [1.5, 1.5]),
+        # the same for answers: scaled to the mean of 150
+        ([done(0, 0, 4, output=200), done(0, 0, 1, output=100)], [3.0, 1.5]),
+        # nobody counted tokens: nothing to scale
+        ([done(1, 1, 1, prompt=0, output=0), done(0, 1, 1, prompt=0, output=0)], [3, 2]),
+    ],
+)
+def test_expected_seconds(engines: list[rates.Done | None], expected: list[float]) -> None:
+    assert measured(table(engines)) == pytest.approx(expected)
+
+
+def test_the_gateway_stands_in_for_an_engine_that_tells_no_times() -> None:
+    without = done(None, None, None)
+    assert measured(table([without, done(0, 1, 1)], [seen(2, 3), None])) == pytest.approx([5, 2])
+    assert measured(table([None, None], [seen(2, 3), seen(1, 1)])) == pytest.approx([5, 2])
+
+
+def test_the_engine_is_believed_before_the_gateway() -> None:
+    assert measured(table([done(0, 1, 1)], [seen(9, 9)])) == pytest.approx([2])
+
+
+def test_answers_of_different_lengths_compare() -> None:
+    found = measured(table([None, None], [seen(0, 4, 200), seen(0, 1, 100)]))
+    assert found == pytest.approx([3.0, 1.5])
+
+
+def test_who_was_not_heard_of_gets_about_one_request_at_a_time() -> None:
+    known = done(0, 1, 1)
+    assert measured(table([known, None], in_flight=(3, 0))) == pytest.approx([2, 2])
+    assert measured(table([known, None], in_flight=(3, 1))) == pytest.approx([2, 4])
+
+
+def test_nothing_known_of_anybody_is_left_to_chance() -> None:
+    made = pipeline.route(testing.request(), table([None, None]), PROFILE, 0.0, testing.Dice([0.9]))
+    assert isinstance(made, contract.Decision)
+    assert (made.totals, made.row) == ([0.0, 0.0], 1)
+
+
+def test_an_engine_without_finished_requests_was_not_heard_of() -> None:
+    idle = dataclasses.replace(done(0, 1, 1), finished=0.0)
+    assert measured(table([idle, done(0, 2, 2)])) == pytest.approx([4, 4])
+
+
+def test_a_slow_endpoint_is_found_out_and_tried_again() -> None:
+    """The slow one gets little while it is known to be slow; once that is long ago, it is tried again and its recovery noticed."""
+    there = testing.World([least_latency.POLICY], 2, random.Random(5))
+
+    def run(seconds: tuple[float, float]) -> int:
+        made = there.send(testing.request())
+        there.now += seconds[made.row]
+        there.answer(made)
+        there.end(made, contract.Usage(10, 10))
+        return made.row
+
+    slow = [run((4.0, 0.5)) for _ in range(60)]
+    assert slow.count(1) >= 58
+    # Means do not fade by themselves here: what was slow is unknown again after some half-lives.
+    there.now += latencies.HALF_LIFE * 7
+    quick = [run((0.1, 0.5)) for _ in range(40)]
+    assert quick.count(0) >= 30
+
+
+@pytest.mark.parametrize(
+    ("snapshot", "words"),
+    [
+        (table([done(0.1, 0.2, 1.3)]), "0.10 s queued, 0.20 s to prefill and 1.30 s to decode on average"),
+        (table([None], [seen(0.5, 1.0)]), "0.50 s to the first byte and 1.00 s from there on average"),
+        (table([None]), "latency unknown"),
+        (testing.snapshot(0), "latency unknown"),
+    ],
+)
+def test_words(snapshot: contract.EndpointSnapshot, words: str) -> None:
+    assert least_latency.words(snapshot, 0) == words
