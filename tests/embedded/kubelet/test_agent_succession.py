@@ -189,26 +189,3 @@ async def test_an_agent_that_was_killed_leaves_its_containers_to_the_next(house:
         assert state(found)["restartCount"] == 0
         await house.delete(grace=1)
         await house.gone()
-
-
-@pytest.mark.slow
-async def test_fifty_pods_come_and_go_and_leave_nothing(house: House) -> None:
-    async with house.running() as one:
-        for name in ("warm", "up"):
-            await house.create(pod(container(command=["sleep", "60"]), name=name))
-            await house.until(ready, name)
-            await house.delete(name, grace=1)
-            await house.gone(name)
-        await house.settled(one)
-        descriptors, tasks = len(os.listdir("/proc/self/fd")), len(asyncio.all_tasks())
-        for start in range(0, 50, 10):
-            names = [f"p{number}" for number in range(start, start + 10)]
-            for name in names:
-                await house.create(pod(container(command=["sleep", "60"]), name=name))
-            await asyncio.gather(*(house.until(ready, name) for name in names))
-            for name in names:
-                await house.delete(name, grace=5)
-            await asyncio.gather(*(house.gone(name) for name in names))
-        await house.settled(one)
-        assert not house.processes()
-        assert (len(os.listdir("/proc/self/fd")), len(asyncio.all_tasks())) == (descriptors, tasks)
