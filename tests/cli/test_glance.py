@@ -26,6 +26,7 @@ def seen(*models: overview.Model, **fields: Any) -> glance.Glance:
     made = glance.Glance(
         gateway=glance.Part("http://127.0.0.1:8888/v1"),
         api=glance.Part("https://127.0.0.1:6443"),
+        services=None,
         kubeconfig="/data/kubeconfig",
         models=models,
         serve="brickyard serve",
@@ -86,6 +87,16 @@ def test_a_gateway_that_is_down_is_shown_so() -> None:
     lines = shown(seen(dataclasses.replace(MODEL, traffic=overview.Traffic()), gateway=down))
     assert lines[1].strip() == "no gateway answers: Connection refused; see `brickyard logs gateway`"
     assert lines[-1] == "brick  2/2    llamacpp      -     -        -   -"
+
+
+def test_services_have_a_door_where_there_are_some() -> None:
+    lines = shown(
+        seen(MODEL, services=glance.Part("http://127.0.0.1:8090", "Connection refused", "brickyard logs services"))
+    )
+    assert lines[2:4] == [
+        "services    http://127.0.0.1:8090",
+        "            Connection refused; see `brickyard logs services`",
+    ]
 
 
 def test_without_models_the_next_step_is_named_but_not_where_nobody_knows() -> None:

@@ -168,7 +168,7 @@ def test_a_start_in_the_background_that_fails_says_why(tmp_path: pathlib.Path) -
 def test_a_gateway_that_is_not_there_is_said_so() -> None:
     done = run("why", "--last", "--gateway", "http://127.0.0.1:1")
     assert done.returncode == 1
-    assert "no gateway answers at http://127.0.0.1:1" in done.stderr
+    assert "nobody answers at http://127.0.0.1:1" in done.stderr
 
 
 def test_a_chat_with_nobody_is_said_so() -> None:

@@ -34,6 +34,7 @@ def run(yard: yards.Yard, text: str, *, timeout: float = 120) -> str:
         "BRICKYARD_DATA_DIR": str(yard.path),
         "BRICKYARD_API_PORT": str(yard.api_port),
         "BRICKYARD_GATEWAY_PORT": str(yard.gateway_port),
+        "BRICKYARD_SERVICES_PORT": str(yard.services_port),
         "NO_COLOR": "1",
     }
     done = subprocess.run(
@@ -51,7 +52,7 @@ def test_a_readme_is_short(readme: pathlib.Path) -> None:
 
 
 def test_quickstart(tmp_path: pathlib.Path, model: None) -> None:
-    yard = yards.Yard(tmp_path / "data", yards.free_port(), yards.free_port())
+    yard = yards.Yard(tmp_path / "data", yards.free_port(), yards.free_port(), yards.free_port())
     try:
         said = run(yard, script("quickstart"))
     finally:

@@ -23,6 +23,10 @@ FILES_WARNING = 8192
 """Descriptors below which a busy gateway, or an API server with many watches, turns clients away."""
 PROCESSES_WARNING = 4096
 """Processes and threads below which a few engines, each with a thread per core and more, cannot start."""
+_USER_NAMESPACES = (
+    "allow user namespaces (sysctl user.max_user_namespaces, kernel.unprivileged_userns_clone, "
+    "kernel.apparmor_restrict_unprivileged_userns), or run as root"
+)
 PYTHON_LEAST = (3, 11)
 
 
@@ -70,6 +74,7 @@ class Facts:
         versions: Brickyard's and Python's.
         system: the operating system as ``uname -s`` has it.
         pod_addresses: why pods cannot have addresses of their own; "" when they can.
+        mounts: whether containers can have mounts of their own.
         folder: the data directory; ``folder_trouble`` says why it cannot be used, "" when it can.
         disk_free, memory_free: bytes.
         memory_limit: of the control group, in bytes, where that is what leaves so little; else 0.
@@ -84,6 +89,7 @@ class Facts:
     versions: tuple[str, tuple[int, int, int]]
     system: str
     pod_addresses: str
+    mounts: bool
     folder: str
     folder_trouble: str
     disk_free: int
@@ -136,6 +142,11 @@ def _machine(facts: Facts) -> Iterator[Finding]:
         yield Finding(Level.FAULT, "system", text, "give lo the whole of 127.0.0.0/8: `ip addr add 127.0.0.1/8 dev lo`")
     else:
         yield Finding(Level.OK, "system", "Linux, with a loopback address for each pod")
+    if facts.mounts:
+        yield Finding(Level.OK, "mounts", "containers see volumes at their paths and Services by name")
+    else:
+        text = "containers cannot have mounts: paths of volumes are replaced in their words, Services are found by variables"
+        yield Finding(Level.NOTE, "mounts", text, _USER_NAMESPACES)
 
 
 def _folder(facts: Facts) -> Iterator[Finding]:

@@ -19,6 +19,7 @@ from brickyard.assembly import engines
 from brickyard.cli import allowances, diagnosis, gatewaypages, place
 from brickyard.embedded import home
 from brickyard.embedded import up as life
+from brickyard.embedded.kubelet import views
 from brickyard.embedded.kubelet.gpus import find as gpus
 from brickyard.engines import contract
 from brickyard.kube.client import rest
@@ -39,6 +40,7 @@ def examine(at: home.Home, ports: life.UpSettings) -> diagnosis.Facts:
         versions=(brickyard.__version__, sys.version_info[:3]),
         system=platform.system(),
         pod_addresses=_bindable(_POD_ADDRESS),
+        mounts=views.survey(()).mounts,
         folder=str(at.path),
         folder_trouble=_folder_trouble(there),
         disk_free=shutil.disk_usage(there).free,
@@ -94,13 +96,13 @@ def _port(scheme: str, port: int, flag: str) -> diagnosis.Part:
 
 def _answers(at: home.Home, running: home.Running) -> dict[str, diagnosis.Part]:
     remedy = "see its log: `brickyard logs {part}" + f"{place.option(at)}`; `brickyard down` and `up` start it anew"
-    api, gateway = asyncio.run(_ask_api(at)), _ask(running.gateway_url, "/healthz")
+    api, gateway = asyncio.run(_ask_api(at)), gatewaypages.ask(running.gateway_url, "/healthz", deadline=DEADLINE)
     found = {
         "Kubernetes API": diagnosis.Part(running.api_url, api, remedy.format(part="machine")),
         "OpenAI API": diagnosis.Part(running.gateway_url, gateway, remedy.format(part="gateway")),
     }
     if running.services_url:
-        trouble = _ask(running.services_url, "/healthz")
+        trouble = gatewaypages.ask(running.services_url, "/healthz", deadline=DEADLINE)
         found["services"] = diagnosis.Part(running.services_url, trouble, remedy.format(part="services"))
     return found
 
@@ -110,15 +112,6 @@ async def _ask_api(at: home.Home) -> str:
     try:
         async with rest.RestClient.from_kubeconfig(at.kubeconfig, deadline=DEADLINE) as client:
             await client.read("/version")
-    except errors.BrickyardError as error:
-        return str(error)
-    return ""
-
-
-def _ask(url: str, path: str) -> str:
-    """Why nobody answers at ``url``, "" when somebody does."""
-    try:
-        gatewaypages.text(url, path, deadline=DEADLINE)
     except errors.BrickyardError as error:
         return str(error)
     return ""

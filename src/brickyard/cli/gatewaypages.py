@@ -45,8 +45,17 @@ def text(gateway_url: str, path: str, *, deadline: float = DEADLINE) -> bytes:
         reason = getattr(error, "reason", None) or error
         why = getattr(reason, "strerror", None) or str(reason) or type(reason).__name__
         raise GatewayUnreachable(
-            f"no gateway answers at {gateway_url}: {why}", hint="is Brickyard up? `brickyard status`"
+            f"nobody answers at {gateway_url}: {why}", hint="is Brickyard up? `brickyard status`"
         ) from error
+
+
+def ask(url: str, path: str, *, deadline: float = DEADLINE) -> str:
+    """Why nobody answers at ``url``, "" when somebody does."""
+    try:
+        text(url, path, deadline=deadline)
+    except errors.BrickyardError as error:
+        return str(error)
+    return ""
 
 
 def document(gateway_url: str, path: str, *, deadline: float = DEADLINE) -> dict[str, Any]:

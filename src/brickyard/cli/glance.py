@@ -28,10 +28,17 @@ class Part:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Glance:
-    """One look. ``serve``: the command that serves a first model; ``why``: the one that explains a decision."""
+    """One look.
+
+    Attributes:
+        services: None where none are known.
+        serve, why: the commands that serve a first model and explain a decision.
+        now: Unix seconds.
+    """
 
     gateway: Part
     api: Part
+    services: Part | None
     kubeconfig: str
     models: Sequence[overview.Model]
     serve: str
@@ -44,6 +51,7 @@ def document(seen: Glance) -> dict[str, Any]:
     return {
         "gateway": _part(seen.gateway),
         "api": _part(seen.api) | {"kubeconfig": seen.kubeconfig},
+        "services": None if seen.services is None else _part(seen.services),
         "models": [dataclasses.asdict(each) for each in seen.models],
     }
 
@@ -57,6 +65,7 @@ def screen(seen: Glance, *, terminal: bool) -> console.Group:
     lines: list[console.RenderableType] = [
         _door("gateway", seen.gateway),
         _door("kubernetes", seen.api, f"  (KUBECONFIG={seen.kubeconfig})"),
+        *([] if seen.services is None else [_door("services", seen.services)]),
         text.Text(),
     ]
     if not seen.models:

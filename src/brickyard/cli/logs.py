@@ -20,7 +20,7 @@ _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
 def logs(
-    name: Annotated[str, typer.Argument(help="A pod, or a part of Brickyard: machine, gateway, up.")],
+    name: Annotated[str, typer.Argument(help="A pod, or a part of Brickyard: machine, gateway, services, up.")],
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as it grows.")] = False,
     previous: Annotated[bool, typer.Option("--previous", "-p", help="Of the container's run before this one.")] = False,
     tail: Annotated[int | None, typer.Option(help="Only the last lines.", min=0)] = None,

@@ -56,7 +56,7 @@ def status(
         print(orjson.dumps(glance.document(seen), option=orjson.OPT_INDENT_2).decode())
     else:
         _print(console, glance.screen(seen, terminal=terminal))
-    if seen.gateway.trouble or seen.api.trouble:
+    if any(part is not None and part.trouble for part in (seen.gateway, seen.api, seen.services)):
         raise typer.Exit(1)
 
 
@@ -94,18 +94,23 @@ async def _watch(console: Console, here: home.Home, running: home.Running) -> No
 
 
 async def _look(client: rest.RestClient, here: home.Home, running: home.Running) -> glance.Glance:
-    """Ask both doors at the same time."""
+    """Ask every door at the same time."""
     import asyncio
     import time
 
-    from brickyard.cli import glance, place
+    from brickyard.cli import gatewaypages, glance, place
     from brickyard.embedded import overview
 
-    (pods, api), (page, gateway) = await asyncio.gather(_pods(client), asyncio.to_thread(_page, running.gateway_url))
+    (pods, api), (page, gateway), services = await asyncio.gather(
+        _pods(client),
+        asyncio.to_thread(_page, running.gateway_url),
+        asyncio.to_thread(gatewaypages.ask, running.services_url, "/healthz", deadline=PATIENCE),
+    )
     at = place.option(here)
     return glance.Glance(
         gateway=glance.Part(f"{running.gateway_url}/v1", gateway, f"brickyard logs{at} gateway"),
         api=glance.Part(running.api_url, api, f"brickyard logs{at} machine"),
+        services=glance.Part(running.services_url, services, f"brickyard logs{at} services"),
         kubeconfig=str(here.kubeconfig),
         models=overview.models(pods, page),
         serve=f"brickyard serve{at}",

@@ -17,7 +17,7 @@ from typing import BinaryIO
 from brickyard.embedded import home
 from brickyard.lib import errors
 
-PARTS = ("machine", "gateway", "up")
+PARTS = ("machine", "gateway", "services", "up")
 PAUSE = 0.2
 """Seconds between looks at a log that does not grow."""
 _CHUNK = 256 * 1024
