@@ -22,6 +22,7 @@ from brickyard.lib import clock, tasks
 
 KUBECTL = pathlib.Path(sys.executable).with_name("kubectl")
 DEADLINE = 30.0
+_CLAIM = resources.PERSISTENT_VOLUME_CLAIM
 
 pytestmark = [
     pytest.mark.slow,
@@ -95,7 +96,7 @@ async def cluster(tmp_path: pathlib.Path) -> AsyncIterator[Cluster]:
     ):
         node = testing.FakeKubelet(client, time)
         scope.start(node.run(), name="node")
-        scope.start(controllers.run(client, time), name="controllers")
+        scope.start(controllers.run(client, time, volumes=tmp_path / "volumes"), name="controllers")
         yield Cluster(server, client, node)
 
 
@@ -229,6 +230,69 @@ def job(name: str, image: str, **spec: Any) -> dict[str, Any]:
     body["spec"]["restartPolicy"] = "Never"
     metadata = {"name": name, "namespace": "default"}
     return {"apiVersion": "batch/v1", "kind": "Job", "metadata": metadata, "spec": {"template": body, **spec}}
+
+
+async def test_a_daemon_set_rolls_out_back_and_restarts(tmp_path: pathlib.Path) -> None:
+    async with cluster(tmp_path) as it:
+        await it.client.create(resources.NODE, testing.unstored(testing.node()))
+        await it.apply(testing.daemon_set())
+        told = await it.kubectl("rollout", "status", "daemonset/web", "--timeout=20s")
+        assert 'daemon set "web" successfully rolled out' in told
+        columns = (await it.kubectl("get", "daemonset", "web", "--no-headers")).split()
+        assert columns[:7] == ["web", "1", "1", "1", "1", "1", "<none>"]
+
+        await it.kubectl("set", "image", "daemonset/web", "web=web:2")
+        await it.kubectl("rollout", "status", "daemonset/web", "--timeout=20s")
+        assert await it.images() == ["web:2"]
+        history = (await it.kubectl("rollout", "history", "daemonset/web")).splitlines()
+        assert [line.split()[0] for line in history if line[:1].isdigit()] == ["1", "2"]
+        assert "web:1" in await it.kubectl("rollout", "history", "daemonset/web", "--revision=1")
+
+        assert "rolled back" in await it.kubectl("rollout", "undo", "daemonset/web")
+        await it.kubectl("rollout", "status", "daemonset/web", "--timeout=20s")
+        assert await it.images() == ["web:1"]
+        (before,) = await it.found(resources.POD)
+        await it.kubectl("rollout", "restart", "daemonset/web")
+        await it.kubectl("rollout", "status", "daemonset/web", "--timeout=20s")
+        (after,) = await it.found(resources.POD)
+        assert meta.uid(after) != meta.uid(before)
+        assert "SuccessfulCreate" in await it.kubectl("describe", "daemonset", "web")
+
+
+async def test_claims_and_volumes_read_well(tmp_path: pathlib.Path) -> None:
+    async with cluster(tmp_path) as it:
+        told = await it.apply(testing.claim(), testing.claim("far", storageClassName="gp3"))
+        assert "Warning" not in told
+        await it.kubectl("wait", "--for=jsonpath={.status.phase}=Bound", "pvc/data", "--timeout=20s")
+        (volume,) = [each["spec"]["volumeName"] for each in await it.found(_CLAIM) if meta.name(each) == "data"]
+        columns = (await it.kubectl("get", "pvc", "data", "--no-headers")).split()
+        assert columns[:6] == ["data", "Bound", volume, "1Gi", "RWO", "brickyard"]
+        columns = (await it.kubectl("get", "pv", "--no-headers")).split()
+        assert columns[:7] == [volume, "1Gi", "RWO", "Delete", "Bound", "default/data", "brickyard"]
+        line = await it.kubectl("get", "storageclass", "--no-headers")
+        assert line.split()[:5] == ["brickyard", "(default)", "brickyard.io/folder", "Delete", "Immediate"]
+        assert (await it.kubectl("get", "pvc", "far", "--no-headers")).split()[1] == "Pending"
+        async with asyncio.timeout(DEADLINE):
+            while 'storageclass.storage.k8s.io "gp3" not found' not in await it.kubectl("describe", "pvc", "far"):
+                await asyncio.sleep(0.05)
+        await it.kubectl("patch", "pvc", "data", "-p", '{"spec":{"resources":{"requests":{"storage":"2Gi"}}}}')
+        await it.kubectl("wait", "--for=jsonpath={.status.capacity.storage}=2Gi", "pvc/data", "--timeout=20s")
+        await it.kubectl("delete", "pvc", "--all", "--timeout=20s")
+        await it.kubectl("wait", "--for=delete", f"pv/{volume}", "--timeout=20s")
+
+
+async def test_services_read_as_in_a_cluster(tmp_path: pathlib.Path) -> None:
+    async with cluster(tmp_path) as it:
+        await it.apply(
+            testing.service("plain"),
+            testing.service("quiet", clusterIP="None"),
+            testing.service("alias", type="ExternalName", externalName="plain.default.svc.cluster.local", ports=[]),
+        )
+        lines = (await it.kubectl("get", "service", "-o", "wide", "--no-headers")).splitlines()
+        found = {line.split()[0]: line.split()[1:] for line in lines}
+        assert found["quiet"][:4] == ["ClusterIP", "None", "<none>", "80/TCP"]
+        assert found["alias"][:4] == ["ExternalName", "<none>", "plain.default.svc.cluster.local", "<none>"]
+        assert found["plain"][-1] == "app=web"
 
 
 async def test_jobs_are_done_given_up_and_deleted(tmp_path: pathlib.Path) -> None:
