@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import binascii
 import dataclasses
+import json
 import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -179,7 +180,8 @@ def field(path: str, facts: Facts) -> str:
 
 
 def _pairs(fields: Mapping[str, str] | None) -> str:
-    return "\n".join(f'{key}="{value}"' for key, value in sorted((fields or {}).items()))
+    """One per line, values in quotes, so that a value of several lines stays one line."""
+    return "\n".join(f"{key}={json.dumps(value, ensure_ascii=False)}" for key, value in sorted((fields or {}).items()))
 
 
 def resource(reference: Mapping[str, Any], container: Mapping[str, Any], facts: Facts) -> str:

@@ -6,6 +6,8 @@
 | ``web.shop.svc``, ``web.shop.svc.cluster.local``           | of an ExternalName that names a Service here, that Service's         |
 | ``web-0.web`` and so on, longer by the same endings        | the pod's: one with a host name behind a headless Service            |
 | the pod's own host name                                    | its own                                                              |
+| ``localhost``                                              | the machine's, and the pod's own: containers of a pod find each      |
+|                                                            | other there, whichever of both they listen on                        |
 | what ``hostAliases`` and the machine's ``/etc/hosts`` say  | what they say                                                        |
 
 Programs read the file through the C library or by themselves, so that every resolver on the machine knows the names: Python, curl,
@@ -133,5 +135,5 @@ def render(pod: resources.Object, address: str, common: str, machine: str) -> st
         if each.get("hostnames")
     )
     loopback = "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n"
-    own = "" if spec.get("hostNetwork") else f"{address}\t{long}{name}\n"
+    own = "" if spec.get("hostNetwork") else f"{address}\tlocalhost\n{address}\t{long}{name}\n"
     return f"{_HEAD}\n{loopback}{own}{aliases}{common}{machine}"
