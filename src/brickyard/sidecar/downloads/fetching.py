@@ -9,6 +9,7 @@ import asyncio
 import dataclasses
 import hashlib
 import pathlib
+from collections.abc import Mapping
 from typing import Final
 
 import httpx2
@@ -17,6 +18,7 @@ from brickyard.lib import clock as clocks
 from brickyard.lib import logs
 from brickyard.sidecar.downloads import (
     hub,
+    identity,
     objects,
     pypi,
     references,
@@ -48,6 +50,7 @@ class Remotes:
         suffixes: the only file types that a model's folder may hold, such as ``.json``; all when empty.
         force: ask again for what is cached.
         patience: when to give a file up.
+        environ: the machine's own variables, in which ``hub`` and ``stores`` were found.
     """
 
     hub: hub.Access = hub.Access()  # noqa: RUF009 - a frozen value
@@ -56,6 +59,14 @@ class Remotes:
     suffixes: frozenset[str] = frozenset()
     force: bool = False
     patience: transfer.Patience = transfer.PATIENCE
+    environ: Mapping[str, str] = dataclasses.field(default_factory=dict, repr=False)
+
+    def asked_by(self, brought: Mapping[str, str]) -> Remotes:
+        """The same places, asked with the credentials in ``brought`` where it has any."""
+        full = identity.merged(self.environ, brought)
+        if full == dict(self.environ):
+            return self
+        return dataclasses.replace(self, hub=hub.Access.configured(full), stores=objects.Stores(full))
 
     async def contents(self, http: httpx2.AsyncClient, reference: references.Remote) -> remote.Contents:
         """What ``reference`` is made of.
