@@ -205,11 +205,11 @@ async def test_pods_of_other_nodes_are_left_alone(house: House) -> None:
 
 async def test_the_node_and_its_lease(house: House) -> None:
     async with house.running():
-        await eventually(lambda: bool(house.client.all(resources.LEASE)))
+        await eventually(lambda: any("status" in each for each in house.client.all(resources.NODE)))
         node = await house.client.get(resources.NODE, "here")
         reasons = {each["type"]: each["reason"] for each in node["status"]["conditions"]}
         assert reasons["Ready"] == "KubeletReady"
-        assert set(reasons) == {"MemoryPressure", "DiskPressure", "Ready"}
+        assert set(reasons) == {"MemoryPressure", "DiskPressure", "PIDPressure", "Ready"}
         assert node["status"]["capacity"]["cpu"] == str(os.cpu_count())
         assert node["status"]["capacity"]["pods"] == "250"
         lease = await house.client.get(resources.LEASE, "here", "kube-node-lease")

@@ -8,6 +8,7 @@ daemonsets, nodes, pods, controllerrevisions ─► daemonset ─► pods and re
 cronjobs, jobs ─► cronjob ─► jobs
 jobs, pods ─► job ─► pods
 services, pods, endpointslices ─► service ─► endpointslices
+nodes, leases ─► nodelifecycle ─► conditions of nodes whose agent is silent
 horizontalpodautoscalers, pods, metrics ─► hpa ─► the scale of something
 services, pods, endpoints ─► legacyendpoints ─► endpoints
 services, endpointslices ─► balancer ─► a Service's address, and listeners on it
@@ -32,6 +33,7 @@ from brickyard.embedded.builtin.deployment import reconciler as deployment
 from brickyard.embedded.builtin.hpa import reconciler as hpa
 from brickyard.embedded.builtin.job import reconciler as job
 from brickyard.embedded.builtin.legacyendpoints import reconciler as legacyendpoints
+from brickyard.embedded.builtin.nodelifecycle import reconciler as nodelifecycle
 from brickyard.embedded.builtin.replicaset import reconciler as replicaset
 from brickyard.embedded.builtin.service import reconciler as service
 from brickyard.embedded.builtin.statefulset import reconciler as statefulset
@@ -82,6 +84,7 @@ class _Caches:
     cron_jobs: informers.Informer
     daemon_sets: informers.Informer
     nodes: informers.Informer
+    leases: informers.Informer
 
     def all(self) -> Iterator[informers.Informer]:
         return (getattr(self, field.name) for field in dataclasses.fields(self))
@@ -105,6 +108,7 @@ def _caches(client: contract.Client) -> _Caches:
         cron_jobs=informers.Informer(client, resources.CRON_JOB),
         daemon_sets=informers.Informer(client, resources.DAEMON_SET),
         nodes=informers.Informer(client, resources.NODE),
+        leases=informers.Informer(client, resources.LEASE, contract.Query(nodelifecycle.LEASES)),
     )
 
 
@@ -136,6 +140,7 @@ class BuiltinControllers:
             self._autoscalers(),
             self._legacy_endpoints(),
             self._cron_jobs(),
+            self._nodes(),
             *(() if balancer is None else (self._balancing(balancer),)),
             *(() if volumes is None else self._storage(volumes)),
         )
@@ -249,6 +254,15 @@ class BuiltinControllers:
         made = controllers.Controller("cronjob", worker, backoff=RETRY)
         made.watch(caches.cron_jobs)
         made.watch(caches.jobs, controllers.owned_by(resources.CRON_JOB))
+        return made
+
+    def _nodes(self) -> controllers.Controller:
+        caches = self._caches
+        read = nodelifecycle.Caches(caches.nodes, caches.leases)
+        worker = nodelifecycle.Reconciler(self._client, read, self._recorder("node-controller"), self._clock)
+        made = controllers.Controller("nodelifecycle", worker, backoff=RETRY)
+        made.watch(caches.nodes)
+        made.watch(caches.leases, nodelifecycle.node_of)
         return made
 
     def _balancing(self, balancer: proxy.Balancer) -> controllers.Controller:

@@ -154,7 +154,7 @@ class NodeAgent:
         told = recorder.EventRecorder(self._client, "kubelet", self._clock, host=name)
         here = node.Node(self._client, self._clock, node.Site(name, addresses.HOST, self._folder, capacity))
         self._informer = pods = informer.Informer(self._client, resources.POD)
-        room = binder.Room(name, self._devices.capacity, self._settings.max_pods)
+        room = binder.Room(name, self._devices.capacity, self._settings.max_pods, node.allocatable(capacity))
         binding = binder.Binder(self._client, pods, told, room, self._clock)
         ground = await asyncio.to_thread(views.survey, [self._folder]) if self._settings.mounts else views.UNMOUNTED
         tools = self._tools(prober, told, capacity, await asyncio.to_thread(procfs.boot_id), ground)

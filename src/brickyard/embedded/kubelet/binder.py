@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from brickyard.api.kinds import resources
-from brickyard.embedded.kubelet import contract, placement
+from brickyard.embedded.kubelet import contract, overcommit, placement
 from brickyard.kube.client import contract as kube
 from brickyard.kube.client import errors as kube_errors
 from brickyard.kube.informers import informer
@@ -24,11 +24,12 @@ log = logs.get(__name__)
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Room:
-    """What the node has to give: extended resources by count, and how many pods it takes."""
+    """What the node has to give: extended resources by count, how many pods it takes, and what of everything can be had at all."""
 
     node: str
     capacity: Mapping[str, int]
     max_pods: int
+    allocatable: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
 class Binder:
@@ -94,6 +95,12 @@ class Binder:
         self._assigned[meta.uid(pod)] = node
         text = f"Successfully assigned {meta.key(pod)} to {node}"
         self._recorder.record(pod, "Normal", "Scheduled", text)
+        here = [each for each in self._pods.list() if self._is_here(each) and meta.uid(each) != meta.uid(pod)]
+        if warning := overcommit.words(pod, here, self._room.allocatable):
+            self._recorder.record(pod, "Warning", "Overcommitted", warning)
+
+    def _is_here(self, pod: resources.Object) -> bool:
+        return bool(pod["spec"].get("nodeName") or meta.uid(pod) in self._assigned)
 
     async def _refuse(self, answer: placement.Refuse) -> None:
         said = conditions.find((answer.pod.get("status") or {}).get("conditions"), "PodScheduled") or {}

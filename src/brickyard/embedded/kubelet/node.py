@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import decimal
 import os
 import pathlib
 import platform
@@ -19,7 +20,7 @@ from brickyard.api.kinds import resources
 from brickyard.embedded.kubelet import procfs
 from brickyard.kube.client import contract as kube
 from brickyard.kube.client import errors as kube_errors
-from brickyard.kube.objects import conditions
+from brickyard.kube.objects import conditions, quantities
 from brickyard.lib import clock as clocks
 from brickyard.lib import logs, timestamps
 
@@ -33,6 +34,11 @@ MEMORY_LEFT = 100 * 1024 * 1024
 """Bytes of memory below which the machine says that it is short of it."""
 DISK_LEFT = 0.05
 """Share of the disk, likewise."""
+PIDS_LEFT = 0.05
+"""Share of the process numbers, likewise."""
+_KIBI = 1024
+_PIDS = (pathlib.Path("/proc/sys/kernel/pid_max"), pathlib.Path("/proc/sys/kernel/threads-max"))
+_LOAD = pathlib.Path("/proc/loadavg")
 
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 
@@ -41,13 +47,23 @@ log = logs.get(__name__)
 
 def capacity(folder: pathlib.Path, max_pods: int, devices: Mapping[str, int]) -> dict[str, str]:
     """The machine's sizes as quantities. Blocks, briefly."""
-    kibi = 1024
     return {
         "cpu": str(os.cpu_count() or 1),
-        "memory": f"{psutil.virtual_memory().total // kibi}Ki",
-        "ephemeral-storage": f"{shutil.disk_usage(folder).total // kibi}Ki",
+        "memory": f"{psutil.virtual_memory().total // _KIBI}Ki",
+        "ephemeral-storage": f"{shutil.disk_usage(folder).total // _KIBI}Ki",
         "pods": str(max_pods),
         **{name: str(count) for name, count in devices.items()},
+    }
+
+
+def allocatable(sizes: Mapping[str, str]) -> dict[str, str]:
+    """What pods can have of a ``capacity``: all but the memory and the disk at whose end the node says that it runs short."""
+    memory = quantities.parse(sizes["memory"]) - MEMORY_LEFT
+    disk = quantities.parse(sizes["ephemeral-storage"]) * (1 - decimal.Decimal(str(DISK_LEFT)))
+    return {
+        **sizes,
+        "memory": f"{max(0, int(memory)) // _KIBI}Ki",
+        "ephemeral-storage": f"{int(disk) // _KIBI}Ki",
     }
 
 
@@ -69,13 +85,14 @@ class Node:
         self._clock = clock
         self._site = site
         self._written_at = 0.0
+        self._renewed_at = clock.wall()
         self._said: Sequence[conditions.Condition] = ()
 
     async def run(self) -> None:
         """Register, then say every ten seconds that the agent is alive, until cancelled. No answer from the API ends this."""
         while True:
             try:
-                await self._beat()
+                await self.beat()
             except kube_errors.KubeError as error:
                 log.warning("heartbeat failed", node=self._site.name, error=error)
             await asyncio.sleep(RENEW_EVERY)
@@ -89,14 +106,23 @@ class Node:
         stopped = conditions.Condition("Ready", "False", "KubeletNotReady", "the node agent has been stopped")
         await self._write([*await asyncio.to_thread(pressures, self._site.folder), stopped])
 
-    async def _beat(self) -> None:
+    async def beat(self) -> None:
+        """Say once that the agent is alive, and how the node fares where that is news.
+
+        Raises:
+            KubeError: the API did not take it.
+        """
         ready = conditions.Condition("Ready", "True", "KubeletReady", "kubelet is posting ready status")
         says = [*await asyncio.to_thread(pressures, self._site.folder), ready]
+        silent = self._clock.wall() - self._renewed_at > LEASE_SECONDS
+        # First the lease: who judges by it must not call a node silent that has just spoken.
+        await self._renew()
         now = self._clock.monotonic()
-        if says != self._said or now - self._written_at >= STATUS_EVERY:
+        # After a silence (the API was away, the machine slept) somebody may have said in our stead that nobody knows.
+        if silent or says != self._said or now - self._written_at >= STATUS_EVERY:
             await self._write(says)
             self._said, self._written_at = says, now
-        await self._renew()
+        self._renewed_at = self._clock.wall()
 
     async def _write(self, says: Sequence[conditions.Condition]) -> None:
         name = self._site.name
@@ -110,7 +136,7 @@ class Node:
             found = conditions.set_condition(found, each, now)
         status = {
             "capacity": dict(self._site.capacity),
-            "allocatable": dict(self._site.capacity),
+            "allocatable": allocatable(self._site.capacity),
             "conditions": [{**each, "lastHeartbeatTime": now} for each in found],
             "addresses": [
                 {"type": "InternalIP", "address": self._site.address},
@@ -136,7 +162,7 @@ class Node:
 
 
 def pressures(folder: pathlib.Path) -> list[conditions.Condition]:
-    """Whether memory or the disk of ``folder`` run short. Blocks, briefly. Told, not acted upon: nothing is evicted."""
+    """Whether memory, the disk of ``folder`` or process numbers run short. Blocks, briefly. Told, not acted upon: nothing is evicted."""
     disk = shutil.disk_usage(folder)
     memory_low = psutil.virtual_memory().available < MEMORY_LEFT
     disk_low = disk.free < DISK_LEFT * disk.total
@@ -147,7 +173,19 @@ def pressures(folder: pathlib.Path) -> list[conditions.Condition]:
         conditions.Condition("DiskPressure", "True", "KubeletHasDiskPressure", f"the disk of {folder} is nearly full")
         if disk_low
         else conditions.Condition("DiskPressure", "False", "KubeletHasNoDiskPressure", "there is disk space left"),
+        conditions.Condition("PIDPressure", "True", "KubeletHasInsufficientPID", "process numbers are running out")
+        if _pids_used() > 1 - PIDS_LEFT
+        else conditions.Condition("PIDPressure", "False", "KubeletHasSufficientPID", "there are process numbers left"),
     ]
+
+
+def _pids_used() -> float:
+    """Share of the process numbers that processes and threads have taken; 0 where the kernel does not tell."""
+    try:
+        threads = int(_LOAD.read_text().split()[3].partition("/")[2])
+        return threads / min(int(each.read_text()) for each in _PIDS)
+    except (OSError, ValueError, IndexError):
+        return 0.0
 
 
 def _object(name: str) -> resources.Object:

@@ -16,7 +16,9 @@ class AttachSession:
         self._run = run
 
     async def run(self, client: podstreams.Client) -> int:
-        async with contextlib.aclosing(_generator(podlogs.read(self._run, podlogs.Wanted(follow=True, tail=0)))) as said:
+        async with contextlib.aclosing(
+            _generator(podlogs.read(self._run, podlogs.Wanted(follow=True, tail=0)))
+        ) as said:
             async for chunk in said:
                 await client.output(podstreams.Output.STDOUT, chunk)
         return 0
