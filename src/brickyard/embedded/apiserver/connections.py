@@ -184,6 +184,13 @@ class Streaming(websockets_sansio_impl.WebSocketsSansIOProtocol):
                 sockets.PEER: {sockets.LEFT: self._left},
             }
 
+    def shutdown(self) -> None:
+        if self.transport.is_closing():
+            # Its client has been told and does not answer. To close it a second time makes asyncio forget how to drop it.
+            self.transport.abort()
+        else:
+            super().shutdown()
+
     def _left(self) -> bool:
         """Where it is read, the event loop hears by itself."""
         found = self.transport.get_extra_info("socket")
