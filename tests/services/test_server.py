@@ -11,7 +11,7 @@ import httpx2
 import pytest
 from starlette import requests, responses
 
-from brickyard.services import answers, contract, errors, server, settings
+from brickyard.services import answers, connections, contract, errors, server, settings
 
 
 class Slow:
@@ -97,3 +97,63 @@ async def test_a_port_that_is_taken() -> None:
 def test_an_address_that_is_none(host: str, port: int) -> None:
     with pytest.raises(errors.ListenError):
         server.bind(host, port)
+
+
+class TestConnections:
+    """What clients may take before they have asked for anything."""
+
+    @staticmethod
+    async def said(port: int, *pieces: bytes) -> bytes:
+        """What comes back until the connection ends."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        try:
+            with contextlib.suppress(ConnectionError):
+                for piece in pieces:
+                    writer.write(piece)
+                    await writer.drain()
+                return await asyncio.wait_for(reader.read(), 5)
+            return b""
+        finally:
+            writer.close()
+            with contextlib.suppress(ConnectionError):
+                await writer.wait_closed()
+
+    async def test_a_head_has_a_size(self) -> None:
+        async with listening(Slow(), asyncio.Event()) as (port, _):
+            lines = b"GET /healthz HTTP/1.1\r\nhost: x\r\n", *[b"x-%d: " % n + b"y" * 8192 + b"\r\n" for n in range(16)]
+            answer = await self.said(port, *lines)
+            assert not answer or answer.startswith(b"HTTP/1.1 431 ")
+
+    async def test_a_head_has_a_deadline(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(connections, "HEAD_SECONDS", 0.05)
+        async with listening(Slow(), asyncio.Event()) as (port, _):
+            assert await self.said(port, b"GET /healthz HTTP/1.1\r\n") == b""
+            assert await self.said(port) == b""
+
+    async def test_what_is_no_http_is_told_so(self) -> None:
+        async with listening(Slow(), asyncio.Event()) as (port, _):
+            answer = await self.said(port, b"\x16\x03\x01\r\n\r\n")
+            head, _, body = answer.partition(b"\r\n\r\n")
+            assert head.startswith(b"HTTP/1.1 400 Bad Request")
+            assert b"application/json" in head
+            assert b"no HTTP request" in body
+
+    async def test_there_are_so_many(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(connections, "OPEN", 1)
+        async with listening(Slow(), asyncio.Event()) as (port, _), held(port):
+            assert await self.said(port, b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n") == b""
+
+    async def test_they_are_used_again(self) -> None:
+        request = b"GET /healthz HTTP/1.1\r\nhost: x\r\n"
+        async with listening(Slow(), asyncio.Event()) as (port, _):
+            answer = await self.said(port, request + b"\r\n", request + b"connection: close\r\n\r\n")
+            assert answer.count(b"HTTP/1.1 200 OK") == 2
+
+
+@contextlib.asynccontextmanager
+async def held(port: int) -> AsyncIterator[None]:
+    """A connection of somebody else."""
+    async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
+        assert (await client.get("/healthz")).status_code == 200
+        yield
+        assert (await client.get("/healthz")).status_code == 200

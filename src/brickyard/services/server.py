@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Callable, Generator, Sequence
 import uvicorn
 
 from brickyard.lib import logs
-from brickyard.services import app, contract, errors
+from brickyard.services import app, connections, contract, errors
 from brickyard.services import settings as services_settings
 
 log = logs.get(__name__)
@@ -64,7 +64,7 @@ async def _listening(
 ) -> AsyncIterator[None]:
     config = uvicorn.Config(
         application.asgi,
-        http="httptools",
+        http=connections.Connection,
         ws="none",
         loop="none",
         lifespan="off",
