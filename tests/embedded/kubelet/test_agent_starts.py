@@ -55,8 +55,10 @@ async def test_models_are_fetched_and_put_in_place(house: House) -> None:
     house.launchers.append(Engine())
     house.models.steps = [(10, 100), (100, 100)]
     async with house.running() as one:
-        await house.create(pod(container(image="engine/x:1", args=["y"]), restartPolicy="Never"))
+        told = [{"name": "HF_TOKEN", "value": "t"}]
+        await house.create(pod(container(image="engine/x:1", args=["y"], env=told), restartPolicy="Never"))
         await house.until(phase("Succeeded"))
+        assert house.models.environs[0]["HF_TOKEN"] == "t"
         chunks = [each async for each in await one.logs.open(podlogs.PodLogQuery("default", "a"))]
         assert b"".join(chunks) == b"/models/one\n"
     assert [each for each in house.reasons() if each.startswith("Pull")] == ["Pulling", "Pulled"]

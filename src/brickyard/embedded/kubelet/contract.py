@@ -10,8 +10,16 @@ from typing import Any, Protocol
 class Models(Protocol):
     """Where models come from; ``sidecar.downloads`` fills it."""
 
-    async def fetch(self, reference: str, *, progress: Callable[[int, int | None], None] | None = None) -> pathlib.Path:
+    async def fetch(
+        self,
+        reference: str,
+        *,
+        progress: Callable[[int, int | None], None] | None = None,
+        environ: Mapping[str, str] | None = None,
+    ) -> pathlib.Path:
         """The local path of a model. ``progress`` is told (bytes done, bytes in all or None) while something is fetched.
+
+        ``environ`` are the container's variables: credentials for where the model lies may be among them.
 
         Raises:
             BrickyardError: it cannot be had; the message says why and what to do.

@@ -82,7 +82,7 @@ class Starter:
         container = find(place.pod, name)
         prepared = await self.prepare(place, container)
         launch = await asyncio.to_thread(self._machine.images.launch, _spec(place, container, prepared))
-        local = {each: await self._model(each, prepared.paths, telling) for each in launch.models}
+        local = {each: await self._model(each, prepared, telling) for each in launch.models}
         held = self._machine.devices.claim(
             place.folder.uid, name, devices.requested(container), init=is_init(place.pod, name)
         )
@@ -122,16 +122,16 @@ class Starter:
             place.address, ports(container), env, prepared.cwd, mark(place, name, attempt), prepared.paths.command
         )
 
-    async def _model(self, reference: str, paths: views.View, telling: Telling) -> str:
+    async def _model(self, reference: str, prepared: surroundings.Prepared, telling: Telling) -> str:
         """What stands for a model in the command: its path, and for a file of a volume the path that the container knows."""
-        here = paths.local(reference)
-        found = await self._fetch(here, telling)
+        here = prepared.paths.local(reference)
+        found = await self._fetch(here, prepared.env, telling)
         return reference if found == here else found
 
-    async def _fetch(self, reference: str, telling: Telling) -> str:
+    async def _fetch(self, reference: str, environ: Mapping[str, str], telling: Telling) -> str:
         watch = _Fetch(reference, telling, self._machine.clock)
         try:
-            path = await self._machine.models.fetch(reference, progress=watch.progress)
+            path = await self._machine.models.fetch(reference, progress=watch.progress, environ=environ)
         except lib_errors.BrickyardError as error:
             text = f"{error} {error.hint}".strip()
             raise errors.NotStarted("ErrModelPull", text) from error
@@ -143,7 +143,7 @@ class _Fetch:
     """Tells of one fetch, not too often."""
 
     def __init__(self, reference: str, telling: Telling, clock: clock.Clock) -> None:
-        self._reference = reference
+        self._reference = reference.partition("?")[0]  # an address may be signed, and events are for everybody
         self._telling = telling
         self._clock = clock
         self._began = clock.monotonic()

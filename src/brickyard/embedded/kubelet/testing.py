@@ -156,8 +156,8 @@ def running(**fields: Any) -> World:
 class FakeModels:
     """Fills ``contract.Models``: ``m://x`` is ``/models/x``.
 
-    ``steps`` are told as progress; ``failures`` are messages of coming fetches that fail; with ``hang`` a fetch never ends. ``asked`` and
-    ``cancelled`` tell what happened.
+    ``steps`` are told as progress; ``failures`` are messages of coming fetches that fail; with ``hang`` a fetch never ends.
+    ``asked``, ``environs`` and ``cancelled`` tell what happened.
     """
 
     def __init__(self) -> None:
@@ -165,10 +165,18 @@ class FakeModels:
         self.failures: list[str] = []
         self.hang = False
         self.asked: list[str] = []
+        self.environs: list[dict[str, str]] = []
         self.cancelled = 0
 
-    async def fetch(self, reference: str, *, progress: Callable[[int, int | None], None] | None = None) -> pathlib.Path:
+    async def fetch(
+        self,
+        reference: str,
+        *,
+        progress: Callable[[int, int | None], None] | None = None,
+        environ: Mapping[str, str] | None = None,
+    ) -> pathlib.Path:
         self.asked.append(reference)
+        self.environs.append(dict(environ or {}))
         if self.hang:
             try:
                 await asyncio.Event().wait()
