@@ -16,8 +16,27 @@ READY = "import os; os.write(int(os.environ['BRICKYARD_READY_FD']), b'ready\\n')
 FOREVER = "import time; time.sleep(60)"
 
 
-def part(tmp_path: pathlib.Path, code: str, **knobs: float) -> supervisor.Part:
-    return supervisor.Part("part", (sys.executable, "-c", code), tmp_path / "part.log", **knobs)
+def part(tmp_path: pathlib.Path, code: str, *, ready_within: float = 30.0, patience: float = 10.0) -> supervisor.Part:
+    return supervisor.Part("part", (sys.executable, "-c", code), tmp_path / "part.log", ready_within, patience)
+
+
+def noted(note: pathlib.Path, name: str, *, slow: bool = False, after: str = "") -> supervisor.Part:
+    """A part that writes into ``note`` when it starts and when it is ready; a slow one waits until ``fast`` is."""
+    wait = f"while 'fast ready' not in open({str(note)!r}).read(): time.sleep(0.01)\n" if slow else ""
+    code = (
+        f"import os, time\ndef say(text): open({str(note)!r}, 'a').write(text + '\\n')\n"
+        f"say('{name} starts')\n{wait}say('{name} ready')\n{READY}{FOREVER}"
+    )
+    return supervisor.Part(name, (sys.executable, "-c", code), note.with_name(f"{name}.log"), after=after)
+
+
+async def test_parts_start_together_but_for_those_that_come_after_one(tmp_path: pathlib.Path) -> None:
+    note = tmp_path / "note"
+    note.touch()
+    parts = [noted(note, "slow", slow=True), noted(note, "fast"), noted(note, "last", after="slow")]
+    async with supervisor.Supervisor(parts):
+        said = note.read_text().splitlines()
+    assert said.index("fast ready") < said.index("slow ready") < said.index("last starts")
 
 
 def note_pid(path: pathlib.Path) -> str:

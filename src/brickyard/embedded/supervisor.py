@@ -43,19 +43,29 @@ class PartFailed(errors.BrickyardError):
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Part:
-    """One process. ``patience``: seconds between SIGTERM and SIGKILL; ``log``: the file its output is appended to."""
+    """One process.
+
+    Attributes:
+        log: the file its output is appended to.
+        ready_within: seconds until it must have said that it is ready.
+        patience: seconds between SIGTERM and SIGKILL.
+        after: an earlier part that must be ready before this one starts; "" for none.
+    """
 
     name: str
     argv: tuple[str, ...]
     log: pathlib.Path
     ready_within: float = 30.0
     patience: float = 10.0
+    after: str = ""
 
 
-def part_of_brickyard(name: str, arguments: Sequence[str], folder: pathlib.Path, *, patience: float) -> Part:
+def part_of_brickyard(
+    name: str, arguments: Sequence[str], folder: pathlib.Path, *, patience: float, after: str = ""
+) -> Part:
     """A part that is a subcommand of our own: ``brickyard <name> <arguments>``, logging to ``<folder>/<name>.log``."""
     argv = (sys.executable, "-m", "brickyard.cli.main", name, *arguments)
-    return Part(name, argv, folder / f"{name}.log", patience=patience)
+    return Part(name, argv, folder / f"{name}.log", patience=patience, after=after)
 
 
 def _environ(ready_fd: int) -> dict[str, str]:
@@ -75,8 +85,13 @@ class Supervisor:
     async def __aenter__(self) -> None:
         await self._scope.__aenter__()
         try:
+            started: dict[str, _Keeper] = {}
             for keeper in self._keepers:
+                if keeper.part.after:
+                    await started[keeper.part.after].ready()
+                started[keeper.part.name] = keeper
                 self._scope.start(keeper.keep(), name=keeper.part.name)
+            for keeper in self._keepers:
                 await keeper.ready()
         except BaseException:
             await self._stop()

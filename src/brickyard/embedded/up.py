@@ -1,8 +1,8 @@
 """The life of one ``brickyard up``: take the lock, start the parts, say where they serve, stop them in order.
 
-Three parts: ``machine`` (API server, node agent, built-in controllers), ``gateway`` and ``services`` (users and their limits). They stop
-in reverse, the gateway before the machine, so that requests in flight end on engines that still run; the machine then ends the
-containers within their grace.
+Three parts: ``machine`` (API server, node agent, built-in controllers), ``services`` (users and their limits) and ``gateway``, which starts
+once the machine's API serves. They stop in reverse, the gateway first, so that requests in flight end on engines that still run; the
+machine then ends the containers within their grace.
 """
 
 from __future__ import annotations
@@ -108,12 +108,12 @@ def _check_ports(wanted: UpSettings) -> None:
 
 def _parts(place: home.Home, wanted: UpSettings) -> list[supervisor.Part]:
     machine = ("--data-dir", str(place.path), "--port", str(wanted.api_port))
-    gateway = ("--kubeconfig", str(place.kubeconfig), "--port", str(wanted.gateway_port))
+    gateway = ("--kubeconfig", str(place.kubeconfig), "--store", place.accounts, "--port", str(wanted.gateway_port))
     services = ("--store", place.accounts, "--port", str(wanted.services_port))
     return [
         supervisor.part_of_brickyard("machine", machine, place.logs, patience=MACHINE_PATIENCE),
-        supervisor.part_of_brickyard("gateway", gateway, place.logs, patience=GATEWAY_PATIENCE),
         supervisor.part_of_brickyard("services", services, place.logs, patience=SERVICES_PATIENCE),
+        supervisor.part_of_brickyard("gateway", gateway, place.logs, patience=GATEWAY_PATIENCE, after="machine"),
     ]
 
 
