@@ -21,6 +21,8 @@ KEPT = ((2, 2), (4, 4), (8, 8), (1024, 1024), (2048, 2048), (4096, 1 << 21))
 PIVOT_ROOT = {"x86_64": 155, "aarch64": 41}
 CHILDREN = 4096
 """Entries of a folder that is covered, at most: each costs a mount."""
+IGNORED = (13, 25)
+"""SIGPIPE and SIGXFSZ, by number: the module that names them costs a millisecond."""
 REFUSED, NOT_EXECUTABLE, NOT_FOUND = 125, 126, 127
 
 libc = ctypes.CDLL(None, use_errno=True)
@@ -139,6 +141,9 @@ def tell(text: str) -> None:
 
 def become(words: list[str]) -> int:
     """Replace this process by ``words``; the exit code of what could not be started."""
+    # Python ignores them, and what is ignored stays so in the next program: a shell's broken pipe would become an error.
+    for number in IGNORED:
+        libc.signal(number, None)
     try:
         os.execvp(words[0], words)
     except FileNotFoundError:
