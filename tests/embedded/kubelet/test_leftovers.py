@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import fcntl
 import os
@@ -11,7 +12,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from brickyard.embedded.kubelet import errors, leftovers, procfs
+from brickyard.embedded.kubelet import errors, leftovers, processes, procfs, shims
 
 UID = "5a3f0c1e-0000-4000-8000-000000000001"
 FOREVER = "import time; print('up', flush=True); time.sleep(60)"
@@ -46,6 +47,19 @@ def test_what_does_not_listen_is_killed(folder: pathlib.Path) -> None:
     with container(DEAF) as child:
         assert leftovers.end(folder, patience=0.2) == 1
         assert child.wait(5) == -signal.SIGKILL
+
+
+async def test_shims_are_waited_for(folder: pathlib.Path) -> None:
+    code = "import signal, sys, time; signal.signal(signal.SIGTERM, lambda *_: sys.exit(4)); print('up', flush=True); time.sleep(60)"
+    command = shims.Command(
+        [sys.executable, "-c", code], {}, folder, folder / "log", f"{UID}/main/0", folder / "end.json"
+    )
+    started = await processes.start(command)
+    while b"up" not in (folder / "log").read_bytes():
+        await asyncio.sleep(0.005)
+    assert await asyncio.to_thread(leftovers.end, folder) == 1
+    assert procfs.shims({UID}) == []
+    assert (await started.wait()).exit_code == 4
 
 
 def test_containers_of_another_folder_live_on(folder: pathlib.Path) -> None:

@@ -99,8 +99,8 @@ class World:
     def start_failed(self, reason: str, message: str = "", name: str = "web") -> None:
         self.give(messages.StartFailed(name, self.attempt(name), reason, message))
 
-    def exited(self, code: int = 1, name: str = "web", message: str = "") -> None:
-        self.give(messages.Exited(name, self.attempt(name), code, message))
+    def exited(self, code: int = 1, name: str = "web", message: str = "", finished_at: float | None = None) -> None:
+        self.give(messages.Exited(name, self.attempt(name), code, message, finished_at=finished_at))
 
     def probed(self, kind: spec.ProbeKind, success: bool, name: str = "web", message: str = "no answer") -> None:
         self.give(messages.ProbeDone(name, self.attempt(name), kind, success, message))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from brickyard.embedded.kubelet.plan import messages, spec
 from brickyard.embedded.kubelet.testing import World, container, pod, running
 
@@ -47,6 +49,50 @@ def test_a_restart_delay_outlives_the_agent() -> None:
     assert again.state()["state"]["waiting"]["message"].startswith("back-off 1m20s restarting")
     assert again.starts() == []
     assert again.machine.due == world.machine.due
+
+
+# ended … s before it is told, after a run of … s, the crash being the …th → seconds until the next start
+LATE_ENDS = [
+    (0.0, 60.0, 1, 0.0),
+    (0.0, 60.0, 2, 10.0),
+    (4.0, 60.0, 2, 6.0),
+    (10.0, 60.0, 2, 0.0),
+    (500.0, 60.0, 4, 0.0),
+    (20.0, 60.0, 4, 20.0),
+    (30.0, 700.0, 4, 0.0),
+]
+
+
+@pytest.mark.parametrize(("ago", "ran", "crash", "wait"), LATE_ENDS)
+def test_a_delay_counts_from_the_end_and_not_from_its_telling(ago: float, ran: float, crash: int, wait: float) -> None:
+    world = running()
+    for _ in range(crash - 1):
+        world.exited()
+        world.wait(320)
+        world.started()
+    again = World(world.pod, world.machine.memories())
+    ended = world.now + ran
+    again.now = ended + ago
+    again.exited(3, finished_at=ended)
+    last = again.machine.containers["web"].last
+    assert last is not None
+    assert last.finished_at == ended
+    if wait:
+        assert (again.starts(), again.machine.due) == ([], again.now + wait)
+        assert again.state()["state"]["waiting"]["reason"] == "CrashLoopBackOff"
+    else:
+        assert again.starts() == ["web"]
+
+
+@pytest.mark.parametrize(("told", "believed"), [(-1e6, 0.0), (1e6, 50.0), (20.0, 20.0)])
+def test_a_clock_that_was_set_moves_no_end_out_of_its_run(told: float, believed: float) -> None:
+    world = running()
+    began = world.now
+    world.now = began + 50.0
+    world.exited(1, finished_at=began + told)
+    last = world.machine.containers["web"].last
+    assert last is not None
+    assert last.finished_at == began + believed
 
 
 def test_a_finished_pod_is_not_started_again() -> None:
