@@ -1,0 +1,220 @@
+"""prefix-cache-preble: exploit or explore, and what exploring goes by."""
+
+from __future__ import annotations
+
+import dataclasses
+import random
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from brickyard.api.names import environment
+from brickyard.assembly import routing_policies
+from brickyard.routing import contract, errors, pipeline, registry, testing
+from brickyard.routing.ledgers import prefixes
+from brickyard.routing.policies import least_request, prefix_cache_preble
+from brickyard.routing.policies.prefix_cache_preble import window
+
+REGISTRY = registry.Registry([prefix_cache_preble.POLICY, least_request.POLICY])
+
+
+def table(
+    in_flight: Sequence[int], blocks: Sequence[int], requests: Sequence[int], costs: Sequence[float], total: int = 10
+) -> contract.EndpointSnapshot:
+    data: dict[str, contract.Facts] = {
+        prefixes.NAME: prefixes.Matches(blocks, total, 1),
+        "preble": window.Window(requests, costs),
+    }
+    return dataclasses.replace(testing.snapshot(*in_flight), data=data)
+
+
+def choose(snapshot: contract.EndpointSnapshot, strategy: str = "prefix-cache-preble", roll: float = 0.0) -> int:
+    made = pipeline.route(testing.request(), snapshot, REGISTRY.profile(strategy), 0.0, testing.Dice([roll]))
+    assert isinstance(made, contract.Decision)
+    assert made.faults == ()
+    return made.row
+
+
+@pytest.mark.parametrize(
+    ("in_flight", "blocks", "requests", "costs", "row"),
+    [
+        ((0, 0, 0), (6, 0, 0), (9, 0, 0), (9.0, 0.0, 0.0), 0),  # more than half is cached: exploited
+        ((0, 0, 0), (5, 0, 0), (9, 0, 0), (9.0, 0.0, 1.0), 1),  # just half is not
+        ((0, 0, 0), (8, 6, 8), (9, 0, 3), (9.0, 0.0, 5.0), 2),  # of the longest, the one with fewest requests
+        ((0, 0, 0), (0, 0, 0), (0, 0, 0), (3.0, 2.0, 1.0), 2),  # explored by cost
+        ((9, 0, 0), (8, 0, 0), (0, 0, 0), (0.0, 3.0, 2.0), 2),  # uneven: only the idlest, and they hold nothing
+        ((9, 0, 0), (8, 7, 0), (0, 5, 0), (0.0, 3.0, 2.0), 1),  # uneven: of the idlest, who holds some
+        ((8, 0, 0), (8, 0, 0), (0, 0, 0), (0.0, 3.0, 2.0), 0),  # 8 more is still even
+    ],
+)
+def test_rows(
+    in_flight: Sequence[int], blocks: Sequence[int], requests: Sequence[int], costs: Sequence[float], row: int
+) -> None:
+    assert choose(table(in_flight, blocks, requests, costs)) == row
+
+
+def test_an_empty_prompt_explores() -> None:
+    assert choose(table((0, 0), (0, 0), (0, 0), (2.0, 1.0), total=0)) == 1
+
+
+def test_the_other_name() -> None:
+    assert REGISTRY.profile("prefix-cache-and-load") is REGISTRY.profile("prefix-cache-preble")
+
+
+def test_in_a_mix_there_is_no_guard() -> None:
+    uneven = table((9, 0, 0), (8, 0, 0), (0, 0, 0), (0.0, 3.0, 2.0))
+    assert choose(uneven) == 2
+    assert choose(uneven, "prefix-cache-preble:9,least-request") == 0
+
+
+@pytest.mark.parametrize("drop", [("preble",), ("preble", prefixes.NAME)])
+def test_without_its_inputs_chance_decides(drop: tuple[str, ...]) -> None:
+    full = table((0, 0), (9, 0), (0, 0), (0.0, 0.0))
+    poor = dataclasses.replace(full, data={name: each for name, each in full.data.items() if name not in drop})
+    assert {choose(poor, roll=roll) for roll in (0.1, 0.9)} == {0, 1}
+
+
+class TestTimes:
+    """The tables of two devices, in seconds."""
+
+    @pytest.mark.parametrize(
+        ("device", "own", "context", "requests", "milliseconds"),
+        [
+            (window.A6000, 100, 100, 0, 22 + 0.32),
+            (window.V100, 100, 100, 0, 55 + 0.80),
+            (window.A6000, 191, 191, 0, 22 + 0.32),
+            (window.A6000, 192, 192, 0, -118 + 1.25 * 192 - 2.56e-3 * 192**2 + 0.32),
+            (window.V100, 383, 383, 0, -295 + 3.125 * 383 - 6.4e-3 * 383**2 + 0.80),
+            (window.A6000, 384, 384, 0, 0.10842571 * 384 + 4.209777054806409 + 0.32),
+            (window.V100, 384, 1024, 0, 0.27106428 * 384 + 10.52444263 + 0.80),
+            (window.A6000, 384, 1025, 0, 0.10842571 * 384 + 4.209777054806409 + 1.86e-4 * 1025 + 0.159),
+            (
+                window.V100, 4096, 4096, 0,
+                0.27106428 * 4096 + 10.52444263 + 4.65e-4 * 4096 + 0.398 - 18.425 + 9.65e-3 * 4096 + 5.4e-6 * 4096**2,
+            ),
+            (window.A6000, 100, 100, 1, 22 + 0.16),  # little kept per request: attention is halved
+            (window.A6000, 2000, 2000, 1, 0.10842571 * 2000 + 4.209777054806409 + 1.86e-4 * 2000 + 0.159),
+            (window.A6000, 0, 100, 1, 22 + 0.16),
+        ],
+    )  # fmt: skip
+    def test_prefill(self, device: window.Device, own: int, context: int, requests: int, milliseconds: float) -> None:
+        assert device.prefill(own, context, requests) == pytest.approx(milliseconds / 1000 / 0.9)
+
+
+def world(rows: int = 2, **parameters: object) -> testing.World:
+    return testing.World([prefix_cache_preble.POLICY], rows, random.Random(1), {"prefix-cache-preble": parameters})
+
+
+def seen(there: testing.World) -> window.Window:
+    found = there.choose(testing.request()).snapshot.data["preble"]
+    assert isinstance(found, window.Window)
+    return found
+
+
+class TestWindow:
+    PROMPT = testing.request(prompt=b"abcdefgh" * 100)  # 800 bytes, 200 tokens
+
+    def test_a_new_prompt_costs_its_prefill_and_its_answer(self) -> None:
+        there = world()
+        made = there.send(self.PROMPT)
+        once = window.V100.prefill(200, 200, 1)
+        assert seen(there).requests[made.row] == 1
+        assert seen(there).costs[made.row] == pytest.approx(once + 45 * 0.15)
+        assert (seen(there).requests[1 - made.row], seen(there).costs[1 - made.row]) == (0, 0.0)
+
+    def test_the_same_again_is_exploited_and_counts_twice(self) -> None:
+        there = world()
+        first, second = there.send(self.PROMPT), there.send(self.PROMPT)
+        assert second.row == first.row
+        assert seen(there).requests[first.row] == 2
+        # All of it was new when it first came, so all of it counts as missed, as the rule has it.
+        assert seen(there).costs[first.row] == pytest.approx(2 * window.V100.prefill(200, 200, 2) + 45 * 0.15)
+
+    def test_a_longer_prompt_of_which_most_is_known_costs_little(self) -> None:
+        there = world()
+        first = there.send(self.PROMPT)
+        longer = there.send(testing.request(prompt=self.PROMPT.prompt + b"ijklmnop" * 20))
+        assert longer.row == first.row
+        own, context = 40, 240
+        missed = 1 - (context - own) / context
+        expected = window.V100.prefill(200, 200, 1) + missed * window.V100.prefill(own, context, 1) + 2 * 45 * 0.15
+        assert seen(there).costs[first.row] == pytest.approx(expected)
+
+    def test_after_three_minutes_it_is_forgotten(self) -> None:
+        there = world()
+        made = there.send(self.PROMPT)
+        there.now = 179.0
+        assert seen(there).requests[made.row] == 1
+        there.now = 180.0
+        assert (list(seen(there).requests), list(seen(there).costs)) == ([0, 0], [0.0, 0.0])
+
+    def test_parameters_reach_it(self) -> None:
+        there = world(target_gpu="a6000", decoding_length=0, sliding_window_period=1)
+        made = there.send(self.PROMPT)
+        assert seen(there).costs[made.row] == pytest.approx(window.A6000.prefill(200, 200, 1))
+        there.now = 60.0
+        assert list(seen(there).requests) == [0, 0]
+
+    def test_new_prompts_spread(self) -> None:
+        there = world(3)
+        for at in range(30):
+            made = there.send(testing.request(prompt=b"%4d" % at * 100))
+            there.end(made)
+        assert max(seen(there).requests) - min(seen(there).requests) <= 1
+
+    def test_requests_of_other_strategies_leave_no_trace(self) -> None:
+        ledger = window.WindowLedger(180.0, window.V100, 45)
+        snapshot, profile = testing.snapshot(0), contract.Profile("x", (), (), testing.FakePicker())
+        made = contract.Decision(self.PROMPT, snapshot.endpoints[0], profile, snapshot, (0,), (), (), {}, 0.0, row=0)
+        ledger.observe(contract.Chosen(made, 0.0))
+        assert ledger.facts(self.PROMPT, snapshot, 0.0) == window.Window([0], [0.0])
+
+    def test_it_is_bounded(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(window, "PROMPTS_KEPT", 5)
+        there = world()
+        for at in range(9):
+            there.end(there.send(testing.request(prompt=b"%4d" % at * 9)))
+        assert sum(seen(there).requests) == 5
+
+    @given(
+        st.lists(st.tuples(st.sampled_from([b"aaaa" * 9, b"bbbb" * 90, b"aaaa" * 20]), st.floats(0, 90)), max_size=25)
+    )
+    def test_everything_comes_back_to_zero(self, requests: list[tuple[bytes, float]]) -> None:
+        there = world(3)
+        for prompt, step in requests:
+            there.now += step
+            there.end(there.send(testing.request(prompt=prompt)))
+            assert all(cost >= 0 for cost in seen(there).costs)
+        there.now += 181
+        assert (list(seen(there).requests), list(seen(there).costs)) == ([0] * 3, [0.0] * 3)
+
+
+def test_words() -> None:
+    scorer = REGISTRY.profile("prefix-cache-preble").scorers[0][0]
+    assert isinstance(scorer, contract.Describes)
+    assert scorer.describe(table((0,), (6,), (3,), (1.2,)), 0) == (
+        "60 % of the prompt cached, 3 requests and 1.20 s of computing of late"
+    )
+    assert scorer.describe(testing.snapshot(0), 0) == "cached share unknown"
+
+
+@pytest.mark.parametrize(
+    "parameters", [{"decoding_length": -1}, {"imbalance": -1}, {"sliding_window_period": 0}, {"target_gpu": 3}]
+)
+def test_parameters_out_of_range(parameters: dict[str, object]) -> None:
+    with pytest.raises(errors.BadParameterError):
+        registry.Registry([prefix_cache_preble.POLICY], {"prefix-cache-preble": parameters})
+
+
+def test_an_unknown_device_is_taken_for_a_v100() -> None:
+    assert prefix_cache_preble.Parameters(target_gpu="H100").device is window.V100
+
+
+def test_variables() -> None:
+    environ = {environment.PREBLE_TARGET_GPU: "A6000", environment.PREBLE_SLIDING_WINDOW_PERIOD: "5"}
+    made = routing_policies.make("", environ).profile("prefix-cache-preble")
+    ledger = made.inputs[1].make
+    assert ledger is not None
+    assert ledger.args == (300.0, window.A6000, 45)  # type: ignore[attr-defined]  # a partial
