@@ -25,6 +25,9 @@ num_processing_tokens_total_generated 1.2345e+06
 # HELP time_to_first_token_latency_milliseconds_count
 # TYPE time_to_first_token_latency_milliseconds_count gauge
 time_to_first_token_latency_milliseconds_count 12
+# HELP server_request_total_ok
+# TYPE server_request_total_ok gauge
+server_request_total_ok 7
 """
 
 
@@ -35,6 +38,7 @@ def test_a_page_as_brpc_writes_it() -> None:
         kv_cache_usage=0.415,
         prompt_tokens_total=81920.0,
         generation_tokens_total=1234500.0,
+        finished_total=7.0,
     )
 
 

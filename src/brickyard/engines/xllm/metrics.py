@@ -18,6 +18,7 @@ PAGE: Final = exposition.TextPage(
         "kv_cache_usage": exposition.Reading.of("kv_cache_utilization", "kv_cache_utilization_perc"),
         "prompt_tokens_total": exposition.Reading.of("num_processing_tokens_total_prompt"),
         "generation_tokens_total": exposition.Reading.of("num_processing_tokens_total_generated"),
+        "finished_total": exposition.Reading.of("server_request_total_ok"),
         "utilization": exposition.Reading.of("engine_utilization"),
     }
 )
