@@ -9,7 +9,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from brickyard.api.names import environment
 from brickyard.assembly import routing_policies
+from brickyard.lib import settings
 from brickyard.routing import contract, errors, pickers
 from brickyard.routing.policies import least_request
 
@@ -97,3 +99,55 @@ def test_parameters_go_to_their_policies() -> None:
     with pytest.raises(errors.UnknownParameterError, match="'least-request' has no parameter 'bias'"):
         routing_policies.make('{"least-request": {"bias": 1}}')
     assert least_request.POLICY in routing_policies.make('{"least-request": {}}').policies()
+
+
+def test_aliases_lead_to_the_same_profile() -> None:
+    made = routing_policies.make()
+    for policy in routing_policies.BUILT_IN:
+        for alias in policy.aliases:
+            assert made.profile(alias) is made.profile(policy.name)
+
+
+def test_what_can_be_mixed_and_what_takes_over() -> None:
+    made = routing_policies.make()
+    mixable = {policy.name for policy in routing_policies.BUILT_IN if made.profile(policy.name).mixable}
+    assert set(made.names()) - mixable == {"random", "power-of-two", "slo", "slo-least-load", "slo-pack-load"}
+    assert {policy.name for policy in routing_policies.BUILT_IN if policy.alone} == {
+        "slo",
+        "slo-least-load",
+        "slo-pack-load",
+    }
+    everything = made.profile(",".join(sorted(mixable)))
+    assert len(everything.scorers) == len(mixable)
+
+
+def test_variables_set_parameters_and_json_comes_before_them() -> None:
+    environ = {"AIBRIX_ROUTER_PREBLE_TARGET_GPU": "A6000", "UNRELATED": "1"}
+    assert "AIBRIX_ROUTER_PREBLE_TARGET_GPU" in routing_policies.variables()
+    routing_policies.make('{"prefix-cache-preble": {"target_gpu": "V100"}}', environ)
+    with pytest.raises(errors.BadParameterError, match="target_gpu"):
+        routing_policies.make('{"prefix-cache-preble": {"target_gpu": 3}}', environ)
+
+
+@pytest.mark.parametrize(
+    ("environ", "kind", "complaint"),
+    [
+        ({"AIBRIX_ROUTER_VTC_TOKEN_TRACKER_WINDOW_SIZE": "long"}, settings.SettingError, "WINDOW_SIZE='long'"),
+        ({"AIBRIX_ROUTER_VTC_TOKEN_TRACKER_TIME_UNIT": "eons"}, errors.PolicyError, "one of minutes, seconds"),
+    ],
+)
+def test_variables_that_do_not_fit_stop_the_start(
+    environ: dict[str, str], kind: type[Exception], complaint: str
+) -> None:
+    with pytest.raises(kind, match=complaint):
+        routing_policies.make("", environ)
+
+
+def test_every_variable_of_the_original_reaches_a_policy() -> None:
+    """The knobs of the strategies; those of the prefix index itself belong to the index."""
+    routers = {
+        value
+        for name, value in vars(environment).items()
+        if name.startswith(("VTC_", "PREBLE_")) and name != "PREBLE_EVICTION_LOOP_INTERVAL"
+    }
+    assert routers <= routing_policies.variables()

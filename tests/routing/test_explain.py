@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
+import random
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,10 +13,13 @@ import orjson
 import pytest
 
 from brickyard.api import serving
+from brickyard.assembly import routing_policies
 from brickyard.routing import contract, explain, filters, pickers, pipeline, registry, testing
-from brickyard.routing.policies import least_request
+from brickyard.routing.ledgers import rates, work
+from brickyard.routing.policies import least_request, throughput
 from brickyard.routing.policies import random as random_policy
 
+THROUGHPUT = registry.Registry([throughput.POLICY]).profile("throughput")
 POLICIES = registry.Registry([least_request.POLICY, random_policy.POLICY])
 
 
@@ -166,3 +171,49 @@ class TestTable:
         chosen = contract.Profile("x", (), ((testing.FakeScorer(answer=[]), 1.0),), pickers.Best())
         made = pipeline.route(testing.request(), testing.snapshot(0, 0), chosen, 0.0, testing.Dice())
         assert told(made)["faults"] == ["fake-scorer gave 0 scores for 2 endpoints; all count as 0"]
+
+
+class TestInputs:
+    """What a policy read beyond the rows, with its age, per candidate."""
+
+    def test_every_input_is_told(self) -> None:
+        facts = rates.Rates([rates.Done(60.0, 100.0, 20.0, 4.0, None, None, None), None])
+        owed = work.Work((5, 6), (7, 8), 9)
+        table = dataclasses.replace(
+            testing.snapshot(0, 0, ages=[2.5, math.inf]), data={rates.NAME: facts, work.NAME: owed}
+        )
+        made = told(pipeline.route(testing.request(), table, THROUGHPUT, 0.0, testing.Dice()))
+        assert made["inputs"] == {"rates": {"age": 2.5}, "work": {"age": 0.0}}
+        best, other = made["candidates"]
+        assert best["inputs"]["work"] == {"prefill_tokens": 5, "decode_tokens": 7, "expected_tokens": 9}
+        assert best["inputs"]["rates"]["prompt_tokens"] == 100.0
+        assert other["inputs"]["rates"] == {}
+        assert best["scores"]["throughput"] == {"raw": 237.0, "normalised": 1.0, "weight": 1.0, "weighted": 1.0}
+        assert other["scores"]["throughput"] == {"raw": None, "normalised": 0.0, "weight": 1.0, "weighted": 0.0}
+        assert made["sentence"] == (
+            "a chosen by throughput: 100 prompt and 20 generated tokens in 60 s, next best b had throughput unknown"
+        )
+
+    def test_what_was_never_heard_has_no_age(self) -> None:
+        table = dataclasses.replace(testing.snapshot(0, 0), data={rates.NAME: rates.Rates([None, None])})
+        made = told(pipeline.route(testing.request(), table, THROUGHPUT, 0.0, testing.Dice()))
+        assert made["inputs"] == {"rates": {"age": None}}
+
+
+@pytest.mark.parametrize("policy", routing_policies.BUILT_IN, ids=lambda policy: policy.name)
+def test_every_strategy_explains_itself(policy: contract.Policy) -> None:
+    world = testing.World([policy], 3, random.Random(3))
+    for at in range(3):
+        world.hear(at, serving.EngineLoad(running=1.0, kv_cache_usage=0.1 * at, prompt_tokens_total=5.0))
+    world.send(contract.Request("r0", "demo", "/", b"some words and more", "u", session_key="k"))
+    world.now = 2.0
+    made = told(world.send(contract.Request("r1", "demo", "/", b"some words and other", "u", session_key="k")))
+    assert made["sentence"].startswith(f"{made['endpoint']['pod']} chosen by ")
+    assert made["inputs"].keys() == world.choose(testing.request()).snapshot.data.keys()
+    for row in made["candidates"]:
+        assert row["load_age"] == 2.0
+        for score in row["scores"].values():
+            assert score.keys() == {"raw", "normalised", "weight", "weighted"}
+            assert 0.0 <= score["normalised"] <= 1.0
+            assert score["weighted"] == pytest.approx(score["normalised"] * score["weight"])
+    assert (made["runner_up"] is None) == (policy.name == "random")

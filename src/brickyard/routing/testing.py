@@ -149,7 +149,9 @@ class World:
             policies[0].name,
             {prefixes.NAME: prefixes.PrefixLedger(self.index), **(ledgers or {})},
         )
-        self.endpoints = tuple(endpoint(f"p{row:02d}") for row in range(rows))
+        self.endpoints = tuple(
+            dataclasses.replace(endpoint(f"p{row:02d}"), address=f"10.0.1.{row}") for row in range(rows)
+        )
         self.in_flight = [0] * rows
         self.loads: list[serving.EngineLoad | None] = [None] * rows
         self.heard_at = [-math.inf] * rows
