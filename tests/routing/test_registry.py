@@ -144,3 +144,83 @@ class TestStart:
 
     def test_all_of_these_end_the_process_with_2(self) -> None:
         assert errors.PolicyError("x").exit_code == errors.UnknownParameterError("x").exit_code == 2
+
+
+class TestAliases:
+    def test_another_name_for_the_same(self) -> None:
+        old = dataclasses.replace(policy("new", SCORED), aliases=("old", "older"))
+        made = registry.Registry([old, policy("b", SCORED)])
+        assert made.profile("old") is made.profile("new") is made.profile("older")
+        assert made.names() == ("b", "new")
+        assert made.profile("old:2,b").name == "old:2,b:1"
+
+    @pytest.mark.parametrize(("first", "second"), [("a", "b"), ("b", "a")], ids=["its own name", "another's"])
+    def test_a_name_stands_for_one_policy(self, first: str, second: str) -> None:
+        one = dataclasses.replace(policy(first), aliases=("a",))
+        with pytest.raises(errors.PolicyError, match="two policies are called 'a'"):
+            registry.Registry([one, policy(second)])
+
+    def test_one_that_no_header_could_carry(self) -> None:
+        with pytest.raises(errors.PolicyError, match="does not fit a header"):
+            registry.Registry([dataclasses.replace(policy("a"), aliases=("A b",))])
+
+    def test_the_nearest_name_may_be_an_alias(self) -> None:
+        made = registry.Registry([dataclasses.replace(policy("a"), aliases=("prefix-cache-and-load",))])
+        with pytest.raises(errors.UnknownStrategyError, match="did you mean 'prefix-cache-and-load'"):
+            made.profile("prefix-cache-or-load")
+
+
+class TestWhatMixesTake:
+    def test_the_first_that_takes_over_is_used_alone(self) -> None:
+        lone, other = dataclasses.replace(policy("x"), alone=True), dataclasses.replace(policy("y"), alone=True)
+        made = registry.Registry([lone, other, policy("b", SCORED)])
+        assert made.profile("b,x:3,y") is made.profile("x")
+        assert made.profile("y,b") is made.profile("y")
+
+    def test_one_that_counts_for_nothing_takes_over_nothing(self) -> None:
+        made = registry.Registry([dataclasses.replace(policy("x"), alone=True), policy("b", SCORED)])
+        assert made.profile("x:0,b").name == "b"
+
+    def test_what_a_policy_gives_to_mixes_may_differ_from_what_it_does_alone(self) -> None:
+        other = testing.FakeScorer(name="for mixes")
+
+        def build(parameters: contract.NoParameters) -> contract.Profile:
+            return contract.Profile("a", (), (SCORED,), pickers.Best(), blend=((other, 2.0),))
+
+        blended = contract.Policy("a", contract.Stability.ALPHA, "for tests", frozenset(), build)
+        made = registry.Registry([blended, policy("b", SCORED)])
+        assert made.profile("a").scorers == (SCORED,)
+        assert made.profile("a:3,b").scorers == ((other, 3.0), SCORED)
+
+    def test_weights_of_the_blend_are_checked_too(self) -> None:
+        def build(parameters: contract.NoParameters) -> contract.Profile:
+            return contract.Profile("a", (), (SCORED,), pickers.Best(), blend=((testing.FakeScorer(), 0.0),))
+
+        with pytest.raises(errors.PolicyError, match="weights are above 0"):
+            registry.Registry([contract.Policy("a", contract.Stability.ALPHA, "", frozenset(), build)])
+
+
+class TestNeeds:
+    MADE = registry.Registry(
+        [
+            dataclasses.replace(policy("a", SCORED, needs=[contract.Need.LOADS]), aliases=("old",)),
+            policy("b", SCORED, needs=[contract.Need.USER]),
+        ]
+    )
+
+    @pytest.mark.parametrize(
+        ("text", "needs"),
+        [
+            ("a", {contract.Need.LOADS}),
+            ("old", {contract.Need.LOADS}),
+            ("a:2,b", {contract.Need.LOADS, contract.Need.USER}),
+            ("b", {contract.Need.USER}),
+            ("nobody", set()),
+            ("a:x", set()),
+        ],
+    )
+    def test_of_one_strategy(self, text: str, needs: set[contract.Need]) -> None:
+        assert self.MADE.needs_of(text) == needs
+
+    def test_of_all(self) -> None:
+        assert self.MADE.needs() == {contract.Need.LOADS, contract.Need.USER}

@@ -109,13 +109,15 @@ class Registry:
         return items if lone is None else (lone,)
 
     def _add(self, policy: contract.Policy) -> None:
+        taken = [*self._policies, *self._aliases]
         for name in (policy.name, *policy.aliases):
             if not _NAME.fullmatch(name):
                 raise errors.PolicyError(
                     f"policy name {name!r} does not fit a header: use lower-case letters, digits and inner dashes"
                 )
-            if name in self._policies or name in self._aliases:
+            if name in taken:
                 raise errors.PolicyError(f"two policies are called {name!r}: uninstall one or rename it")
+            taken.append(name)
         self._policies[policy.name] = policy
         self._aliases |= dict.fromkeys(policy.aliases, policy.name)
 
