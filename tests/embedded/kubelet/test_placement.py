@@ -20,7 +20,7 @@ def wants(count: int, name: str = "web") -> dict[str, Any]:
 
 def plan(*pods: dict[str, Any], gpus: int = 2, max_pods: int = 10) -> list[str]:
     """ "" for each pod that is bound, else why not."""
-    answers = placement.plan(pods, {}, {GPU: gpus}, max_pods)
+    answers = placement.plan(pods, {}, placement.Node({GPU: gpus}, max_pods))
     return ["" if isinstance(each, placement.Bind) else f"{each.reason}: {each.message}" for each in answers]
 
 
@@ -55,7 +55,7 @@ def test_what_is_over_counts_no_more() -> None:
 def test_the_oldest_comes_first() -> None:
     young = pod(wants(2), name="a", meta={"creationTimestamp": "2026-01-02T00:00:00Z"})
     old = pod(wants(2), name="b", meta={"creationTimestamp": "2026-01-01T00:00:00Z"})
-    answers = placement.plan([young, old], {}, {GPU: 2}, 10)
+    answers = placement.plan([young, old], {}, placement.Node({GPU: 2}, 10))
     assert [(type(each).__name__, each.pod["metadata"]["name"]) for each in answers] == [("Bind", "b"), ("Refuse", "a")]
 
 
@@ -79,7 +79,9 @@ def test_a_pod_that_is_deleted_is_not_bound() -> None:
 
 def test_what_was_just_bound_counts_and_is_not_bound_again() -> None:
     first = pod(wants(2))
-    answers = placement.plan([first, pod(wants(1), name="b")], {first["metadata"]["uid"]: "here"}, {GPU: 2}, 10)
+    answers = placement.plan(
+        [first, pod(wants(1), name="b")], {first["metadata"]["uid"]: "here"}, placement.Node({GPU: 2}, 10)
+    )
     assert [type(each) for each in answers] == [placement.Refuse]
 
 
@@ -114,7 +116,72 @@ def test_never_more_than_there_is(asked: list[tuple[int, bool]], gpus: int, max_
         for index, (count, there) in enumerate(asked)
     ]
     before = sum(count for count, there in asked if there)
-    bound = [each.pod for each in placement.plan(pods, {}, {GPU: gpus}, max_pods) if isinstance(each, placement.Bind)]
+    bound = [
+        each.pod
+        for each in placement.plan(pods, {}, placement.Node({GPU: gpus}, max_pods))
+        if isinstance(each, placement.Bind)
+    ]
     added = sum(placement.demand(each).get(GPU, 0) for each in bound)
     assert added == 0 or before + added <= gpus
     assert not bound or len(bound) + sum(there for _, there in asked) <= max_pods
+
+
+# Claims.
+
+
+def claim(name: str, phase: str = "Bound", *, mode: str = "ReadWriteOnce", **more: Any) -> dict[str, Any]:
+    return {
+        "metadata": {"name": name, "namespace": "default", **more},
+        "spec": {"accessModes": [mode]},
+        "status": {"phase": phase},
+    }
+
+
+def mounting(*names: str, **fields: Any) -> dict[str, Any]:
+    volumes = [
+        {"name": f"v{number}", "persistentVolumeClaim": {"claimName": name}} for number, name in enumerate(names)
+    ]
+    return pod(volumes=volumes, **fields)
+
+
+def placed(*pods: dict[str, Any], claims: tuple[dict[str, Any], ...]) -> list[str]:
+    held = {("default", each["metadata"]["name"]): each for each in claims}
+    answers = placement.plan(pods, {}, placement.Node({}, 10, held))
+    return ["" if isinstance(each, placement.Bind) else each.message for each in answers]
+
+
+# the claim named data, why a pod that mounts it must wait
+CLAIMS = [
+    ((claim("data"),), ""),
+    ((), 'persistentvolumeclaim "data" not found'),
+    ((claim("data", "Pending"),), "pod has unbound immediate PersistentVolumeClaims: data"),
+    ((claim("data", "Lost"),), "pod has unbound immediate PersistentVolumeClaims: data"),
+    ((claim("data", deletionTimestamp="2026-01-01T00:00:00Z"),), 'persistentvolumeclaim "data" is being deleted'),
+]
+
+
+@pytest.mark.parametrize(("claims", "message"), CLAIMS)
+def test_a_pod_waits_for_its_claims(claims: tuple[dict[str, Any], ...], message: str) -> None:
+    (answer,) = placed(mounting("data"), claims=claims)
+    assert answer == (f"0/1 nodes are available: {message}." if message else "")
+
+
+def test_every_unbound_claim_is_named() -> None:
+    found = placed(mounting("a", "b"), claims=(claim("a", "Pending"), claim("b", "Pending")))
+    assert found == ["0/1 nodes are available: pod has unbound immediate PersistentVolumeClaims: a, b."]
+
+
+def test_a_claim_of_one_pod_is_one_pods() -> None:
+    alone = claim("data", mode="ReadWriteOncePod")
+    first, second = placed(mounting("data", name="a"), mounting("data", name="b"), claims=(alone,))
+    assert first == ""
+    assert "ReadWriteOncePod" in second
+    (other,) = placed(mounting("data", nodeName="here"), mounting("data", name="b"), claims=(alone,))
+    assert "node has pod using PersistentVolumeClaim data" in other
+    over = {**mounting("data", nodeName="here"), "status": {"phase": "Succeeded"}}
+    assert placed(over, mounting("data", name="b"), claims=(alone,)) == [""]
+
+
+def test_a_pods_own_claim_is_named_after_it() -> None:
+    one = pod(name="web", volumes=[{"name": "scratch", "ephemeral": {}}, {"name": "e", "emptyDir": {}}])
+    assert placement.claims_of(one) == [("default", "web-scratch")]

@@ -155,7 +155,8 @@ class NodeAgent:
         here = node.Node(self._client, self._clock, node.Site(name, addresses.HOST, self._folder, capacity))
         self._informer = pods = informer.Informer(self._client, resources.POD)
         room = binder.Room(name, self._devices.capacity, self._settings.max_pods, node.allocatable(capacity))
-        binding = binder.Binder(self._client, pods, told, room, self._clock)
+        claims = informer.Informer(self._client, resources.PERSISTENT_VOLUME_CLAIM)
+        binding = binder.Binder(self._client, binder.Caches(pods, claims), told, room, self._clock)
         ground = await asyncio.to_thread(views.survey, [self._folder]) if self._settings.mounts else views.UNMOUNTED
         tools = self._tools(prober, told, capacity, await asyncio.to_thread(procfs.boot_id), ground)
         following = follower.Follower(tools.machine.names, tools.starts.objects, self._places)
@@ -166,6 +167,7 @@ class NodeAgent:
                 await self._take_over(tools)
                 inner.start(here.run(), name="node")
                 inner.start(pods.run(), name="informer")
+                inner.start(claims.run(), name="claims")
                 inner.start(binding.run(), name="binder")
                 inner.start(self._meter.run(), name="usage")
                 inner.start(watchdog.Watchdog(self._runs, self._exceeded).run(), name="memory")

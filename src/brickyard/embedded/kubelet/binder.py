@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 from collections.abc import Mapping
 from typing import Any
@@ -17,6 +18,7 @@ from brickyard.kube.reconcile import status
 from brickyard.lib import backoff, logs, timestamps
 from brickyard.lib import clock as clocks
 
+SYNC_NOTICE = 60.0
 RETRY = backoff.Backoff(0.2, 2.0, 15.0)
 
 log = logs.get(__name__)
@@ -32,24 +34,34 @@ class Room:
     allocatable: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Caches:
+    """What is read: pods, and claims, which a pod's place depends on."""
+
+    pods: informer.Informer
+    claims: informer.Informer
+
+
 class Binder:
-    """Answers every pod without a node, whenever ``wake`` says that something changed."""
+    """Answers every pod without a node, whenever ``wake`` says that something changed, or a claim did."""
 
     def __init__(
         self,
         client: kube.Client,
-        pods: informer.Informer,
+        caches: Caches,
         recorder: contract.Recorder,
         room: Room,
         clock: clocks.Clock,
     ) -> None:
         self._client = client
-        self._pods = pods
+        self._pods = caches.pods
+        self._claims = caches.claims
         self._recorder = recorder
         self._room = room
         self._clock = clock
         self._assigned: dict[str, str] = {}
         self._wake = asyncio.Event()
+        caches.claims.subscribe(lambda _old, _new: self.wake())
 
     def wake(self) -> None:
         """Look again."""
@@ -58,6 +70,10 @@ class Binder:
     async def run(self) -> None:
         """Bind until cancelled. What the API refuses is tried again with back-off."""
         failures = 0
+        # Before, every claim would look missing.
+        while not self._claims.synced:
+            with contextlib.suppress(TimeoutError):
+                await self._claims.wait_synced(SYNC_NOTICE)
         while True:
             await self._wake.wait()
             self._wake.clear()
@@ -74,7 +90,9 @@ class Binder:
         unbound = {meta.uid(each) for each in pods if not each["spec"].get("nodeName")}
         self._assigned = {uid: node for uid, node in self._assigned.items() if uid in unbound}
         good = True
-        for answer in placement.plan(pods, self._assigned, self._room.capacity, self._room.max_pods):
+        claims = {(each["metadata"].get("namespace") or "", meta.name(each)): each for each in self._claims.list()}
+        here = placement.Node(self._room.capacity, self._room.max_pods, claims)
+        for answer in placement.plan(pods, self._assigned, here):
             try:
                 await self._answer(answer)
             except (kube_errors.NotFound, kube_errors.Conflict):

@@ -6,6 +6,8 @@ There is one node, so placing a pod is a question of yes or no:
     has scheduling gates                                  not yet: SchedulingGated
     would be one pod too many                             0/1 nodes are available: 1 Too many pods.
     asks for more of an extended resource than is free    0/1 nodes are available: 1 Insufficient nvidia.com/gpu.
+    mounts a claim that is missing, leaving or unbound    0/1 nodes are available: pod has unbound immediate PersistentVolumeClaims: data.
+    mounts a ReadWriteOncePod claim that another mounts   0/1 nodes are available: node has pod using PersistentVolumeClaim data ….
     anything else                                         yes
 
 CPU and memory are not reserved: on one machine a request is a wish, and the operating system shares out what there is. Node
@@ -15,10 +17,10 @@ selectors, affinities and taints choose between nodes, and here is no choice.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 
 from brickyard.api.kinds import resources
-from brickyard.embedded.kubelet import devices
+from brickyard.embedded.kubelet import devices, environment
 
 UNSCHEDULABLE = "Unschedulable"
 GATED = "SchedulingGated"
@@ -40,27 +42,66 @@ class Refuse:
     message: str
 
 
-def plan(
-    pods: Sequence[resources.Object], assigned: Mapping[str, str], capacity: Mapping[str, int], max_pods: int
-) -> list[Bind | Refuse]:
+@dataclasses.dataclass(frozen=True, slots=True)
+class Node:
+    """What there is to give: extended resources by count, pods, and claims by namespace and name."""
+
+    capacity: Mapping[str, int]
+    max_pods: int
+    claims: Mapping[tuple[str, str], resources.Object] = dataclasses.field(default_factory=dict)
+
+
+def plan(pods: Sequence[resources.Object], assigned: Mapping[str, str], here: Node) -> list[Bind | Refuse]:
     """An answer for every pod without a node, oldest first.
 
     ``assigned`` are nodes of pods (by uid) that were bound but may still look unbound in ``pods``.
     """
+    capacity = here.capacity
     live = [each for each in pods if not is_over(each)]
     placed = [each for each in live if _node(each, assigned)]
     waiting = [each for each in live if not _node(each, assigned) and not each["metadata"].get("deletionTimestamp")]
-    used, room = _sum(demand(each) for each in placed), max_pods - len(placed)
+    used, room = _sum(demand(each) for each in placed), here.max_pods - len(placed)
+    mounted = {key for each in placed for key in claims_of(each)}
     answers: list[Bind | Refuse] = []
     for pod in sorted(waiting, key=_age):
         need = demand(pod)
         missing = ["1 Too many pods"] if room <= 0 else []
         missing += [f"1 Insufficient {name}" for name in sorted(need) if _short(need, used, capacity, name)]
-        answer = _answer(pod, missing)
+        answer = _answer(pod, [*missing, *_claims_missing(pod, here.claims, mounted)])
         if isinstance(answer, Bind):
             used, room = _sum((used, need)), room - 1
+            mounted |= set(claims_of(pod))
         answers.append(answer)
     return answers
+
+
+def claims_of(pod: resources.Object) -> list[tuple[str, str]]:
+    """Namespace and name of every claim that the pod mounts."""
+    names = (environment.claim_name(pod, each) for each in pod["spec"].get("volumes") or ())
+    return [(pod["metadata"].get("namespace") or "", name) for name in names if name]
+
+
+def _claims_missing(
+    pod: resources.Object,
+    claims: Mapping[tuple[str, str], resources.Object],
+    mounted: Container[tuple[str, str]],
+) -> list[str]:
+    """What of the pod's claims is in its way, in Kubernetes' words and by name."""
+    found, unbound = [], []
+    for key in claims_of(pod):
+        claim = claims.get(key)
+        if claim is None:
+            found.append(f'persistentvolumeclaim "{key[1]}" not found')
+        elif claim["metadata"].get("deletionTimestamp"):
+            found.append(f'persistentvolumeclaim "{key[1]}" is being deleted')
+        elif (claim.get("status") or {}).get("phase") != "Bound":
+            unbound.append(key[1])
+        elif "ReadWriteOncePod" in (claim["spec"].get("accessModes") or ()) and key in mounted:
+            text = "with the same name and ReadWriteOncePod access mode"
+            found.append(f"node has pod using PersistentVolumeClaim {key[1]} {text}")
+    if unbound:
+        found.append(f"pod has unbound immediate PersistentVolumeClaims: {', '.join(unbound)}")
+    return found
 
 
 def _short(need: Mapping[str, int], used: Mapping[str, int], capacity: Mapping[str, int], name: str) -> bool:
