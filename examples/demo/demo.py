@@ -133,6 +133,14 @@ class Demo:
         self.step("The real kubectl sees ordinary objects")
         self.kubectl("get", "deployments,pods,services", "-o", "wide")
 
+    def add_another(self) -> None:
+        """A second model beside the first, and what runs now."""
+        self.step("A second model by one command: an engine's double, which needs no model and no GPU")
+        self.brickyard("serve", "double", "--engine", "sim")
+        self.brickyard("chat", "double", "-m", "What is a brick?", "--max-tokens", "12")
+        self.brickyard("status")
+        self.kubectl("exec", "deployment/smollm2", "--", "sh", "-c", "echo a command beside the engine, in pod $HOSTNAME")
+
     def break_it(self) -> None:
         """Kill one replica's process; the next request must answer, and the replica must come back."""
         self.step("Killing one replica's process (kill -9)")
@@ -191,6 +199,7 @@ def main() -> None:
         demo.start()
         demo.talk()
         demo.look()
+        demo.add_another()
         demo.break_it()
     except BaseException:
         if args.once:
