@@ -254,7 +254,7 @@ async def test_a_default_strategy_that_does_not_exist_refuses_to_start() -> None
 
 def test_settings_come_from_the_command_line_then_the_environment() -> None:
     environ = {"BRICKYARD_GATEWAY_PORT": "1234", "ROUTING_ALGORITHM": "random", "BRICKYARD_GATEWAY_HOST": "::1"}
-    made = gateway.load(environ, port=99, kubeconfig=pathlib.Path("/x"))
+    made = gateway.load(environ, gateway.Said(port=99, kubeconfig=pathlib.Path("/x")))
     assert (made.proxy.port, made.proxy.host, made.endpoints.strategy) == (99, "::1", "random")
     assert made.kubeconfig == pathlib.Path("/x")
 
@@ -275,7 +275,7 @@ async def test_a_gateway_needs_nothing_but_a_file(tmp_path: pathlib.Path) -> Non
     await second.open()
     path = tmp_path / "endpoints.yaml"
     path.write_text(f'models: [{{name: demo, endpoints: ["127.0.0.1:{first.port}"]}}]')
-    given = gateway.load({}, port=0, endpoints_file=path, strategy="random")
+    given = gateway.load({}, gateway.Said(port=0, endpoints_file=path, strategy="random"))
     assert given.endpoints.strategy == "random"
     stop, port = asyncio.Event(), asyncio.get_running_loop().create_future()
     async with tasks.Scope("test") as scope, asyncio.timeout(20):

@@ -17,11 +17,14 @@ import random
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
+from brickyard.accounts import settings as account_settings
 from brickyard.api.kinds import resources
-from brickyard.assembly import engines, routing_policies
+from brickyard.assembly import engines, routing_policies, stores
 from brickyard.gateway import settings as gateway_settings
 from brickyard.gateway.endpoints import director, filewatch, loads, metrics, pages
 from brickyard.gateway.endpoints import settings as endpoint_settings
+from brickyard.gateway.limits import gate
+from brickyard.gateway.limits import settings as gate_settings
 from brickyard.gateway.proxy import server
 from brickyard.kube.client import contract, rest
 from brickyard.kube.informers import informer
@@ -42,28 +45,39 @@ class Settings:
     endpoints_file: pathlib.Path | None = None
     policies: Mapping[str, str] = dataclasses.field(default_factory=dict)
     """Environment variables that parameters of routing policies are read from."""
+    gate: gate_settings.GateSettings = dataclasses.field(default_factory=gate_settings.GateSettings)
+    accounts: account_settings.AccountSettings = dataclasses.field(
+        default_factory=lambda: account_settings.AccountSettings(store=stores.MEMORY)
+    )
 
 
-def load(
-    environ: Mapping[str, str],
-    *,
-    host: str | None = None,
-    port: int | None = None,
-    kubeconfig: pathlib.Path | None = None,
-    endpoints_file: pathlib.Path | None = None,
-    strategy: str | None = None,
-) -> Settings:
+@dataclasses.dataclass(frozen=True, slots=True)
+class Said:
+    """What a command line may say; None leaves it to the environment and the defaults."""
+
+    host: str | None = None
+    port: int | None = None
+    kubeconfig: pathlib.Path | None = None
+    endpoints_file: pathlib.Path | None = None
+    strategy: str | None = None
+    store: str | None = None
+
+
+def load(environ: Mapping[str, str], said: Said | None = None) -> Settings:
     """Settings from ``environ`` and from what was given on the command line, which wins.
 
     Raises:
         SettingError: a variable does not parse.
     """
+    said = said or Said()
     return Settings(
-        settings.load(gateway_settings.GatewaySettings, environ, host=host, port=port),
-        settings.load(endpoint_settings.EndpointSettings, environ, strategy=strategy),
-        kubeconfig,
-        endpoints_file,
+        settings.load(gateway_settings.GatewaySettings, environ, host=said.host, port=said.port),
+        settings.load(endpoint_settings.EndpointSettings, environ, strategy=said.strategy),
+        said.kubeconfig,
+        said.endpoints_file,
         {name: environ[name] for name in sorted(routing_policies.variables()) if name in environ},
+        settings.load(gate_settings.GateSettings, environ),
+        stores.load(environ, store=said.store),
     )
 
 
@@ -121,7 +135,7 @@ class _Parts:
 async def _run(parts: _Parts, given: Settings, stop: asyncio.Event, ready: Callable[[int], None] | None) -> None:
     chosen, table = given.endpoints, parts.chooser.table
     fetcher = pages.Pages(connections=chosen.scrape_connections, timeout=chosen.scrape_timeout)
-    async with fetcher, tasks.Scope("gateway") as scope:
+    async with fetcher, stores.access(given.accounts, parts.time) as access, tasks.Scope("gateway") as scope:
         scope.start(parts.source, name="endpoints")
         scraper = loads.LoadScraper(
             table,
@@ -136,7 +150,13 @@ async def _run(parts: _Parts, given: Settings, stop: asyncio.Event, ready: Calla
             parts.chooser,
             given.proxy,
             stop,
+            server.Around(
+                parts.unready,
+                (metrics.EndpointMetrics(table, parts.time.monotonic), access.metrics),
+                # What this process keeps in its own memory has no users: nobody else could write them there.
+                gate.Gate(
+                    given.gate, None if given.accounts.store == stores.MEMORY else access.directory, access.limiter
+                ),
+            ),
             ready=ready,
-            unready=parts.unready,
-            collectors=[metrics.EndpointMetrics(table, parts.time.monotonic)],
         )

@@ -20,7 +20,8 @@ from brickyard.api.names import environment, ports
 from brickyard.lib import clock, settings
 
 _SQLITE: Final = "sqlite://"
-_MEMORY: Final = "memory:"
+MEMORY: Final = "memory:"
+"""The address of a store that nobody else sees."""
 _REDIS: Final = ("redis://", "rediss://", "unix://")
 
 
@@ -46,7 +47,7 @@ def _original(environ: Mapping[str, str]) -> str:
     """The store as AIBrix' manifests name it: host, port and password of a Redis."""
     host = environ.get(environment.REDIS_HOST, "")
     if not host:
-        return _MEMORY
+        return MEMORY
     password = environ.get(environment.REDIS_PASSWORD, "")
     secret = f":{urllib.parse.quote(password, safe='')}@" if password else ""
     return f"redis://{secret}{host}:{environ.get(environment.REDIS_PORT) or ports.REDIS}/0"
@@ -106,7 +107,7 @@ def _open(address: str) -> contract.Store:
         return sqlite.SqliteStore.open(_path(address))
     if address.startswith(_REDIS):
         return _redis(address)
-    if address == _MEMORY:
+    if address == MEMORY:
         return memory.MemoryStore()
     raise errors.StoreUnusableError(
         f"{address.partition(':')[0] or 'nothing'} is no kind of store",
@@ -138,7 +139,7 @@ def _hasher(given: account_settings.AccountSettings) -> tokens.Hasher | None:
         return tokens.Hasher(_read(given.secret_file))
     if given.store.startswith(_SQLITE):
         return tokens.Hasher(_own(_path(given.store).with_suffix(".secret")))
-    return tokens.Hasher(os.urandom(tokens.BYTES)) if given.store == _MEMORY else None
+    return tokens.Hasher(os.urandom(tokens.BYTES)) if given.store == MEMORY else None
 
 
 def _own(path: pathlib.Path) -> bytes:

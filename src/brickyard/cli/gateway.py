@@ -19,6 +19,12 @@ def gateway(
         pathlib.Path | None,
         typer.Option(help="File that names models and endpoints, followed as it changes; no Kubernetes API is asked."),
     ] = None,
+    store: Annotated[
+        str | None,
+        typer.Option(
+            help="Where users and limits are kept: sqlite:///PATH or redis://HOST:PORT/DATABASE.  [default: no users]"
+        ),
+    ] = None,
     strategy: Annotated[str | None, typer.Option(help="Routing strategy of requests that name none.")] = None,
     standalone: Annotated[bool, typer.Option(hidden=True, help="AIBrix' way to say --endpoints-config.")] = False,
 ) -> None:
@@ -34,14 +40,8 @@ def gateway(
         raise errors.UsageError("--standalone needs a file of endpoints", hint="add --endpoints-config FILE")
     logs.setup(os.environ.get("BRICKYARD_LOG_LEVEL", "INFO"))
     process.die_with_supervisor(os.environ)
-    settings = assembly.load(
-        os.environ,
-        host=host,
-        port=port,
-        kubeconfig=kubeconfig,
-        endpoints_file=endpoints_config,
-        strategy=strategy,
-    )
+    said = assembly.Said(host, port, kubeconfig, endpoints_config, strategy, store)
+    settings = assembly.load(os.environ, said)
 
     async def serve() -> None:
         async with tasks.stop_signal() as stop:

@@ -7,9 +7,10 @@ between: it answers who serves a model, chooses one endpoint, and hands out the 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
+from brickyard.gateway.usage import contract as usage
 from brickyard.lib import values
 from brickyard.routing import contract
 
@@ -27,7 +28,9 @@ class ModelCard:
 class Lease(Protocol):
     """A request that is being answered by an endpoint. Counts as in flight until released; releasing twice does nothing."""
 
-    def release(self) -> None: ...
+    def release(self, usage: contract.Usage | None = None) -> None:
+        """The endpoint is done. ``usage``: what it used; None when nothing was generated or nobody told."""
+        ...
 
 
 @values.value
@@ -40,6 +43,7 @@ class Outcome:
         first_byte: seconds from the request's arrival to the first response byte; None when there was none.
         duration: seconds from arrival to the end.
         error: "" when it went well, else what happened, in words.
+        usage: tokens, where the engine told or they could be guessed.
     """
 
     status: int
@@ -47,6 +51,54 @@ class Outcome:
     first_byte: float | None
     duration: float
     error: str = ""
+    usage: usage.Usage | None = None
+
+
+@values.value
+class Admission:
+    """A request that may go on.
+
+    Attributes:
+        user: whose it is, "" for nobody's.
+        reservation: what it took from limits; to be ended once.
+        headers: for the answer, complete header lines.
+        metered: its tokens count against a limit, so an engine that would not tell them is asked to.
+        secrets: header fields, lower case, that must not travel on: they are secrets between client and gateway.
+    """
+
+    user: str
+    reservation: Reservation
+    headers: bytes = b""
+    metered: bool = False
+    secrets: frozenset[bytes] = frozenset()
+
+
+class Reservation(Protocol):
+    """What a request took from limits. End it once, by one of the two; what comes after the first does nothing."""
+
+    def settle(self, tokens: int) -> None:
+        """An engine was asked, and used ``tokens`` in all. Returns at once."""
+        ...
+
+    def cancel(self) -> None:
+        """No engine was asked. Returns at once."""
+        ...
+
+
+class Gate(Protocol):
+    """Who may ask, and how much."""
+
+    def concerns(self, notes: Mapping[bytes, bytes], model_rps: int | None) -> bool:
+        """Whether a request of these headers has to be looked at; False lets it pass at no cost."""
+        ...
+
+    async def admit(self, notes: Mapping[bytes, bytes], request: contract.Request, model_rps: int | None) -> Admission:
+        """Let a request in. Answers within a few seconds, whatever happens.
+
+        Raises:
+            RefusedError: 401 nobody knows who asks, 429 a limit is reached, 503 nobody can tell now.
+        """
+        ...
 
 
 class Director(Protocol):
@@ -64,6 +116,10 @@ class Director(Protocol):
 
     def knows(self, model: str) -> bool:
         """Whether any pod, ready or not, claims to serve ``model``."""
+        ...
+
+    def model_rps(self, request: contract.Request) -> int | None:
+        """Requests per second that the model's profile for ``request`` allows; None for no limit."""
         ...
 
     def lease(self, decision: contract.Decision) -> Lease:

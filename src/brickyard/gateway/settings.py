@@ -86,6 +86,12 @@ class GatewaySettings:
         help="An idle connection to an endpoint is closed after this; below the 5 s after which uvicorn and llama.cpp close theirs.",
     )
 
+    usage: bool = settings.field(
+        True,
+        env="BRICKYARD_GATEWAY_USAGE",
+        help="Read what requests used from the end of their answers: for limits per token, policies that learn, and logs.",
+    )
+
     drain_timeout: float = settings.field(
         25.0, env="BRICKYARD_GATEWAY_DRAIN_TIMEOUT", help="For requests under way to finish after a stop signal."
     )

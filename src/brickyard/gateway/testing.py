@@ -7,8 +7,8 @@ import contextlib
 import dataclasses
 import socket
 import struct
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
-from typing import Final, Self, cast
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from typing import Any, Final, Self, cast
 
 import orjson
 
@@ -38,10 +38,55 @@ class FakeLease:
     def __init__(self, director: FakeDirector) -> None:
         self._director = director
         self.releases = 0
+        self.usage: routing.Usage | None = None
 
-    def release(self) -> None:
+    def release(self, usage: routing.Usage | None = None) -> None:
         self.releases += 1
+        self.usage = self.usage or usage
         self._director.open_leases.discard(self)
+
+
+@dataclasses.dataclass
+class FakeReservation:
+    """Remembers how it ended: the tokens settled, or that it was cancelled."""
+
+    settled: list[int] = dataclasses.field(default_factory=list)
+    cancels: int = 0
+
+    def settle(self, tokens: int) -> None:
+        self.settled.append(tokens)
+
+    def cancel(self) -> None:
+        self.cancels += 1
+
+
+class FakeGate:
+    """Lets everyone in as ``user``.
+
+    Attributes:
+        admission: what they get. refusal: raised instead, when set. held: waited for first, when set.
+        asked: the requests it saw.
+    """
+
+    def __init__(self, **given: Any) -> None:
+        self.reservation = FakeReservation()
+        self.admission = contract.Admission("ann", self.reservation, **given)
+        self.refusal: Exception | None = None
+        self.held: asyncio.Event | None = None
+        self.asked: list[tuple[routing.Request, int | None]] = []
+
+    def concerns(self, notes: Mapping[bytes, bytes], model_rps: int | None) -> bool:
+        return b"user" in notes or model_rps is not None
+
+    async def admit(
+        self, notes: Mapping[bytes, bytes], request: routing.Request, model_rps: int | None
+    ) -> contract.Admission:
+        self.asked.append((request, model_rps))
+        if self.held is not None:
+            await self.held.wait()
+        if self.refusal is not None:
+            raise self.refusal
+        return self.admission
 
 
 class FakeDirector:
@@ -50,6 +95,7 @@ class FakeDirector:
     Attributes:
         endpoints: by model.
         unready: models that are known and have no endpoint; the value is the reason.
+        rps: requests per second by model.
         bad_request: when set, every choice is refused as the request's own fault, for this reason.
         rotate: start each choice one endpoint further on.
         open_leases, failures, records: what it was told.
@@ -60,6 +106,7 @@ class FakeDirector:
         for each in endpoints:
             self.endpoints.setdefault(each.model, []).append(each)
         self.unready: dict[str, str] = {}
+        self.rps: dict[str, int] = {}
         self.bad_request = ""
         self.rotate = False
         self.open_leases: set[FakeLease] = set()
@@ -94,6 +141,9 @@ class FakeDirector:
         self._turn += 1
         chosen = rows[left[self._turn % len(left) if self.rotate else 0]]
         return routing.Decision(request, chosen, PROFILE, snapshot, left, (), (1.0,) * len(left), removed, 0.0)
+
+    def model_rps(self, request: routing.Request) -> int | None:
+        return self.rps.get(request.model)
 
     def lease(self, decision: routing.Decision) -> contract.Lease:
         lease = FakeLease(self)

@@ -73,7 +73,7 @@ async def start() -> AsyncIterator[Start]:
     houses: list[House] = []
     async with contextlib.AsyncExitStack() as stack:
 
-        async def build(*scripts: testing.Script | None, **given: Any) -> House:
+        async def build(*scripts: testing.Script | None, gate: testing.FakeGate | None = None, **given: Any) -> House:
             engines = [
                 await stack.enter_async_context(testing.ScriptedEndpoint(script)) for script in scripts or (None,)
             ]
@@ -81,7 +81,7 @@ async def start() -> AsyncIterator[Start]:
                 *(testing.endpoint(engine.port, name) for engine, name in zip(engines, "abcdefgh", strict=False))
             )
             options = settings.GatewaySettings(**{"port": 0, "drain_timeout": 0.05, **given})
-            running = await stack.enter_async_context(server.DataPlane(director, options))
+            running = await stack.enter_async_context(server.DataPlane(director, options, server.Around(gate=gate)))
             houses.append(House(director, engines, running))
             return houses[-1]
 

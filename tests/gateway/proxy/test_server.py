@@ -18,7 +18,11 @@ async def test_serve_says_its_port_and_ends_when_told() -> None:
     director = testing.FakeDirector()
     serving = asyncio.create_task(
         server.serve(
-            director, settings.GatewaySettings(port=0), stop, ready=ports.put_nowait, unready=lambda: "waiting"
+            director,
+            settings.GatewaySettings(port=0),
+            stop,
+            server.Around(lambda: "waiting"),
+            ready=ports.put_nowait,
         )
     )
     port = await asyncio.wait_for(ports.get(), 2)

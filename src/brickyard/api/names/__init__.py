@@ -254,6 +254,8 @@ HEADER_AIBRIX_CONFIG_PROFILE: Final = "x-aibrix-config-profile"
 HEADER_SESSION_ID: Final = "x-session-id"
 HEADER_SESSION_KEY: Final = "x-aibrix-session-key"
 HEADER_AUTHORIZATION: Final = "authorization"
+HEADER_API_KEY: Final = "x-api-key"
+"""Where clients of Anthropic's API put their key."""
 HEADER_REQUEST_ID: Final = "x-request-id"
 HEADER_TRACEPARENT: Final = "traceparent"
 

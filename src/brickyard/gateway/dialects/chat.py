@@ -16,6 +16,7 @@ class Chat:
         document = fields.load(body)
         meaning = fields.meaning(document, body, b'"messages"')
         check_messages(document.get("messages"))
+        meaning.generates = True
         return meaning
 
 

@@ -24,4 +24,5 @@ class Completions:
             raise fields.refused(f"prompt must be a string or a list, not {fields.kind(prompt)}", "prompt")
         elif prompt == []:
             raise fields.refused("prompt is an empty list: send at least one text", "prompt")
+        meaning.generates = True
         return meaning

@@ -20,6 +20,7 @@ class Meaning:
         user: the body's ``user`` field, "" when absent.
         output_limit: tokens that the answer may have at most, 0 when the body does not say.
         tells_usage: the stream will end with what it used without our asking.
+        generates: the answer is text that a model writes, so that its tokens can be guessed where the engine tells none.
         prompt_at: where in the body the prompt begins; what stands before differs between requests that share a prompt.
         document: the body as JSON; None when it is none.
     """
@@ -29,6 +30,7 @@ class Meaning:
     user: str = ""
     output_limit: int = dataclasses.field(default=0, compare=False)
     tells_usage: bool = dataclasses.field(default=True, compare=False)
+    generates: bool = dataclasses.field(default=False, compare=False)
     prompt_at: int = dataclasses.field(default=0, compare=False)
     document: dict[str, Any] | None = dataclasses.field(default=None, compare=False, repr=False)
 

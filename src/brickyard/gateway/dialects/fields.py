@@ -57,8 +57,8 @@ def meaning(document: dict[str, Any], body: bytes = b"", prompt: bytes = b"") ->
         user or "",
         _output_limit(document),
         stream is not True or _asks_usage(document.get("stream_options")),
-        max(0, begins),
-        document,
+        prompt_at=max(0, begins),
+        document=document,
     )
 
 

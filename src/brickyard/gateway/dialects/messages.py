@@ -22,6 +22,7 @@ class Messages:
         system = body.find(b'"system"')
         if 0 <= system < meaning.prompt_at:
             meaning.prompt_at = system
+        meaning.generates = True
         return meaning
 
 

@@ -21,6 +21,7 @@ class Responses:
         if type(given) is list:
             _check_items(given)
         meaning.tells_usage = True
+        meaning.generates = True
         return meaning
 
 

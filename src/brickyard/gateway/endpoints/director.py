@@ -33,11 +33,11 @@ class _Lease:
         self._decision: routing.Decision | None = decision
         self._counted = counted
 
-    def release(self) -> None:
+    def release(self, usage: routing.Usage | None = None) -> None:
         self._counted.release()
         decision, self._decision = self._decision, None
         if decision is not None:
-            self._director.finished(decision)
+            self._director.finished(decision, usage)
 
 
 class TableDirector:
@@ -84,14 +84,21 @@ class TableDirector:
         """Why nobody can answer for ``model``."""
         return self.table.absence(model)
 
+    def model_rps(self, request: routing.Request) -> int | None:
+        config = self.table.config(request.model)
+        if config is None:
+            return None
+        profile = self._router.resolve(request, config).profile
+        return None if profile is None else profile.requests_per_second
+
     def lease(self, decision: routing.Decision) -> contract.Lease:
         counted = self.table.lease(decision.endpoint, decision.decided_at)
         self._tickets[id(decision)] = self._router.begin(decision, self._now())
         return _Lease(self, decision, counted)
 
-    def finished(self, decision: routing.Decision) -> None:
+    def finished(self, decision: routing.Decision, usage: routing.Usage | None = None) -> None:
         """The request of ``decision`` ended; said once per lease."""
-        self._tickets.pop(id(decision)).finished(self._now())
+        self._tickets.pop(id(decision)).finished(self._now(), usage)
 
     def report_failure(self, endpoint: routing.Endpoint) -> None:
         self.table.failed(endpoint, self._now())

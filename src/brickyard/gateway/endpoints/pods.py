@@ -38,6 +38,8 @@ class ModelPod:
         created: Unix seconds; 0.0 when the object does not say.
         unready: why it cannot take requests now; "" when it can.
         endpoints: where it listens; empty while it has no address.
+        config: the routing profiles that it carries, as written; "" for none.
+        strategy: the strategy that a label of earlier releases asks for, "" for none.
     """
 
     key: str
@@ -46,6 +48,8 @@ class ModelPod:
     created: float
     unready: str
     endpoints: tuple[contract.Endpoint, ...]
+    config: str = ""
+    strategy: str = ""
 
 
 def key_of(pod: resources.Object) -> str:
@@ -66,6 +70,8 @@ def read(pod: resources.Object) -> ModelPod | None:
         created=_created(pod),
         unready=_unready(pod),
         endpoints=_endpoints(pod, model),
+        config=meta.annotations(pod).get(names.MODEL_CONFIG) or "",
+        strategy=labels.get(names.MODEL_ROUTING_STRATEGY, ""),
     )
 
 

@@ -15,11 +15,11 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from brickyard.api import serving
 from brickyard.gateway.endpoints import breaker, pods
-from brickyard.routing import contract
+from brickyard.routing import contract, modelconfig
 
 NEVER = -math.inf
 """When an engine that never answered was last heard."""
@@ -47,8 +47,8 @@ class Lease:
         slot.in_flight += 1
         self._slot: Slot | None = slot
 
-    def release(self) -> None:
-        """Stop counting; a second call does nothing."""
+    def release(self, usage: contract.Usage | None = None) -> None:
+        """Stop counting; a second call does nothing. What was used is of no interest here."""
         slot, self._slot = self._slot, None
         if slot is not None:
             slot.in_flight -= 1
@@ -65,7 +65,7 @@ class _Member:
 class _View:
     """A model's members and the rows made of those that are routable."""
 
-    __slots__ = ("endpoints", "heard_at", "loads", "loads_stale", "members", "rows_stale", "slots", "version")
+    __slots__ = ("config", "endpoints", "heard_at", "loads", "loads_stale", "members", "rows_stale", "slots", "version")
 
     def __init__(self) -> None:
         self.members: dict[str, _Member] = {}
@@ -73,6 +73,7 @@ class _View:
         self.endpoints: tuple[contract.Endpoint, ...] = ()
         self.loads: tuple[serving.EngineLoad | None, ...] = ()
         self.heard_at: tuple[float, ...] = ()
+        self.config: modelconfig.ModelConfig | None = None
         self.rows_stale = True
         self.loads_stale = True
         self.version = 0
@@ -83,6 +84,7 @@ class _View:
             routable = (slot for member in self.members.values() if not member.pod.unready for slot in member.slots)
             self.slots = tuple(sorted(routable, key=lambda slot: slot.endpoint.key))
             self.endpoints = tuple(slot.endpoint for slot in self.slots)
+            self.config = _config([member.pod for _, member in sorted(self.members.items())])
             self.rows_stale, self.loads_stale = False, True
         if self.loads_stale:
             self.loads = tuple(slot.load for slot in self.slots)
@@ -155,7 +157,17 @@ class Table:
             tuple([now - heard for heard in view.heard_at]),
             view.version,
             self._barred(view, now) if self._suspects else contract.NOTHING_REMOVED,
+            view.config,
         )
+
+    def config(self, model: str) -> modelconfig.ModelConfig | None:
+        """The model's routing profiles; None where no pod has any."""
+        view = self._views.get(model)
+        if view is None:
+            return None
+        if view.rows_stale:
+            view.refresh()
+        return view.config
 
     def lease(self, endpoint: contract.Endpoint, now: float) -> Lease:
         """Count a request on ``endpoint``; on nobody's slot if it left the table since it was chosen."""
@@ -243,3 +255,11 @@ class Table:
         return {
             row: breaker.reason(slot.breaker, now) for row, slot in enumerate(view.slots) if slot.breaker.bars(now)
         } or contract.NOTHING_REMOVED
+
+
+def _config(members: Sequence[pods.ModelPod]) -> modelconfig.ModelConfig | None:
+    """The first pod's configuration that can be read; else the strategy of a label."""
+    found = modelconfig.first(pod.config for pod in members if pod.config)
+    if found is not None:
+        return found
+    return next((modelconfig.of_label(pod.strategy) for pod in members if pod.strategy.strip()), None)

@@ -49,6 +49,10 @@ class Owner(Protocol):
         """Nothing of a response has reached the client; ``untouched``: the endpoint has not sent a byte."""
         ...
 
+    def used(self, reader: response.ResponseReader) -> routing.Usage | None:
+        """What the response used, as far as it has come: asked once, before the lease ends."""
+        ...
+
     def completed(self, attempt: Attempt, received: int) -> None:
         """The response is out, ``received`` bytes of body."""
         ...
@@ -103,11 +107,11 @@ class Attempt:
 
     def abandon(self) -> int:
         """End here, whatever is under way; the owner hears nothing more. Bytes of body that had come."""
-        self._end()
+        connection, self._connection = self._connection, None
+        self._end(connection)
         if self._connecting is not None:
             self._connecting.cancel()
             self._connecting = None
-        connection, self._connection = self._connection, None
         if connection is None:
             return 0
         connection.abandon()
@@ -158,7 +162,7 @@ class Attempt:
 
     def completed(self, connection: upstream.UpstreamConnection) -> None:
         self._connection = None
-        self._end()
+        self._end(connection)
         reader = connection.reader
         if reader.reusable:
             self.pool.give(connection, self._plane.tick)
@@ -188,7 +192,7 @@ class Attempt:
         streaming = self._stage is Stage.STREAMING
         untouched = connection is None or not connection.touched
         if streaming and connection is not None:
-            self._end()
+            self._end(connection)
             self._owner.broken(self, error, connection.reader)
             self.abandon()
             return
@@ -197,10 +201,15 @@ class Attempt:
             self._plane.director.report_failure(self.decision.endpoint)
         self._owner.failed(self, error, untouched=untouched)
 
-    def _end(self) -> None:
+    def _end(self, connection: upstream.UpstreamConnection | None) -> None:
+        if self._stage is Stage.OVER:
+            return
+        used = (
+            self._owner.used(connection.reader) if self._stage is Stage.STREAMING and connection is not None else None
+        )
         self._stage = Stage.OVER
         self._deadline = _NEVER
-        self._lease.release()
+        self._lease.release(used)
 
     def _progressed(self) -> bool:
         connection = self._connection

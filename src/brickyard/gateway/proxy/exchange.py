@@ -1,4 +1,4 @@
-"""One request that goes to an engine: understand, choose, try, settle.
+"""One request that goes to an engine: understand, admit, choose, try, settle.
 
 Whatever happens, the decision is recorded once and the counters move once: all of it in ``_settle``, which every way out leads to.
 While nothing of a response has come back, a failed try moves on to another endpoint; after that, never: the engine may have
@@ -7,22 +7,29 @@ generated, and the client may have seen, what a second one would say differently
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 from collections.abc import Callable
 from typing import Final, Protocol
 
 from brickyard.api import names
 from brickyard.api.openai import errors as openai
-from brickyard.gateway import errors
+from brickyard.gateway import contract, errors
 from brickyard.gateway.dialects import contract as dialects
 from brickyard.gateway.proxy import answers, attempt, heads, incoming, ledger, plane, response, understand, upstream
+from brickyard.gateway.usage import ask, reading
+from brickyard.gateway.usage import contract as usage
+from brickyard.gateway.usage import tail as tails
+from brickyard.lib import logs
 from brickyard.routing import contract as routing
-from brickyard.routing import explain
+from brickyard.routing import explain, router
 
 _ID_LINE: Final = names.HEADER_REQUEST_ID.encode() + b": %b\r\n"
 _STRATEGY_LINE: Final = names.HEADER_ROUTING_STRATEGY.encode() + b": %b\r\n"
 _EXPLAIN: Final = names.HEADER_EXPLAIN.encode()
 _LAST_CHUNK: Final = b"0\r\n\r\n"
+
+log = logs.get(__name__)
 
 
 class Client(Protocol):
@@ -55,21 +62,37 @@ class Client(Protocol):
 class Exchange:
     """Answers one request from one of the endpoints that serve its model. ``client.over`` or ``break_off`` is called once."""
 
-    __slots__ = ("_attempt", "_client", "_close", "_entry", "_incoming", "_plane", "_request")
+    __slots__ = (
+        "_admission",
+        "_admitting",
+        "_asked",
+        "_attempt",
+        "_client",
+        "_close",
+        "_entry",
+        "_incoming",
+        "_meaning",
+        "_plane",
+        "_request",
+    )
 
     def __init__(
         self,
         shared: plane.Plane,
         client: Client,
         given: incoming.Incoming,
-        request: routing.Request,
+        understood: understand.Understood,
         entry: ledger.Entry,
     ) -> None:
         self._plane = shared
         self._client = client
         self._incoming = given
-        self._request = request
+        self._request = understood.request
+        self._meaning = understood.meaning
         self._entry = entry
+        self._admitting: asyncio.Task[None] | None = None
+        self._admission: contract.Admission | None = None
+        self._asked = b""
         self._attempt: attempt.Attempt | None = None
         self._close = False
 
@@ -81,7 +104,42 @@ class Exchange:
         return self._entry.status != 0
 
     def start(self) -> None:
-        """Choose and go; everything may be over before this returns."""
+        """Ask whether it may go on, where that is a question, and go; everything may be over before this returns."""
+        gate = self._plane.gate
+        if gate is not None:
+            model_rps = self._plane.director.model_rps(self._request)
+            if gate.concerns(self._incoming.notes, model_rps):
+                self._admitting = asyncio.create_task(self._admit(gate, model_rps), name="gateway/admission")
+                return
+        self._go()
+
+    async def _admit(self, gate: contract.Gate, model_rps: int | None) -> None:
+        try:
+            self._admission = await gate.admit(self._incoming.notes, self._request, model_rps)
+            error = None
+        except errors.RefusedError as refused:
+            error = refused
+        except Exception as broken:  # noqa: BLE001 - a task's border: whatever it is, the client must hear of it
+            error = self._untold(broken)
+        self._admitting = None
+        if error is not None:
+            self._refuse(error, None)
+            return
+        if self._admission is not None and self._admission.user:
+            self._request = dataclasses.replace(self._request, user=self._admission.user)
+            self._entry.user = self._admission.user
+        self._go()
+
+    def _untold(self, broken: Exception) -> errors.RefusedError:
+        log.error("admission failed", exc=broken, request_id=self._request.id)
+        return errors.RefusedError(openai.ApiError(500, "the gateway could not tell whether this request may go on"))
+
+    def _go(self) -> None:
+        """Choose and go."""
+        meaning = self._meaning
+        if not meaning.tells_usage and self._admission is not None and self._admission.metered and meaning.document:
+            self._asked = ask.asking(self._incoming.body, meaning.document)
+        meaning.document = None
         decision = self._plane.director.choose(self._request)
         if isinstance(decision, routing.Decision):
             self._try(decision)
@@ -104,11 +162,21 @@ class Exchange:
         if current is not None:
             self._entry.received += current.abandon()
             self._settle(current.decision, "the client closed the connection", cancelled=True)
+        elif self._stop_admission():
+            self._settle(None, "the client closed the connection", cancelled=True)
 
     def cut(self) -> None:
         """The gateway stops: say so and end."""
+        stopping = errors.StoppingError("the gateway is stopping: send the request again")
         if self._attempt is not None:
-            self._attempt.interrupt(errors.StoppingError("the gateway is stopping: send the request again"))
+            self._attempt.interrupt(stopping)
+        elif self._stop_admission():
+            self._refuse(errors.RefusedError(openai.ApiError(stopping.status, str(stopping), stopping.code)), None)
+
+    def _stop_admission(self) -> bool:
+        """End the question whether it may go on; whether it was being asked."""
+        asking, self._admitting = self._admitting, None
+        return asking is not None and asking.cancel()
 
     def sweep(self, now: float) -> None:
         """Look at the deadlines."""
@@ -130,9 +198,34 @@ class Exchange:
     def send(self, current: attempt.Attempt, connection: upstream.UpstreamConnection) -> None:
         given = self._incoming
         own = current.pool.host_line + _ID_LINE % self._request.id.encode()
-        head = heads.request_head(given.target, given.lines, own, len(given.body))
-        self._plane.metrics.request_bytes += len(given.body)
-        connection.begin(current, self._client.write, (head, given.body), plain=given.http10)
+        body = self._asked or given.body
+        lines = given.lines
+        if self._admission is not None and self._admission.secrets:
+            lines = heads.without(lines, self._admission.secrets)
+        head = heads.request_head(given.target, lines, own, len(body))
+        self._plane.metrics.request_bytes += len(body)
+        connection.begin(
+            current,
+            self._client.write,
+            (head, body),
+            plain=given.http10,
+            strip_usage=bool(self._asked),
+            tail=tails.Tail() if self._plane.settings.usage else None,
+        )
+
+    def used(self, reader: response.ResponseReader) -> routing.Usage | None:
+        self._entry.usage = found = self._read_usage(reader)
+        return None if found is None or found.estimated else routing.Usage(found.prompt, found.completion, found.cached)
+
+    def _read_usage(self, reader: response.ResponseReader) -> usage.Usage | None:
+        """What the answer used, as far as it came: told by the engine, or guessed where it is a model's text."""
+        head, tail = reader.head, reader.tail
+        if head is None or tail is None or head.status >= 300:
+            return None
+        found = reading.used(tail, chunked=head.chunked and not reader.unframed)
+        if found is None and self._meaning.generates:
+            return reading.estimated(len(self._request.prompt), tail, events=head.events)
+        return found
 
     def responded(self, current: attempt.Attempt, head: heads.ResponseHead) -> bytes:
         entry, given = self._entry, self._incoming
@@ -141,6 +234,8 @@ class Exchange:
         self._plane.director.report_answer(current.decision)
         self._close = head.until_close or self._client.closes_after(given)
         own = answers.id_lines(self._request.id) + current.pool.response_lines + self._extra(current.decision)
+        if self._admission is not None:
+            own += self._admission.headers
         if self._plane.cors.enabled and (lines := self._plane.cors.lines(given.notes)):
             heads.drop_cors(head)
             own += lines
@@ -191,6 +286,8 @@ class Exchange:
     def _extra(self, decision: routing.Decision) -> bytes:
         """Who decided, and on request why."""
         line = _STRATEGY_LINE % decision.profile.name.encode("latin-1", "replace")
+        for name, value in router.response_headers(decision).items():
+            line += b"%b: %b\r\n" % (name.encode(), heads.field_text(value))
         if self._incoming.notes.get(_EXPLAIN) != b"1":
             return line
         return line + b"%b: %b\r\n" % (_EXPLAIN, heads.field_text(explain.sentence(decision)))
@@ -218,7 +315,7 @@ class Exchange:
         self._refuse(refused, current.decision, current.pool.response_lines)
 
     def _refuse(
-        self, refused: errors.RefusedError, decision: routing.Decision | routing.NoDecision, who: bytes = b""
+        self, refused: errors.RefusedError, decision: routing.Decision | routing.NoDecision | None, who: bytes = b""
     ) -> None:
         self._entry.status = refused.error.status
         try:
@@ -226,9 +323,20 @@ class Exchange:
         finally:
             self._client.answer(answers.refusal(refused), answers.id_lines(self._request.id) + who)
 
-    def _settle(self, decision: routing.Decision | routing.NoDecision, error: str, *, cancelled: bool = False) -> None:
+    def _settle(
+        self, decision: routing.Decision | routing.NoDecision | None, error: str, *, cancelled: bool = False
+    ) -> None:
         self._attempt = None
+        if self._admission is not None:
+            self._pay(self._admission.reservation)
         ledger.settle(self._plane, self._entry, self._incoming, decision, error, cancelled=cancelled)
+
+    def _pay(self, reservation: contract.Reservation) -> None:
+        """An engine that was asked costs the request, and what it generated; before that nothing is owed."""
+        if self._entry.attempts == 0:
+            reservation.cancel()
+        else:
+            reservation.settle(self._entry.usage.total if self._entry.usage is not None else 0)
 
 
 def begin(shared: plane.Plane, client: Client, given: incoming.Incoming, dialect: dialects.Dialect) -> Exchange | None:
@@ -236,10 +344,11 @@ def begin(shared: plane.Plane, client: Client, given: incoming.Incoming, dialect
     request_id = shared.ids.of(given.notes)
     started = shared.now()
     try:
-        request, stream = understand.request(shared, given, dialect, request_id)
+        understood = understand.request(shared, given, dialect, request_id)
     except errors.RefusedError as refused:
         ledger.refused(shared, given, refused, request_id, started)
         client.answer(answers.refusal(refused), answers.id_lines(request_id))
         return None
-    entry = ledger.Entry(started, request.model, shared.metrics.model(request.model), stream=stream)
-    return Exchange(shared, client, given, request, entry)
+    meaning = understood.meaning
+    entry = ledger.Entry(started, meaning.model, shared.metrics.model(meaning.model), stream=meaning.stream)
+    return Exchange(shared, client, given, understood, entry)

@@ -57,6 +57,11 @@ _REQUEST: Final[dict[bytes, int]] = {
                 names.HEADER_EXTERNAL_FILTER,
                 names.HEADER_TRACEPARENT,
                 names.HEADER_EXPLAIN,
+                names.HEADER_CONFIG_PROFILE,
+                names.HEADER_SESSION_ID,
+                names.HEADER_SESSION_KEY,
+                names.HEADER_AUTHORIZATION,
+                names.HEADER_API_KEY,
             ),
         ),
         _NOTE,
@@ -120,11 +125,12 @@ def _sort(fields: Fields, actions: dict[bytes, int]) -> tuple[list[bytes], dict[
             lines += (name, _COLON, value, CRLF)
     options = notes.get(b"connection")
     if options is not None and options not in _COMMON_OPTIONS and (nominated := tokens(options) - _KNOWN_TOKENS):
-        lines = _without(lines, nominated)
+        lines = without(lines, nominated)
     return lines, notes
 
 
-def _without(lines: list[bytes], dropped: Collection[bytes]) -> list[bytes]:
+def without(lines: list[bytes], dropped: Collection[bytes]) -> list[bytes]:
+    """Flat lines without the fields of these names, lower case."""
     kept: list[bytes] = []
     for start in range(0, len(lines), 4):
         if lines[start].lower() not in dropped:
@@ -225,7 +231,7 @@ def sort_response(status: int, fields: Fields) -> ResponseHead:
             f"the endpoint's Transfer-Encoding is {coding.decode('latin-1')}, not chunked"
         )
     if status == 204:
-        lines = _without(lines, (b"content-length",))
+        lines = without(lines, (b"content-length",))
     return ResponseHead(
         status,
         lines,

@@ -7,6 +7,7 @@ from typing import Final
 
 from brickyard.gateway import contract, errors, metrics
 from brickyard.gateway.proxy import incoming, plane
+from brickyard.gateway.usage import contract as usage
 from brickyard.routing import contract as routing
 
 CLIENT_GONE: Final = 499
@@ -24,9 +25,22 @@ class Entry:
         received: bytes of response body so far.
         stream: the client asked for a stream.
         model: as served, "" before it is known.
+        user: whose account counts, "" for nobody's.
+        usage: tokens, once the answer is over.
     """
 
-    __slots__ = ("_counts", "attempts", "first_byte", "model", "received", "started", "status", "stream")
+    __slots__ = (
+        "_counts",
+        "attempts",
+        "first_byte",
+        "model",
+        "received",
+        "started",
+        "status",
+        "stream",
+        "usage",
+        "user",
+    )
 
     def __init__(self, started: float, model: str, counts: metrics.ModelCounts, *, stream: bool) -> None:
         self.started = started
@@ -36,6 +50,8 @@ class Entry:
         self.attempts = 0
         self.first_byte: float | None = None
         self.received = 0
+        self.user = ""
+        self.usage: usage.Usage | None = None
         self._counts = counts
         counts.in_flight += 1
 
@@ -69,7 +85,7 @@ def settle(
         counters.cancelled += 1
     if decision is not None:
         shared.director.record(
-            decision, contract.Outcome(entry.status, entry.attempts, entry.first_byte, duration, error)
+            decision, contract.Outcome(entry.status, entry.attempts, entry.first_byte, duration, error, entry.usage)
         )
     if shared.access is not None:
         shared.access.write(_line(entry, request, decision, error, duration))
@@ -94,12 +110,14 @@ def _line(
     duration: float,
 ) -> dict[str, object]:
     chosen = decision if isinstance(decision, routing.Decision) else None
+    used = entry.usage
     return {
         "ts": round(time.time(), 3),
         "request_id": decision.request.id if decision is not None else "",
         "method": request.method.decode(),
         "path": request.path.decode("latin-1"),
         "model": entry.model,
+        "user": entry.user,
         "stream": entry.stream,
         "strategy": chosen.profile.name if chosen is not None else "",
         "endpoint": chosen.endpoint.key if chosen is not None else "",
@@ -109,5 +127,9 @@ def _line(
         "duration": round(duration, 6),
         "bytes_in": len(request.body),
         "bytes_out": entry.received,
+        "prompt_tokens": used.prompt if used is not None else None,
+        "completion_tokens": used.completion if used is not None else None,
+        "cached_tokens": used.cached if used is not None else None,
+        "tokens_estimated": used is not None and used.estimated,
         "error": error,
     }

@@ -50,6 +50,7 @@ class Plane:
     ids: ids.RequestIds
     budget: budget.Budget
     access: accesslog.AccessLog | None
+    gate: contract.Gate | None
     now: Callable[[], float]
     clients: set[Connection] = dataclasses.field(default_factory=set)
     tick: float = 0.0

@@ -2,6 +2,8 @@
 
 llhttp reads the body too, but only to know where it ends: framing is checked at C speed and nothing is allocated for it.
 Bytes beyond the end are never let through: the client would read them as the start of its next response.
+
+A stream in which we asked for what the client did not ask for is taken out of its framing, stripped, and framed again.
 """
 
 from __future__ import annotations
@@ -12,6 +14,8 @@ import httptools
 
 from brickyard.gateway import errors
 from brickyard.gateway.proxy import heads
+from brickyard.gateway.usage import strip
+from brickyard.gateway.usage import tail as tails
 
 MAX_HEAD: Final = 64 * 1024
 _BLANK: Final = b"\r\n\r\n"
@@ -41,6 +45,7 @@ class ResponseReader:
         complete: the response has ended.
         reusable: after the end: another request may be sent on this connection.
         body_bytes: bytes of the body so far, as on the wire.
+        tail: the body's end, where somebody wants to read it; with its framing unless ``unframed``.
     """
 
     __slots__ = (
@@ -50,18 +55,21 @@ class ResponseReader:
         "_interim",
         "_parser",
         "_parts",
+        "_reframe",
+        "_stripper",
         "body_bytes",
         "complete",
         "head",
         "reusable",
+        "tail",
     )
 
     def __init__(self) -> None:
         self._parser = httptools.HttpResponseParser(self)
         self.reset()
 
-    def reset(self, *, plain: bool = False) -> None:
-        """Expect a response. ``plain``: take chunked framing off its body."""
+    def reset(self, *, plain: bool = False, strip_usage: bool = False, tail: tails.Tail | None = None) -> None:
+        """Expect a response. ``plain``: take chunked framing off its body. ``strip_usage``: take out the event that tells usage."""
         self._buffer = b""
         self._fields: heads.Fields = []
         self._head_done = False
@@ -71,7 +79,11 @@ class ResponseReader:
         self.complete = False
         self.reusable = False
         self.body_bytes = 0
-        if plain:
+        self.tail = tail
+        self._reframe = False
+        self._stripper = strip.Stripper() if strip_usage else None
+        if plain or strip_usage:
+            self._reframe = not plain
             self._parts = []
             self._parser = httptools.HttpResponseParser(_Plain(self, self._parts))
 
@@ -97,11 +109,21 @@ class ResponseReader:
             data = self._behind_head(self._buffer + data)
         self.body_bytes += len(data)
         if self._parts is not None:
-            data = b"".join(self._parts)
-            self._parts.clear()
-        elif self.complete:
-            return self._within(data)
+            return self._unframed(self._parts)
+        if self.complete:
+            data = self._within(data)
+        if self.tail is not None:
+            self.tail.feed(data)
         return data
+
+    @property
+    def unframed(self) -> bool:
+        """The body passes without the framing it came in."""
+        return self._parts is not None
+
+    def rest(self) -> bytes:
+        """What is left of a body that ends with its connection."""
+        return self._stripper.finish() if self._stripper is not None and self.ends_here() else b""
 
     def ends_here(self) -> bool:
         """Whether the end of the connection is the end of the response."""
@@ -109,6 +131,8 @@ class ResponseReader:
 
     def at_boundary(self) -> bool:
         """Whether a chunk could stand next in the chunked body. Asks the parser, which is of no use afterwards."""
+        if self._reframe:
+            return True
         try:
             self._parser.feed_data(_LAST_CHUNK)
         except httptools.HttpParserError:
@@ -156,6 +180,24 @@ class ResponseReader:
         self._buffer = b""
         self.head = heads.sort_response(self._parser.get_status_code(), self._fields)
         return buffer[start:]
+
+    def _unframed(self, parts: list[bytes]) -> bytes:
+        """A piece of the body whose framing is off: stripped where that was asked, and framed again where the client is told so."""
+        data = b"".join(parts)
+        parts.clear()
+        if self.tail is not None:
+            self.tail.feed(data)
+        head = self.head
+        if head is None:
+            return data
+        if self._stripper is not None and head.events and head.length < 0:
+            data = self._stripper.feed(data)
+            if self.complete:
+                data += self._stripper.finish()
+        if not self._reframe or not head.chunked:
+            return data
+        framed = b"%x\r\n%b\r\n" % (len(data), data) if data else b""
+        return framed + _LAST_CHUNK if self.complete else framed
 
     # Ends.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import errno
 import os
 from collections.abc import Callable, Sequence
@@ -23,6 +24,21 @@ FINISH: Final = 5.0
 """Seconds in which connections that were cut must be gone."""
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Around:
+    """What stands around a data plane.
+
+    Attributes:
+        unready: says for ``/readyz`` why traffic should go elsewhere, "" when it need not.
+        collectors: add series to ``/metrics``.
+        gate: lets requests in; None lets all in.
+    """
+
+    unready: Callable[[], str] = str
+    collectors: Sequence[registry.Collector] = ()
+    gate: contract.Gate | None = None
+
+
 class DataPlane:
     """A listener and everything behind it: ``async with DataPlane(director, settings) as plane``; leaving it drains.
 
@@ -35,28 +51,28 @@ class DataPlane:
         self,
         director: contract.Director,
         options: settings.GatewaySettings,
+        around: Around | None = None,
         *,
-        unready: Callable[[], str] = str,
-        collectors: Sequence[registry.Collector] = (),
         time: clock.Clock | None = None,
     ) -> None:
         self.port = 0
-        self._unready = unready
+        around = around or Around()
+        self._unready = around.unready
         self._scope = tasks.Scope("gateway")
         self._server: asyncio.Server | None = None
-        self.plane = self._assemble(director, options, collectors, (time or clock.SystemClock()).monotonic)
+        self.plane = self._assemble(director, options, around, (time or clock.SystemClock()).monotonic)
 
     def _assemble(
         self,
         director: contract.Director,
         options: settings.GatewaySettings,
-        collectors: Sequence[registry.Collector],
+        around: Around,
         now: Callable[[], float],
     ) -> plane.Plane:
         counters = metrics.GatewayMetrics()
         pools = pool.Pools(options, counters, now)
         page_registry = prometheus_client.CollectorRegistry(auto_describe=False)
-        for collector in (counters, *collectors):
+        for collector in (counters, *around.collectors):
             page_registry.register(collector)
         own_pages = pages.Pages(director, page_registry, self._why_unready).table(debug=options.debug_pages)
         shared = plane.Plane(
@@ -69,6 +85,7 @@ class DataPlane:
             ids=ids.RequestIds(os.urandom),
             budget=budget.Budget(options.max_buffered_bytes),
             access=accesslog.AccessLog(options.access_log) if options.access_log else None,
+            gate=around.gate,
             now=now,
             tick=now(),
         )
@@ -145,21 +162,19 @@ async def serve(
     director: contract.Director,
     options: settings.GatewaySettings,
     stop: asyncio.Event,
+    around: Around | None = None,
     *,
     ready: Callable[[int], None] | None = None,
-    unready: Callable[[], str] = str,
-    collectors: Sequence[registry.Collector] = (),
 ) -> None:
     """Serve the OpenAI API until ``stop`` is set, then drain.
 
-    ``ready`` hears the port once the listener is open. ``unready`` says for ``/readyz`` why traffic should go elsewhere, "" when it
-    need not. ``collectors`` add series to ``/metrics``.
+    ``ready`` hears the port once the listener is open.
 
     Raises:
         PortInUseError: somebody else listens on the port.
         GatewayError: the address or the access log cannot be used.
     """
-    async with DataPlane(director, options, unready=unready, collectors=collectors) as running:
+    async with DataPlane(director, options, around) as running:
         log.info("gateway listens", host=options.host, port=running.port)
         if ready is not None:
             ready(running.port)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 from brickyard.api import names
@@ -9,17 +10,27 @@ from brickyard.api.openai import errors as openai
 from brickyard.gateway import errors
 from brickyard.gateway.dialects import contract as dialects
 from brickyard.gateway.proxy import incoming, pages, plane
+from brickyard.lib import values
 from brickyard.routing import contract as routing
 
 _USER: Final = names.HEADER_USER.encode()
 _STRATEGY: Final = names.HEADER_ROUTING_STRATEGY.encode()
 _FILTER: Final = names.HEADER_EXTERNAL_FILTER.encode()
+_SESSION_ID: Final = names.HEADER_SESSION_ID.encode()
+_SESSION_KEY: Final = names.HEADER_SESSION_KEY.encode()
+_PROFILE: Final = names.HEADER_CONFIG_PROFILE.encode()
 
 
-def request(
-    shared: plane.Plane, given: incoming.Incoming, dialect: dialects.Dialect, request_id: str
-) -> tuple[routing.Request, bool]:
-    """What routing may know, and whether a stream is asked for. The ``user`` header wins over the body's field.
+@values.value
+class Understood:
+    """What a request asks for: of routing, and of the data plane."""
+
+    request: routing.Request
+    meaning: dialects.Meaning
+
+
+def request(shared: plane.Plane, given: incoming.Incoming, dialect: dialects.Dialect, request_id: str) -> Understood:
+    """What routing may know. The ``user`` header wins over the body's field.
 
     Raises:
         RefusedError: the body cannot be read, or nobody serves its model.
@@ -28,15 +39,31 @@ def request(
     meaning = dialect.read(given.body, notes.get(b"content-type", b""))
     if not shared.director.knows(meaning.model):
         raise pages.unknown_model(meaning.model, shared.director)
-    user = notes[_USER].decode("latin-1") if _USER in notes else meaning.user
-    strategy = notes[_STRATEGY].decode("latin-1") if _STRATEGY in notes else ""
-    label_filter = notes[_FILTER].decode("latin-1") if _FILTER in notes else ""
-    return (
+    return Understood(
         routing.Request(
-            request_id, meaning.model, dialect.path, given.body[meaning.prompt_at :], user, strategy, label_filter
+            request_id,
+            meaning.model,
+            dialect.path,
+            given.body[meaning.prompt_at :],
+            _text(notes, _USER) or meaning.user,
+            _text(notes, _STRATEGY),
+            _text(notes, _FILTER),
+            _NOBODY,
+            _text(notes, _SESSION_ID),
+            _text(notes, _SESSION_KEY),
+            _text(notes, _PROFILE),
+            None,
+            meaning.output_limit or None,
         ),
-        meaning.stream,
+        meaning,
     )
+
+
+_NOBODY: Final[frozenset[str]] = frozenset()
+
+
+def _text(notes: Mapping[bytes, bytes], name: bytes) -> str:
+    return notes[name].decode("latin-1") if name in notes else ""
 
 
 def turned_away(decision: routing.NoDecision) -> errors.RefusedError:

@@ -8,6 +8,7 @@ from typing import Final, Protocol, cast
 
 from brickyard.gateway import errors
 from brickyard.gateway.proxy import heads, response, sockets
+from brickyard.gateway.usage import tail as tails
 
 _JOIN_BELOW: Final = 64 * 1024
 
@@ -67,9 +68,18 @@ class UpstreamConnection(asyncio.Protocol):
 
     # For the exchange.
 
-    def begin(self, taker: Taker, write: Callable[[bytes], None], request: tuple[bytes, bytes], *, plain: bool) -> None:
-        """Send a request (head, body). Its response goes to ``write``, its turns to ``taker``. ``plain``: without chunked framing."""
-        self.reader.reset(plain=plain)
+    def begin(
+        self,
+        taker: Taker,
+        write: Callable[[bytes], None],
+        request: tuple[bytes, bytes],
+        *,
+        plain: bool,
+        strip_usage: bool = False,
+        tail: tails.Tail | None = None,
+    ) -> None:
+        """Send a request (head, body). Its response goes to ``write``, its turns to ``taker``; the rest is said to the reader."""
+        self.reader.reset(plain=plain, strip_usage=strip_usage, tail=tail)
         self.requests += 1
         self.touched = False
         self._taker = taker
@@ -124,7 +134,8 @@ class UpstreamConnection(asyncio.Protocol):
             if reader.head is None:
                 return
             out = taker.responded(reader.head) + out
-        self._write(out)
+        if out:
+            self._write(out)
         if reader.complete:
             self._taker = None
             self._write = _nowhere
@@ -137,10 +148,12 @@ class UpstreamConnection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self.alive = False
         taker, self._taker = self._taker, None
-        self._write = _nowhere
+        write, self._write = self._write, _nowhere
         self.lost(self)
         if taker is not None:
             if exc is None and self._ended and self.reader.ends_here():
+                if rest := self.reader.rest():
+                    write(rest)
                 taker.completed(self)
             else:
                 how = "closed" if exc is None else "reset"
