@@ -10,6 +10,7 @@ out: the library on the other side neither keeps nor heeds windows, so back-pres
 from __future__ import annotations
 
 import dataclasses
+import enum
 import struct
 import zlib
 from collections.abc import Iterator, Mapping
@@ -21,10 +22,20 @@ MAX_FRAME: Final = 1024 * 1024
 MAX_HEADERS: Final = 16 * 1024
 """Bytes of one header block, decompressed."""
 
-REFUSED, CANCELLED, INTERNAL = 3, 5, 6
+REFUSED, CANCELLED = 3, 5
 """Why a stream is reset."""
 
-_SYN_STREAM, _SYN_REPLY, _RST_STREAM, _PING, _GO_AWAY = 1, 2, 3, 6, 7
+
+class _Kind(enum.IntEnum):
+    """Types of control frames that mean something here."""
+
+    SYN_STREAM = 1
+    SYN_REPLY = 2
+    RST_STREAM = 3
+    PING = 6
+    GO_AWAY = 7
+
+
 _FIN = 0x01
 _HEAD = struct.Struct(">II")
 _CONTROL = 0x80000000
@@ -133,14 +144,14 @@ class Decoder:
             raise SpdyError(f"version {(word >> 16) & 0x7FFF} is not spoken here")
         try:
             match word & 0xFFFF:
-                case 1:
+                case _Kind.SYN_STREAM:
                     stream = _stream(payload)
                     return Opened(stream, self._headers(payload[10:]), bool(flags & _FIN))
-                case 3:
+                case _Kind.RST_STREAM:
                     return Reset(_stream(payload))
-                case 6:
+                case _Kind.PING:
                     return Ping(struct.unpack_from(">I", payload)[0])
-                case 7:
+                case _Kind.GO_AWAY:
                     return GoAway()
         except struct.error:
             raise SpdyError("a frame is shorter than its type needs") from None
@@ -195,7 +206,7 @@ class Encoder:
     def reply(self, stream: int) -> bytes:
         """A stream is accepted. Replies must be sent in the order in which they are made: they share a compressor."""
         block = self._deflate.compress(struct.pack(">I", 0)) + self._deflate.flush(zlib.Z_SYNC_FLUSH)
-        return _frame(_SYN_REPLY, struct.pack(">I", stream) + block)
+        return _frame(_Kind.SYN_REPLY, struct.pack(">I", stream) + block)
 
 
 def data(stream: int, payload: bytes, *, fin: bool = False) -> bytes:
@@ -205,17 +216,12 @@ def data(stream: int, payload: bytes, *, fin: bool = False) -> bytes:
 
 def reset(stream: int, why: int) -> bytes:
     """A stream is given up."""
-    return _frame(_RST_STREAM, struct.pack(">II", stream, why))
+    return _frame(_Kind.RST_STREAM, struct.pack(">II", stream, why))
 
 
 def ping(number: int) -> bytes:
     """The answer to a ping."""
-    return _frame(_PING, struct.pack(">I", number))
-
-
-def go_away(last: int) -> bytes:
-    """No more streams are accepted; ``last`` was the last one that was."""
-    return _frame(_GO_AWAY, struct.pack(">II", last, 0))
+    return _frame(_Kind.PING, struct.pack(">I", number))
 
 
 def _frame(kind: int, payload: bytes) -> bytes:

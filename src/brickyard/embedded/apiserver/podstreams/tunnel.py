@@ -90,7 +90,7 @@ class _Wire:
                 await self._hand_on(stream, data, fin=fin)
             case spdy.Reset(stream):
                 self._errors = {request: each for request, each in self._errors.items() if each != stream}
-                self._give_up(stream)
+                await self._give_up(stream)
             case spdy.Ping(number):
                 await self._socket.send(spdy.ping(number))
             case spdy.GoAway():
@@ -122,25 +122,26 @@ class _Wire:
                 if fin:
                     await stream.said.put(b"")
         except TimeoutError:
-            self._give_up(number)
+            await self._give_up(number, f"error forwarding port {stream.port}: what is sent is not taken")
             await self._socket.send(spdy.reset(number, spdy.CANCELLED))
 
-    def _give_up(self, number: int) -> None:
+    async def _give_up(self, number: int, why: str = "") -> None:
+        """End a connection from this side. Its client waits for the end of the error stream even so."""
         stream = self._data.pop(number, None)
         if stream is not None and stream.task is not None:
             stream.task.cancel()
+            await self._socket.send(spdy.data(stream.error, why.encode(), fin=True))
 
     async def _serve(self, stream: _Stream) -> None:
-        """One connection, from its opening to the end of both its streams."""
+        """One connection, until its target has ended."""
         why = ""
         try:
             await self._carry(stream)
         except (podstreams.StreamFailed, OSError) as error:
             why = str(error)
         finally:
-            self._data.pop(stream.number, None)
-            self._drop(stream)
-            # Told even when the client has reset the data stream: it waits for the error stream to end.
+            _drop(stream)
+        if self._data.pop(stream.number, None) is not None:
             end = spdy.data(stream.error, why.encode(), fin=True) + spdy.data(stream.number, b"", fin=True)
             await self._socket.send(end)
 
@@ -153,10 +154,11 @@ class _Wire:
             while data := await connection.read():
                 await self._socket.send(spdy.data(stream.number, data))
 
-    def _drop(self, stream: _Stream) -> None:
-        """Make room for who waits to hand on to a stream that has ended."""
-        while not stream.said.empty():
-            stream.said.get_nowait()
+
+def _drop(stream: _Stream) -> None:
+    """Make room for who waits to hand on to a stream that has ended."""
+    while not stream.said.empty():
+        stream.said.get_nowait()
 
 
 async def _send(stream: _Stream, connection: podstreams.Connection) -> None:
