@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import signal
+import subprocess
+
 import openai
 import pytest
 from tests.e2e import yard as yards
@@ -32,3 +36,66 @@ def test_the_doctor_says_that_a_running_yard_answers(shared: yards.Yard) -> None
     said = shared.brickyard("doctor").stdout
     assert f"{shared.gateway} answers" in said
     assert f"https://127.0.0.1:{shared.api_port} answers" in said
+
+
+@pytest.mark.parametrize("engine", ["llamacpp", "vllm", "sglang", "trtllm", "sim"])
+def test_what_a_rehearsal_prints_is_a_manifest_that_the_api_takes(shared: yards.Yard, engine: str) -> None:
+    words = (
+        "serve",
+        "hf://owner/Brick-1B",
+        "--engine",
+        engine,
+        "--dry-run",
+        "--gpus",
+        "1",
+        "--env",
+        "A=b",
+        "--replicas",
+        "3",
+    )
+    text = shared.brickyard(*words).stdout
+    said = shared.kubectl("apply", "--dry-run=server", "--validate=strict", "-f", "-", stdin=text)
+    assert said.stdout.splitlines() == [
+        "deployment.apps/brick-1b created (server dry run)",
+        "service/brick-1b created (server dry run)",
+    ]
+    assert said.stderr == ""
+
+
+def test_the_status_of_a_model_that_has_been_asked(shared: yards.Yard) -> None:
+    shared.brickyard("chat", "smollm2", "-m", "What is a brick?", "--max-tokens", "4")
+    told = json.loads(shared.brickyard("status", "-o", "json").stdout)
+    assert [told[part]["answers"] for part in ("gateway", "api", "services")] == [True, True, True]
+    (model,) = [each for each in told["models"] if each["name"] == "smollm2"]
+    assert (model["ready"], model["trouble"]) == (2, [])
+    assert model["traffic"]["requests_per_second"] > 0
+    assert model["traffic"]["waiting"] == 0
+    why = shared.brickyard("why", model["traffic"]["request_id"]).stdout
+    assert model["traffic"]["decision"] in why
+
+
+def test_the_log_of_a_part_is_followed_until_interrupted(shared: yards.Yard) -> None:
+    command = [str(yards.BIN / "brickyard"), "logs", "-f", "--tail", "1", "machine", "--data-dir", str(shared.path)]
+    with subprocess.Popen(
+        command, env=shared.environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as reading:
+        assert reading.stdout is not None
+        assert reading.stdout.readline().strip()
+        reading.send_signal(signal.SIGINT)
+        _, complaints = reading.communicate(timeout=20)
+    assert (reading.returncode, complaints) == (130, "")
+
+
+def test_a_gateway_that_is_away_is_named_and_the_rest_still_shown(yard: yards.Yard) -> None:
+    gateway = yard.part("gateway")
+    gateway.suspend()
+    try:
+        done = yard.brickyard("status", check=False)
+    finally:
+        gateway.resume()
+    assert done.returncode == 1
+    assert (
+        f"nobody answers at {yard.gateway}: timed out; see `brickyard logs --data-dir {yard.path} gateway`"
+        in done.stdout
+    )
+    assert "No model is served yet" in done.stdout
