@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from brickyard.api import serving
 from brickyard.routing import contract, registry, router
@@ -104,29 +104,32 @@ class FakePicker:
 
 
 class FakeIndex:
-    """A prefix index over a dictionary: blocks of ``block`` bytes, nothing ever forgotten."""
+    """A hasher and an index over a dictionary: blocks of ``block`` bytes, nothing ever forgotten."""
 
     def __init__(self, block: int = 4) -> None:
         self.block = block
-        self.held: dict[tuple[str, int], set[str]] = {}
+        self.held: dict[int, set[str]] = {}
         self.asked = 0
 
     def hashes(self, model: str, prompt: bytes) -> Sequence[int]:
         self.asked += 1
         ends = range(self.block, len(prompt) + 1, self.block)
-        return [hash(prompt[:end]) or 1 for end in ends]
+        return [hash((model, prompt[:end])) or 1 for end in ends]
 
-    def match(self, model: str, hashes: Sequence[int], now: float) -> Mapping[str, int]:
+    def covered(self, blocks: int) -> int:
+        return blocks * self.block
+
+    def match(self, hashes: Sequence[int], endpoints: Iterable[str], now: float) -> Mapping[str, int]:
         found: dict[str, int] = {}
-        left = set().union(*self.held.values()) if self.held else set()
+        left = set(endpoints)
         for place, each in enumerate(hashes, 1):
-            left &= self.held.get((model, each), set())
+            left &= self.held.get(each, set())
             found |= dict.fromkeys(left, place)
         return found
 
-    def add(self, model: str, endpoint: str, hashes: Sequence[int], now: float) -> None:
+    def add(self, hashes: Sequence[int], endpoint: str, now: float) -> None:
         for each in hashes:
-            self.held.setdefault((model, each), set()).add(endpoint)
+            self.held.setdefault(each, set()).add(endpoint)
 
 
 class World:
@@ -147,7 +150,7 @@ class World:
         self.router = router.Router(
             registry.Registry(policies, parameters),
             policies[0].name,
-            {prefixes.NAME: prefixes.PrefixLedger(self.index), **(ledgers or {})},
+            {prefixes.NAME: prefixes.PrefixLedger(self.index, self.index), **(ledgers or {})},
         )
         self.endpoints = tuple(
             dataclasses.replace(endpoint(f"p{row:02d}"), address=f"10.0.1.{row}") for row in range(rows)

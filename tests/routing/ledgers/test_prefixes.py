@@ -6,6 +6,9 @@ import random
 
 import pytest
 
+from brickyard.kvindex import blocks as kvblocks
+from brickyard.kvindex import prefix
+from brickyard.kvindex import settings as kvsettings
 from brickyard.routing import contract, testing
 from brickyard.routing.ledgers import prefixes
 from brickyard.routing.policies import prefix_cache
@@ -24,23 +27,23 @@ def matches(made: contract.Decision) -> prefixes.Matches:
 def test_the_chosen_endpoint_holds_the_prompt_from_then_on() -> None:
     there = world()
     first = there.send(testing.request(prompt=b"abcdefghij"))
-    assert (list(matches(first).blocks), matches(first).total) == ([0, 0, 0], 2)
+    assert (list(matches(first).held), matches(first).total) == ([0, 0, 0], 8)
     second = there.choose(testing.request(prompt=b"abcdefXY"))
-    assert matches(second).blocks[first.row] == 1
-    assert sum(matches(second).blocks) == 1
+    assert matches(second).held[first.row] == 4
+    assert sum(matches(second).held) == 4
 
 
 def test_asking_without_sending_teaches_nothing() -> None:
     there = world()
     there.choose(testing.request(prompt=b"abcdefgh"))
-    assert sum(matches(there.choose(testing.request(prompt=b"abcdefgh"))).blocks) == 0
+    assert sum(matches(there.choose(testing.request(prompt=b"abcdefgh"))).held) == 0
 
 
 def test_models_share_nothing() -> None:
     there = world()
     there.send(testing.request(prompt=b"abcdefgh"))
     other = contract.Request("r", "another", "/", b"abcdefgh")
-    assert sum(matches(there.choose(other)).blocks) == 0
+    assert sum(matches(there.choose(other)).held) == 0
 
 
 def test_a_prompt_is_hashed_once_per_request() -> None:
@@ -62,4 +65,20 @@ def test_percent_is_rounded_down(blocks: int, total: int, percent: int) -> None:
     found = prefixes.Matches((blocks,), total)
     assert found.percent(0) == percent
     assert found.share(0) == blocks / total
-    assert found.row(0) == {"matched_blocks": blocks, "blocks": total, "percent": percent}
+    assert found.row(0) == {"cached_bytes": blocks, "prompt_bytes": total, "percent": percent}
+
+
+def test_the_real_index_fits() -> None:
+    """Blocks widen with depth there: shares count bytes and not blocks."""
+    hasher, index = kvblocks.Hasher(16), prefix.PrefixIndex(kvsettings.PrefixSettings())
+    ledger = prefixes.PrefixLedger(hasher, index)
+    there = testing.World([prefix_cache.POLICY], 3, random.Random(1), ledgers={prefixes.NAME: ledger})
+    text = b"0123456789abcdef" * 64
+    first = there.send(testing.request(prompt=text))
+    there.end(first)
+    assert matches(first).total == len(text)
+    again = there.choose(testing.request(prompt=text))
+    assert (again.row, matches(again).percent(first.row)) == (first.row, 100)
+    half = there.choose(testing.request(prompt=text[:512] + b"x" * 512))
+    assert matches(half).percent(first.row) == 50
+    assert sum(matches(half).held) == 512

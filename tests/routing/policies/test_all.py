@@ -64,7 +64,8 @@ def snapshot(rows: Sequence[tuple[int, serving.EngineLoad | None, float]]) -> co
 
 
 def fresh() -> router.Router:
-    return router.Router(POLICIES, "random", {prefixes.NAME: prefixes.PrefixLedger(testing.FakeIndex())})
+    index = testing.FakeIndex()
+    return router.Router(POLICIES, "random", {prefixes.NAME: prefixes.PrefixLedger(index, index)})
 
 
 @pytest.mark.parametrize("name", EVERY)

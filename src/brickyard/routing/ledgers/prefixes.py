@@ -1,13 +1,13 @@
 """Which endpoints hold how much of the prompt's beginning.
 
-The index itself lies below routing; what it must be able to do is ``PrefixIndex``. The ledger asks it once per decision and, once an
-endpoint is chosen, tells it that the endpoint will hold the whole prompt soon.
+The index itself lies below routing (``kvindex``); what is asked of it are ``Hasher`` and ``PrefixIndex``. The ledger asks once per decision
+and, once an endpoint is chosen, tells that it will hold the whole prompt soon.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, Protocol
 
 from brickyard.routing import contract
@@ -15,52 +15,61 @@ from brickyard.routing import contract
 NAME: Final = "prefixes"
 
 
-class PrefixIndex(Protocol):
-    """Blocks of prompts by endpoint. A block's hash stands for it and everything before it."""
+class Hasher(Protocol):
+    """Cuts prompts into blocks. A block's hash stands for it, everything before it, and the model."""
 
     def hashes(self, model: str, prompt: bytes) -> Sequence[int]:
         """One hash for each full block of ``prompt``; a rest that fills no block has none."""
         ...
 
-    def match(self, model: str, hashes: Sequence[int], now: float) -> Mapping[str, int]:
-        """Endpoint's key → how many blocks, from the first on without a gap, it holds. Endpoints that hold none may be left out."""
+    def covered(self, blocks: int) -> int:
+        """Bytes that the first ``blocks`` blocks hold."""
         ...
 
-    def add(self, model: str, endpoint: str, hashes: Sequence[int], now: float) -> None:
-        """The endpoint holds these blocks from now on."""
+
+class PrefixIndex(Protocol):
+    """Which endpoints were sent which blocks."""
+
+    def match(self, hashes: Sequence[int], endpoints: Iterable[str], now: float) -> Mapping[str, int]:
+        """Key of each endpoint asked about → its blocks in a row from the first; those that have none may be left out."""
+        ...
+
+    def add(self, hashes: Sequence[int], endpoint: str, now: float) -> None:
+        """The endpoint is sent the prompt of these blocks."""
         ...
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Matches:
-    """How many of the prompt's ``total`` blocks each row holds, contiguously from the first.
+    """How many of the ``total`` bytes in the prompt's full blocks each row holds, from the first on.
 
     ``leaf`` is the hash of the last full block: it names the whole prompt. 0 when there is none.
     """
 
-    blocks: Sequence[int]
+    held: Sequence[int]
     total: int
     leaf: int = 0
 
     def share(self, row: int) -> float:
         """The share of the prompt that the row holds, 0..1."""
-        return self.blocks[row] / self.total if self.total else 0.0
+        return self.held[row] / self.total if self.total else 0.0
 
     def percent(self, row: int) -> int:
         """The same in whole percent, rounded down."""
-        return self.blocks[row] * 100 // self.total if self.total else 0
+        return self.held[row] * 100 // self.total if self.total else 0
 
     def age(self, snapshot: contract.EndpointSnapshot) -> float:
         return 0.0
 
     def row(self, row: int) -> Mapping[str, object]:
-        return {"matched_blocks": self.blocks[row], "blocks": self.total, "percent": self.percent(row)}
+        return {"cached_bytes": self.held[row], "prompt_bytes": self.total, "percent": self.percent(row)}
 
 
 class PrefixLedger:
     """An index at the service of policies."""
 
-    def __init__(self, index: PrefixIndex) -> None:
+    def __init__(self, hasher: Hasher, index: PrefixIndex) -> None:
+        self._hasher = hasher
         self._index = index
         self._asked: tuple[contract.Request | None, Sequence[int]] = (None, ())
 
@@ -68,20 +77,21 @@ class PrefixLedger:
         hashes = self._hashes(request)
         if not hashes:
             return Matches((0,) * len(snapshot.endpoints), 0)
-        found = self._index.match(request.model, hashes, now)
-        return Matches([found.get(each.key, 0) for each in snapshot.endpoints], len(hashes), hashes[-1])
+        keys = [endpoint.key for endpoint in snapshot.endpoints]
+        found, covered = self._index.match(hashes, keys, now), self._hasher.covered
+        held = [covered(found[key]) if key in found else 0 for key in keys] if found else [0] * len(keys)
+        return Matches(held, covered(len(hashes)), hashes[-1])
 
     def observe(self, event: contract.Event) -> None:
         if isinstance(event, contract.Chosen):
-            request = event.decision.request
-            hashes = self._hashes(request)
+            hashes = self._hashes(event.decision.request)
             if hashes:
-                self._index.add(request.model, event.decision.endpoint.key, hashes, event.at)
+                self._index.add(hashes, event.decision.endpoint.key, event.at)
 
     def _hashes(self, request: contract.Request) -> Sequence[int]:
         """The prompt's hashes; those of the latest request are kept, since its choice follows the question at once."""
         if self._asked[0] is not request:
-            self._asked = (request, self._index.hashes(request.model, request.prompt))
+            self._asked = (request, self._hasher.hashes(request.model, request.prompt))
         return self._asked[1]
 
 

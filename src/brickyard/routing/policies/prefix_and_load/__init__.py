@@ -60,8 +60,8 @@ class Cost:
         matches = prefixes.INPUT.of(snapshot)
         if matches is None or not matches.total:
             return queued
-        worth, blocks = request.input_tokens / matches.total, matches.blocks
-        return [each - worth * blocks[row] for each, row in zip(queued, rows, strict=True)]
+        worth, held = request.input_tokens / matches.total, matches.held
+        return [each - worth * held[row] for each, row in zip(queued, rows, strict=True)]
 
 
 def words(snapshot: contract.EndpointSnapshot, row: int) -> str:

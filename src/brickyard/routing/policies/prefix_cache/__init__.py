@@ -59,10 +59,10 @@ class PrefixCache:
         counts = scorers.in_flight(request, snapshot, rows)
         facts = prefixes.INPUT.of(snapshot)
         idle = scorers.lowest(counts)
-        if facts is None or not any(facts.blocks):
+        if facts is None or not any(facts.held):
             return idle
-        blocks, total = facts.blocks, facts.total
-        percents = [blocks[row] * 100 // total for row in rows]
+        held, total = facts.held, facts.total
+        percents = [held[row] * 100 // total for row in rows]
         eligible = matched(percents, counts, self._imbalance, self._deviations)
         scores = [LEAST_MATCHED * 0.999 * each for each in idle]
         order = sorted({(percents[at], -counts[at]) for at in eligible})
@@ -95,7 +95,7 @@ def matched(percents: Sequence[int], counts: Sequence[int], imbalance: int, devi
 
 
 def measure(request: contract.Request, snapshot: contract.EndpointSnapshot, rows: Sequence[int]) -> Sequence[float]:
-    """Percent of the prompt's blocks that each row holds."""
+    """Percent of the prompt that each row holds."""
     facts = prefixes.INPUT.of(snapshot)
     if facts is None or not facts.total:
         return [scorers.UNKNOWN] * len(rows)

@@ -84,11 +84,11 @@ class Preble:
         facts, matches = self._input.of(snapshot), prefixes.INPUT.of(snapshot)
         if facts is None:
             return [scorers.UNKNOWN] * len(rows)
-        if matches is not None and matches.total and max(matches.blocks) > MOST * matches.total:
-            longest = max(matches.blocks[row] for row in rows)
+        if matches is not None and matches.total and max(matches.held) > MOST * matches.total:
+            longest = max(matches.held[row] for row in rows)
             if longest:
-                blocks, requests = matches.blocks, facts.requests
-                return [requests[row] if blocks[row] == longest else scorers.UNKNOWN for row in rows]
+                held, requests = matches.held, facts.requests
+                return [requests[row] if held[row] == longest else scorers.UNKNOWN for row in rows]
         return [facts.costs[row] for row in rows]
 
     def words(self, snapshot: contract.EndpointSnapshot, row: int) -> str:

@@ -124,7 +124,7 @@ class WindowLedger:
         self._expire(event.at)
         request, endpoint = event.decision.request, event.decision.endpoint.key
         context = request.input_tokens
-        share = max(matches.blocks) / matches.total
+        share = max(matches.held) / matches.total
         key = (request.model, matches.leaf)
         prompt = self._prompts.get(key)
         if prompt is None:
