@@ -126,6 +126,19 @@ async def test_the_known_stay_known_while_the_store_is_away(
     assert await known.by_name("ada") == ADA
 
 
+async def test_somebody_who_was_removed_is_not_known_while_the_store_is_away(
+    known: directory.Directory, store: testing.FlakyStore, time: clock.ManualClock
+) -> None:
+    assert await known.by_name("ada") == ADA
+    await store.delete("ada")
+    time.advance(2)
+    assert await known.by_name("ada") is None
+    store.weather.away = True
+    time.advance(2)
+    with pytest.raises(errors.StoreAwayError):
+        await known.by_name("ada")
+
+
 @pytest.mark.looptime
 async def test_callers_share_a_read_and_one_who_leaves_leaves_it_to_the_others(
     known: directory.Directory, store: testing.FlakyStore

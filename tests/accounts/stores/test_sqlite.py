@@ -21,7 +21,8 @@ from brickyard.accounts.stores import sqlite
 
 async def main():
     store = sqlite.SqliteStore.open(pathlib.Path(sys.argv[1]))
-    sys.stdin.read()
+    print("ready", flush=True)
+    sys.stdin.readline()
     claim = contract.Claim(contract.Kind.RPM, "k", 28333333, 60, 1, 100)
     took = 0
     for _ in range(60):
@@ -44,7 +45,14 @@ def test_processes_never_take_more_than_there_is(tmp_path: pathlib.Path) -> None
     command = [sys.executable, "-c", COUNTER, str(tmp_path / "a.db")]
     processes = [subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(4)]
     try:
-        took = [int(process.communicate("", timeout=60)[0]) for process in processes]
+        for process in processes:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "ready\n"
+        for process in processes:
+            assert process.stdin is not None
+            process.stdin.write("go\n")
+            process.stdin.flush()
+        took = [int(process.communicate(timeout=60)[0]) for process in processes]
     finally:
         for process in processes:
             process.kill()
