@@ -149,7 +149,7 @@ def test_the_tail_of_a_parts_log(tmp_path: pathlib.Path, tail: str, lines: str) 
 
 def test_a_parts_log_goes_on_from_what_was_rotated(tmp_path: pathlib.Path) -> None:
     (tmp_path / "logs").mkdir()
-    (tmp_path / "logs" / "gateway.log.1").write_bytes(b"\0\0\0one\ntwo\n")
+    (tmp_path / "logs" / "gateway.log.1").write_bytes(b"one\ntwo\n")
     (tmp_path / "logs" / "gateway.log").write_text("three\n")
     assert run("logs", "gateway", BRICKYARD_DATA_DIR=str(tmp_path)).stdout == "one\ntwo\nthree\n"
     assert run("logs", "gateway", "--tail", "2", BRICKYARD_DATA_DIR=str(tmp_path)).stdout == "two\nthree\n"
