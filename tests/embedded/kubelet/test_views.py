@@ -176,6 +176,18 @@ def test_nothing_that_is_needed_is_hidden(path: str, answer: bool) -> None:
     assert not views.Ground(mounts=False).can_mount(path)
 
 
+def test_a_folder_of_very_many_is_not_covered(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(views, "_COVERABLE", 3)
+    ground = views.Ground(mounts=True)
+    for number in range(3):
+        (tmp_path / str(number)).touch()
+    assert ground.can_mount(f"{tmp_path}/new/place")
+    (tmp_path / "one-more").touch()
+    assert not ground.can_mount(f"{tmp_path}/new/place")
+    assert ground.can_mount(f"{tmp_path}/one-more")
+    assert not ground.can_mount(f"{tmp_path}/one-more/below-a-file")
+
+
 def test_a_survey_keeps_our_own_programs_visible(tmp_path: pathlib.Path) -> None:
     found = views.survey([tmp_path])
     assert str(tmp_path) in found.needed

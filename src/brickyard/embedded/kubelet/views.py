@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import itertools
 import os
 import pathlib
 import subprocess
@@ -32,6 +33,8 @@ _SYSTEM = frozenset(
     ("/", "/bin", "/boot", "/dev", "/etc", "/lib", "/lib64", "/nix", "/proc", "/run", "/sbin", "/sys", "/usr", "/var")
 )
 _TRIAL = 10.0
+_COVERABLE = 2048
+"""Entries of a folder that is covered, at most."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -45,7 +48,20 @@ class Ground:
         """Whether a volume can be mounted at ``path`` with nothing missing afterwards."""
         real = os.path.realpath(path)
         hides = any(each == real or each.startswith(f"{real}/") for each in self.needed)
-        return self.mounts and real not in _SYSTEM and not real.startswith(("/proc/", "/sys/")) and not hides
+        forbidden = real in _SYSTEM or real.startswith(("/proc/", "/sys/"))
+        return self.mounts and not forbidden and not hides and _is_coverable(real)
+
+
+def _is_coverable(path: str) -> bool:
+    """Whether a place to mount on is there, or can be made: covering a folder costs a mount for each of its entries."""
+    place = pathlib.Path(path)
+    there = next(each for each in (place, *place.parents) if os.path.lexists(each))
+    if there == place:
+        return True
+    if not os.access(there, os.R_OK | os.X_OK) or not there.is_dir():
+        return False
+    with os.scandir(there) as entries:
+        return next(itertools.islice(entries, _COVERABLE, None), None) is None
 
 
 UNMOUNTED = Ground(mounts=False)
