@@ -165,6 +165,11 @@ def test_fields(path: str, expected: str) -> None:
         ({"resource": "requests.memory"}, str(1024**3)),
         ({"resource": "limits.ephemeral-storage", "divisor": "1Gi"}, "10"),
         ({"resource": "limits.cpu", "containerName": "other"}, "8"),
+        ({"resource": "requests.cpu", "containerName": "other"}, "0"),
+        ({"resource": "requests.ephemeral-storage"}, "0"),
+        ({"resource": "limits.cpu", "divisor": "0"}, "2"),
+        ({"resource": "limits.cpu", "divisor": "100m"}, "15"),
+        ({"resource": "limits.memory", "divisor": "1G"}, "2"),
     ],
 )
 def test_resources(reference: dict[str, str], expected: str) -> None:

@@ -106,6 +106,10 @@ async def test_what_a_node_says(tmp_path: pathlib.Path) -> None:
     assert {each["type"] for each in status["conditions"]} == {"Ready", "MemoryPressure", "DiskPressure", "PIDPressure"}
     (lease,) = bench.client.all(resources.LEASE)
     assert lease["spec"]["holderIdentity"] == "here"
+    taken = lease["spec"]["acquireTime"]
+    await bench.beat(10)
+    (lease,) = bench.client.all(resources.LEASE)
+    assert lease["spec"]["acquireTime"] == taken < lease["spec"]["renewTime"]
 
 
 # Seconds between two beats → whether the second says everything anew.

@@ -158,7 +158,7 @@ class NodeAgent:
         claims = informer.Informer(self._client, resources.PERSISTENT_VOLUME_CLAIM)
         binding = binder.Binder(self._client, binder.Caches(pods, claims), told, room, self._clock)
         ground = await asyncio.to_thread(views.survey, [self._folder]) if self._settings.mounts else views.UNMOUNTED
-        tools = self._tools(prober, told, capacity, await asyncio.to_thread(procfs.boot_id), ground)
+        tools = self._tools(prober, told, node.allocatable(capacity), await asyncio.to_thread(procfs.boot_id), ground)
         following = follower.Follower(tools.machine.names, tools.starts.objects, self._places)
         async with tasks.Scope("kubelet") as scope:
             scope.start(told.run(), name="events")

@@ -45,7 +45,7 @@ class Facts:
         node: name of the node. ``host_address`` and ``address``: the node's and the pod's.
         config_maps, secrets, claims: those that are referred to, by name; None for one that does not exist.
         services: services of the pod's namespace.
-        capacity: the machine's own sizes, for ``resourceFieldRef`` without a limit.
+        capacity: what can be had of the machine, for ``resourceFieldRef`` without a limit.
     """
 
     pod: resources.Object
@@ -185,7 +185,10 @@ def _pairs(fields: Mapping[str, str] | None) -> str:
 
 
 def resource(reference: Mapping[str, Any], container: Mapping[str, Any], facts: Facts) -> str:
-    """The value of a ``resourceFieldRef``: of the container it names, else of ``container``; rounded up."""
+    """The value of a ``resourceFieldRef``: of the container it names, else of ``container``; rounded up.
+
+    A limit that is not set is what the node has; a request that is not set is the limit, or 0 without one.
+    """
     part, _, name = str(reference["resource"]).partition(".")
     named = reference.get("containerName")
     if named:
@@ -193,8 +196,11 @@ def resource(reference: Mapping[str, Any], container: Mapping[str, Any], facts: 
         container = next((each for each in everyone if each["name"] == named), container)
     sizes = container.get("resources") or {}
     limits = sizes.get("limits") or {}
-    found = (sizes.get("requests") or {}).get(name, limits.get(name)) if part == "requests" else limits.get(name)
-    value = quantities.parse(found if found is not None else facts.capacity.get(name, "0"))
+    if part == "requests":
+        found = (sizes.get("requests") or {}).get(name, limits.get(name, "0"))
+    else:
+        found = limits.get(name, facts.capacity.get(name, "0"))
+    value = quantities.parse(found)
     divisor = quantities.parse(reference.get("divisor") or "1") or quantities.parse("1")
     return str(math.ceil(value / divisor))
 

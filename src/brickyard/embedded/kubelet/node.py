@@ -157,7 +157,8 @@ class Node:
             await self._client.patch(resources.LEASE, (LEASE_NAMESPACE, name), {"spec": spec})
         except kube_errors.NotFound:
             meta = {"name": name, "namespace": LEASE_NAMESPACE}
-            lease = {"apiVersion": resources.LEASE.api_version, "kind": "Lease", "metadata": meta, "spec": spec}
+            taken = {**spec, "acquireTime": spec["renewTime"]}
+            lease = {"apiVersion": resources.LEASE.api_version, "kind": "Lease", "metadata": meta, "spec": taken}
             await self._client.create(resources.LEASE, lease)
 
 
