@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import subprocess
 
@@ -30,6 +31,17 @@ def test_a_model_is_served_and_taken_away(yard: yards.Yard) -> None:
     gone = yard.brickyard("delete", "-f", str(manifest)).stdout
     assert gone == "service/brick deleted\ndeployment.apps/brick deleted\n"
     yards.until(lambda: not yard.objects("pods"), what="the pods go with their deployment")
+
+
+def test_models_that_come_up_again_are_on_the_screen(yard: yards.Yard) -> None:
+    yard.brickyard("serve", "brick", "--engine", "sim")
+    yard.down()
+    ports = ("--api-port", str(yard.api_port), "--gateway-port", str(yard.gateway_port))
+    said = yard.brickyard("up", "--detach", *ports, "--services-port", str(yard.services_port)).stdout
+    assert re.search(r"^  models +brick \([01]/1 ready\)$", said, re.MULTILINE)
+    again = yard.brickyard("up", "--detach", check=False)
+    assert again.returncode == 2
+    assert f"Brickyard already runs in {yard.path}" in again.stderr
 
 
 def test_the_doctor_says_that_a_running_yard_answers(shared: yards.Yard) -> None:

@@ -11,6 +11,9 @@ from brickyard.cli import options
 if TYPE_CHECKING:
     from brickyard.embedded import home
 
+MOMENT = 2.0
+"""Seconds that the screen waits for the models there are."""
+
 
 def up(
     detach: Annotated[bool, typer.Option("--detach", "-d", help="Run in the background.")] = False,
@@ -37,14 +40,17 @@ def up(
     wanted = settings.load(
         life.UpSettings, os.environ, api_port=api_port, gateway_port=gateway_port, services_port=services_port
     )
+    again = at.kubeconfig.exists()  # so that there may be models already
     if detach:
-        _screen(at, life.detach(at, wanted), f"stop it with: brickyard down{place.option(at)}")
+        running = life.detach(at, wanted)
+        models = asyncio.run(_models(at)) if again else ""
+        _screen(at, running, models, f"stop it with: brickyard down{place.option(at)}")
         return
     logs.setup("WARNING")
 
     async def serving(running: home.Running) -> None:
-        _screen(at, running, "stop it with Ctrl-C")
         process.announce_ready(os.environ)
+        _screen(at, running, await _models(at) if again else "", "stop it with Ctrl-C")
 
     async def live() -> None:
         async with tasks.stop_signal() as stop:
@@ -53,7 +59,21 @@ def up(
     asyncio.run(live())
 
 
-def _screen(at: home.Home, running: home.Running, end: str) -> None:
+async def _models(at: home.Home) -> str:
+    """The models that were served here before and come up again, in one line; "" where none is known in a moment."""
+    from brickyard.api.kinds import resources
+    from brickyard.embedded import overview
+    from brickyard.kube.client import errors, rest
+
+    try:
+        async with rest.RestClient.from_kubeconfig(at.kubeconfig, deadline=MOMENT) as client:
+            pods = (await client.list(resources.POD)).items
+    except errors.KubeError:
+        return ""
+    return ", ".join(f"{each.name} ({each.ready}/{each.replicas} ready)" for each in overview.models(pods))
+
+
+def _screen(at: home.Home, running: home.Running, models: str, end: str) -> None:
     from brickyard.cli import place
 
     where = place.option(at)
@@ -63,6 +83,7 @@ def _screen(at: home.Home, running: home.Running, end: str) -> None:
         "users, limits": running.services_url,
         "kubeconfig": str(at.kubeconfig),
         "logs": str(at.logs),
+        **({"models": models} if models else {}),
     }
     print("Brickyard is up.")
     for name, value in rows.items():
