@@ -68,7 +68,7 @@ async def _models(at: home.Home) -> str:
     try:
         async with rest.RestClient.from_kubeconfig(at.kubeconfig, deadline=MOMENT) as client:
             pods = (await client.list(resources.POD)).items
-    except errors.KubeError:
+    except (errors.KubeError, errors.KubeconfigError):
         return ""
     return ", ".join(f"{each.name} ({each.ready}/{each.replicas} ready)" for each in overview.models(pods))
 
