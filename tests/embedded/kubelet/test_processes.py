@@ -264,6 +264,32 @@ async def test_a_signal_to_the_shim_does_nothing_but_sigkill_ends_both(box: Box)
     assert (end.exit_code, end.known, end.message) == (137, False, processes.UNSERVED)
 
 
+UNBOUND = f"import ctypes; ctypes.CDLL(None).prctl(1, 0, 0, 0, 0)\n{FOREVER}"
+"""A leader whose death the kernel no longer ties to its shim's, as after gaining rights."""
+
+
+async def test_a_container_that_outlives_its_shim_is_ended_by_the_agent(box: Box) -> None:
+    process = await box.python(UNBOUND)
+    await box.until_logged("up")
+    procfs.send(process.shim, signal.SIGKILL)
+    assert not (await process.wait()).known
+    assert not process.identity.alive()
+
+
+async def test_a_container_that_outlived_its_shim_is_ended_by_the_next_agent(box: Box) -> None:
+    process = await box.python(UNBOUND)
+    await box.until_logged("up")
+    procfs.send(process.shim, signal.SIGKILL)
+    await asyncio.to_thread(process.shim.wait, 10)
+    processes._reap(process._shim_fd)
+    process.release()
+    assert process.identity.alive()
+    adopted = processes.adopt(process.identity, process.shim, process._mark, process._end)
+    assert adopted is not None
+    assert (await adopted.wait()).message == processes.UNSERVED
+    assert not process.identity.alive()
+
+
 async def test_a_container_has_none_of_its_shims_signal_settings(box: Box) -> None:
     code = "print([line.split()[1] for line in open('/proc/self/status') if line[:7] in ('SigBlk:', 'SigIgn:')])"
     await (await processes.start(box.command("sh", "-c", f'exec "{sys.executable}" -c "{code}"'))).wait()

@@ -105,8 +105,9 @@ class Process:
     async def wait(self) -> End:
         """Wait for the container to end, kill what is left of it, and tell how it ended. To be called once."""
         try:
-            # A shim that is killed takes its container along.
-            await _first([each for each in (self._leader_fd, self._shim_fd) if each >= 0])
+            # A shim that is killed takes its container along, here where the kernel did not see to it.
+            if self._shim_fd >= 0:
+                await _first([each for each in (self._leader_fd, self._shim_fd) if each >= 0])
             await self.sweep()
             await self._shim_ended()
             return await asyncio.to_thread(ended, self._end) or End(UNKNOWN_EXIT, known=False, message=UNSERVED)
