@@ -6,6 +6,7 @@ import hashlib
 import logging
 import os
 import pathlib
+import sys
 from collections.abc import AsyncIterator
 
 import pytest
@@ -382,6 +383,13 @@ class TestObjects:
             assert isinstance(fake, testing_server.FakeStore)
             fake.open.add("models")
             assert (await models(tmp_path, places).fetch("s3://models/one.gguf")).read_bytes() == WEIGHTS
+
+    async def test_without_the_extra_it_says_how_to_get_it(
+        self, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setitem(sys.modules, "obstore", None)
+        with pytest.raises(errors.CacheUnusableError, match=r"s3://models/one\.gguf: .* pip install 'brickyard\[s3\]'"):
+            await models(tmp_path, fetching.Remotes()).fetch("s3://models/one.gguf")
 
     def test_a_key_of_a_profile(self, tmp_path: pathlib.Path) -> None:
         path = tmp_path / "credentials"

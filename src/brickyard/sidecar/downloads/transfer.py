@@ -88,8 +88,7 @@ async def _persist(piece: remote.Piece, draft: drafts.Draft, moved: Moved, patie
             most = max(most, draft.size)
             if failures > patience.failures:
                 raise
-            asked = error.after if isinstance(error, errors.BusyError) else 0.0
-            pause = max(patience.pause.delay(failures), min(asked, patience.longest))
+            pause = _pause(error, failures, patience)
             log.info("download broke off and goes on", file=piece.path, bytes=draft.size, after=pause, why=str(error))
             await asyncio.sleep(pause)
 
@@ -170,6 +169,12 @@ async def _checked(piece: remote.Piece, draft: drafts.Draft) -> wheels.Extracted
     raise errors.CorruptError(f"{piece.origin.label} {wrong}: it is damaged on the way or at its source")
 
 
+def _pause(error: errors.DownloadError, failures: int, patience: Patience) -> float:
+    """Seconds before the next try: our own back-off, or what the other side asks for, up to a bound."""
+    asked = error.after if isinstance(error, errors.BusyError) else 0.0
+    return max(patience.pause.delay(failures), min(asked, patience.longest))
+
+
 async def _discard(draft: drafts.Draft, moved: Moved) -> None:
     moved(-draft.size)
     await threads.run(functools.partial(draft.restart, "", None))
@@ -189,8 +194,9 @@ async def whole(origin: remote.Origin, limit: int, patience: Patience = PATIENCE
             failures += 1
             if not error.passing or failures > patience.failures:
                 raise
-            asked = error.after if isinstance(error, errors.BusyError) else 0.0
-            await asyncio.sleep(max(patience.pause.delay(failures), min(asked, patience.longest)))
+            pause = _pause(error, failures, patience)
+            log.info("asking again", what=origin.label, after=pause, why=str(error))
+            await asyncio.sleep(pause)
 
 
 async def _whole(origin: remote.Origin, limit: int, deadline: float) -> bytes:
