@@ -17,6 +17,14 @@ from brickyard.engines.llamacpp import server as llamacpp
 from brickyard.gateway import settings as gateway
 from brickyard.gateway.endpoints import settings as endpoints
 from brickyard.lib import settings
+from brickyard.routing.policies import (
+    consistent_hash,
+    least_tokens,
+    prefix_and_load,
+    prefix_cache,
+    prefix_cache_preble,
+    vtc_basic,
+)
 from brickyard.services import settings as services
 from brickyard.sidecar.downloads import cache
 
@@ -29,6 +37,12 @@ SETTINGS = (
     up.UpSettings,
     gateway.GatewaySettings,
     endpoints.EndpointSettings,
+    prefix_cache.PrefixCacheParameters,
+    prefix_cache_preble.PrebleParameters,
+    prefix_and_load.PrefixAndLoadParameters,
+    vtc_basic.VtcBasicParameters,
+    least_tokens.LeastTokensParameters,
+    consistent_hash.ConsistentHashParameters,
     services.ServicesSettings,
     accounts.AccountSettings,
     apiserver.ApiServerSettings,

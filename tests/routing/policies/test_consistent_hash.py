@@ -100,6 +100,6 @@ def test_parameters_out_of_range(given_parameters: dict[str, float]) -> None:
 
 
 def test_a_prompt_need_not_be_a_key() -> None:
-    scorer = consistent_hash.Bounded(consistent_hash.Parameters(prefix_bytes=0))
+    scorer = consistent_hash.Bounded(consistent_hash.ConsistentHashParameters(prefix_bytes=0))
     assert scorer.key(testing.request(prompt=b"x")) is None
     assert "in the key's order" in scorer.describe(testing.snapshot(2), 0)

@@ -15,7 +15,7 @@ from brickyard.routing.ledgers import prefixes, work
 from brickyard.routing.policies import prefix_and_load
 
 PROFILE = registry.Registry([prefix_and_load.POLICY]).profile(prefix_and_load.NAME)
-COST = prefix_and_load.Cost(prefix_and_load.Parameters())
+COST = prefix_and_load.Cost(prefix_and_load.PrefixAndLoadParameters())
 
 
 def table(

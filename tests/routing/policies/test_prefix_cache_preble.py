@@ -209,7 +209,7 @@ def test_parameters_out_of_range(parameters: dict[str, object]) -> None:
 
 
 def test_an_unknown_device_is_taken_for_a_v100() -> None:
-    assert prefix_cache_preble.Parameters(target_gpu="H100").device is window.V100
+    assert prefix_cache_preble.PrebleParameters(target_gpu="H100").device is window.V100
 
 
 def test_variables() -> None:

@@ -18,7 +18,7 @@ from brickyard.routing import contract, errors, pipeline, registry, testing
 from brickyard.routing.policies import least_request, vtc_basic
 from brickyard.routing.policies.vtc_basic import usage
 
-RULES = vtc_basic.Parameters().rules
+RULES = vtc_basic.VtcBasicParameters().rules
 
 
 def asked(user: str, tokens: int = 100, name: str = "r") -> contract.Request:
@@ -245,12 +245,12 @@ class TestParameters:
             environment.VTC_MIN_TOKENS: "10",
             environment.VTC_OUTPUT_TOKEN_WEIGHT: "0",
         }
-        read = settings.load(vtc_basic.Parameters, environ)
+        read = settings.load(vtc_basic.VtcBasicParameters, environ)
         assert read.rules == usage.Rules(7.0, 1.0, 1.0, 0.0, 10.0, 8000.0)
         assert routing_policies.make("", environ).profile("vtc-basic").name == "vtc-basic"
 
     def test_milliseconds_have_slices_of_their_own(self) -> None:
-        rules = vtc_basic.Parameters(time_unit="milliseconds", window_size=500).rules
+        rules = vtc_basic.VtcBasicParameters(time_unit="milliseconds", window_size=500).rules
         assert (rules.window, rules.slice) == (0.5, 0.001)
 
     @pytest.mark.parametrize(

@@ -24,8 +24,8 @@ NAME = "consistent-hash"
 
 
 @dataclasses.dataclass(frozen=True)
-class Parameters:
-    """How uneven it may get, and what of a prompt is its key."""
+class ConsistentHashParameters:
+    """Strategy `consistent-hash`: how uneven it may get, and what of a prompt is its key."""
 
     load_factor: float = settings.field(
         1.25,
@@ -48,7 +48,7 @@ class Bounded:
 
     name = NAME
 
-    def __init__(self, parameters: Parameters) -> None:
+    def __init__(self, parameters: ConsistentHashParameters) -> None:
         self._factor = parameters.load_factor
         self._prefix = parameters.prefix_bytes
 
@@ -96,7 +96,7 @@ def _seed(endpoint: str) -> int:
     return int.from_bytes(hashlib.blake2b(endpoint.encode(), digest_size=8).digest())
 
 
-def profile(parameters: Parameters) -> contract.Profile:
+def profile(parameters: ConsistentHashParameters) -> contract.Profile:
     """One scorer and the best of it."""
     return contract.Profile(NAME, filters=(), scorers=((Bounded(parameters), 1.0),), picker=pickers.Best())
 
@@ -107,5 +107,5 @@ POLICY = contract.Policy(
     summary="the same key to the same endpoint, within a bound on its load",
     needs=frozenset({contract.Need.IN_FLIGHT, contract.Need.PROMPT, contract.Need.SESSION, contract.Need.USER}),
     build=profile,
-    parameters=Parameters,
+    parameters=ConsistentHashParameters,
 )

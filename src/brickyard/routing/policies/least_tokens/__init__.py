@@ -20,8 +20,8 @@ NAME = "least-tokens"
 
 
 @dataclasses.dataclass(frozen=True)
-class Parameters:
-    """How the two kinds of work compare."""
+class LeastTokensParameters:
+    """Strategy `least-tokens`: how the two kinds of work compare."""
 
     prefill_weight: float = settings.field(
         1.0, env="BRICKYARD_LEAST_TOKENS_PREFILL_WEIGHT", help="What a token of a prompt counts."
@@ -35,7 +35,7 @@ class Parameters:
             raise ValueError("weights are 0 or more, and not both 0")
 
 
-def profile(parameters: Parameters) -> contract.Profile:
+def profile(parameters: LeastTokensParameters) -> contract.Profile:
     """One scorer and the best of it."""
     heavy, light = parameters.decode_weight, parameters.prefill_weight
 
@@ -64,5 +64,5 @@ POLICY = contract.Policy(
     summary="the endpoint with the least outstanding work in tokens",
     needs=frozenset({contract.Need.PROMPT}),
     build=profile,
-    parameters=Parameters,
+    parameters=LeastTokensParameters,
 )

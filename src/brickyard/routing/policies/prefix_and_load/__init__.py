@@ -21,8 +21,8 @@ NAME = "prefix-and-load"
 
 
 @dataclasses.dataclass(frozen=True)
-class Parameters:
-    """What work counts."""
+class PrefixAndLoadParameters:
+    """Strategy `prefix-and-load`: what work counts."""
 
     load: float = settings.field(
         1.0,
@@ -45,7 +45,7 @@ class Parameters:
 class Cost:
     """The formula, as a measure of which the least is best."""
 
-    def __init__(self, parameters: Parameters) -> None:
+    def __init__(self, parameters: PrefixAndLoadParameters) -> None:
         self._prefill = parameters.load
         self._decode = parameters.load * parameters.decode_weight
 
@@ -73,7 +73,7 @@ def words(snapshot: contract.EndpointSnapshot, row: int) -> str:
     return f"{cached}, {owed.prefill[row]} tokens to prefill and {owed.decode[row]} to generate before it"
 
 
-def profile(parameters: Parameters) -> contract.Profile:
+def profile(parameters: PrefixAndLoadParameters) -> contract.Profile:
     """One cost and the least of it."""
     scorer = scorers.Ranking(NAME, Cost(parameters), words)
     return contract.Profile(
@@ -91,5 +91,5 @@ POLICY = contract.Policy(
     summary="the endpoint with the least work before the answer: queued tokens plus what of the prompt is not cached",
     needs=frozenset({contract.Need.PROMPT}),
     build=profile,
-    parameters=Parameters,
+    parameters=PrefixAndLoadParameters,
 )

@@ -25,8 +25,8 @@ LEAST_MATCHED = 0.5
 
 
 @dataclasses.dataclass(frozen=True)
-class Parameters:
-    """When load matters more than the cache."""
+class PrefixCacheParameters:
+    """Strategy `prefix-cache`: when load matters more than the cache."""
 
     imbalance: int = settings.field(
         8,
@@ -49,7 +49,7 @@ class PrefixCache:
 
     name = NAME
 
-    def __init__(self, parameters: Parameters) -> None:
+    def __init__(self, parameters: PrefixCacheParameters) -> None:
         self._imbalance = parameters.imbalance
         self._deviations = parameters.deviations
 
@@ -108,7 +108,7 @@ def words(snapshot: contract.EndpointSnapshot, row: int) -> str:
     return "cached share unknown" if facts is None else f"{facts.percent(row)} % of the prompt cached"
 
 
-def profile(parameters: Parameters) -> contract.Profile:
+def profile(parameters: PrefixCacheParameters) -> contract.Profile:
     """The order by itself; in a mix the share alone."""
     share = scorers.Ranking(NAME, measure, words, highest=True)
     return contract.Profile(
@@ -127,5 +127,5 @@ POLICY = contract.Policy(
     summary="the endpoint that holds most of the prompt's beginning, within its share of requests",
     needs=frozenset({contract.Need.IN_FLIGHT, contract.Need.PROMPT}),
     build=profile,
-    parameters=Parameters,
+    parameters=PrefixCacheParameters,
 )

@@ -28,8 +28,8 @@ MOST: Final = 0.5
 
 
 @dataclasses.dataclass(frozen=True)
-class Parameters:
-    """The cost's device and memory."""
+class PrebleParameters:
+    """Strategy `prefix-cache-preble`: the cost's device and memory."""
 
     target_gpu: str = settings.field(
         "V100", env=environment.PREBLE_TARGET_GPU, help="The device whose times the cost goes by: V100 or A6000."
@@ -61,7 +61,7 @@ class Parameters:
 class Preble:
     """Requests of late where the prefix is exploited, seconds of cost elsewhere; the least is best."""
 
-    def __init__(self, parameters: Parameters, seen: contract.Input[window.Window]) -> None:
+    def __init__(self, parameters: PrebleParameters, seen: contract.Input[window.Window]) -> None:
         self._imbalance = parameters.imbalance
         self._input = seen
 
@@ -100,7 +100,7 @@ class Preble:
         return f"{cached}, {facts.requests[row]} requests and {facts.costs[row]:.2f} s of computing of late"
 
 
-def profile(parameters: Parameters) -> contract.Profile:
+def profile(parameters: PrebleParameters) -> contract.Profile:
     """One scorer and the best of it; in a mix without the guard."""
     make = functools.partial(
         window.WindowLedger, parameters.sliding_window_period * 60, parameters.device, parameters.decoding_length
@@ -125,6 +125,6 @@ POLICY = contract.Policy(
     summary="a prefix that is most of the prompt is exploited, else the endpoint that computed least of late",
     needs=frozenset({contract.Need.IN_FLIGHT, contract.Need.PROMPT}),
     build=profile,
-    parameters=Parameters,
+    parameters=PrebleParameters,
     aliases=(ALIAS,),
 )

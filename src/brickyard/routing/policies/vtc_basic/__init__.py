@@ -30,8 +30,8 @@ UNITS: Final = {"minutes": 60.0, "seconds": 1.0, "milliseconds": 0.001}
 
 
 @dataclasses.dataclass(frozen=True)
-class Parameters:
-    """Window, bounds and weights."""
+class VtcBasicParameters:
+    """Strategy `vtc-basic`: window, bounds and weights."""
 
     window_size: int = settings.field(
         5, env=environment.VTC_WINDOW_SIZE, help="How far back tokens count, in time units."
@@ -88,7 +88,7 @@ class Parameters:
 class Fair:
     """The formula, as a measure of which the least is best."""
 
-    def __init__(self, parameters: Parameters, used: contract.Input[usage.Used]) -> None:
+    def __init__(self, parameters: VtcBasicParameters, used: contract.Input[usage.Used]) -> None:
         self._given = parameters
         self._input = used
 
@@ -121,7 +121,7 @@ def bucket(facts: usage.Used, least: float) -> float:
     return max(least, (facts.least + facts.most) / 2)
 
 
-def profile(parameters: Parameters) -> contract.Profile:
+def profile(parameters: VtcBasicParameters) -> contract.Profile:
     """One scorer and the best of it."""
     used = contract.Input("vtc", usage.Used, functools.partial(usage.UsageLedger, parameters.rules))
     fair = Fair(parameters, used)
@@ -135,5 +135,5 @@ POLICY = contract.Policy(
     summary="heavy and light users to different endpoints, and nobody to a full one",
     needs=frozenset({contract.Need.IN_FLIGHT, contract.Need.PROMPT, contract.Need.USER}),
     build=profile,
-    parameters=Parameters,
+    parameters=VtcBasicParameters,
 )
