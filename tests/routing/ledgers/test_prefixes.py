@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import random
 
 import pytest
@@ -50,6 +51,16 @@ def test_a_prompt_is_hashed_once_per_request() -> None:
     there = world()
     there.send(testing.request(prompt=b"abcdefgh"))
     assert there.index.asked == 1
+
+
+def test_a_prompt_is_not_kept_beyond_its_choice() -> None:
+    index = testing.FakeIndex()
+    ledger = prefixes.PrefixLedger(index, index)
+    asked = testing.request(prompt=b"abcdefgh")
+    there = testing.World([prefix_cache.POLICY], 2, random.Random(1), ledgers={prefixes.NAME: ledger})
+    references = len(gc.get_referrers(asked))
+    there.end(there.send(asked))
+    assert len(gc.get_referrers(asked)) == references
 
 
 @pytest.mark.parametrize("prompt", [b"", b"abc"])

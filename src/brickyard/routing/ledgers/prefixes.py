@@ -87,6 +87,7 @@ class PrefixLedger:
             hashes = self._hashes(event.decision.request)
             if hashes:
                 self._index.add(hashes, event.decision.endpoint.key, event.at)
+            self._asked = (None, ())  # a prompt may be megabytes: it goes when its request does
 
     def _hashes(self, request: contract.Request) -> Sequence[int]:
         """The prompt's hashes; those of the latest request are kept, since its choice follows the question at once."""
