@@ -21,13 +21,14 @@ from brickyard.accounts import settings as account_settings
 from brickyard.api.kinds import resources
 from brickyard.assembly import engines, routing_policies, stores
 from brickyard.gateway import settings as gateway_settings
-from brickyard.gateway.endpoints import director, filewatch, loads, metrics, pages
+from brickyard.gateway.endpoints import director, filewatch, loads, metrics, pages, prefixes
 from brickyard.gateway.endpoints import settings as endpoint_settings
 from brickyard.gateway.limits import gate
 from brickyard.gateway.limits import settings as gate_settings
 from brickyard.gateway.proxy import server
 from brickyard.kube.client import contract, rest
 from brickyard.kube.informers import informer
+from brickyard.kvindex import settings as kvindex
 from brickyard.lib import clock, settings, tasks
 from brickyard.routing import contract as routing
 from brickyard.routing import registry
@@ -49,6 +50,7 @@ class Settings:
     accounts: account_settings.AccountSettings = dataclasses.field(
         default_factory=lambda: account_settings.AccountSettings(store=stores.MEMORY)
     )
+    prefixes: kvindex.PrefixSettings = dataclasses.field(default_factory=kvindex.PrefixSettings)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -78,6 +80,7 @@ def load(environ: Mapping[str, str], said: Said | None = None) -> Settings:
         {name: environ[name] for name in sorted(routing_policies.variables()) if name in environ},
         settings.load(gate_settings.GateSettings, environ),
         stores.load(environ, store=said.store),
+        settings.load(kvindex.PrefixSettings, environ),
     )
 
 
@@ -103,7 +106,7 @@ async def serve_with(
     """``serve`` over a connection that is already there."""
     time = clock.SystemClock()
     policies = routing_policies.make(given.endpoints.policies, given.policies)
-    chooser = director.PodDirector(policies, given.endpoints, time=time)
+    chooser = director.PodDirector(policies, given.endpoints, known=prefixes.Prefixes(given.prefixes), time=time)
     # All pods and not those with a label: a model's name may also stand in an annotation, which no selector reaches.
     pods = informer.Informer(client, resources.POD)
     chooser.follow(pods)
@@ -116,7 +119,7 @@ async def _serve_file(
     """``serve`` endpoints that a file names."""
     time = clock.SystemClock()
     policies = routing_policies.make(given.endpoints.policies, given.policies)
-    chooser = director.TableDirector(policies, given.endpoints, time=time)
+    chooser = director.TableDirector(policies, given.endpoints, known=prefixes.Prefixes(given.prefixes), time=time)
     file = filewatch.EndpointsFile(path, chooser.table)
     await _run(_Parts(chooser, policies, time, file.follow(), lambda: ""), given, stop, ready)
 
@@ -133,7 +136,7 @@ class _Parts:
 
 
 async def _run(parts: _Parts, given: Settings, stop: asyncio.Event, ready: Callable[[int], None] | None) -> None:
-    chosen, table = given.endpoints, parts.chooser.table
+    chosen, table, shown = given.endpoints, parts.chooser.table, prefixes.PrefixMetrics(parts.chooser.prefixes)
     fetcher = pages.Pages(connections=chosen.scrape_connections, timeout=chosen.scrape_timeout)
     async with fetcher, stores.access(given.accounts, parts.time) as access, tasks.Scope("gateway") as scope:
         scope.start(parts.source, name="endpoints")
@@ -152,7 +155,7 @@ async def _run(parts: _Parts, given: Settings, stop: asyncio.Event, ready: Calla
             stop,
             server.Around(
                 parts.unready,
-                (metrics.EndpointMetrics(table, parts.time.monotonic), access.metrics),
+                (metrics.EndpointMetrics(table, parts.time.monotonic), access.metrics, shown),
                 # What this process keeps in its own memory has no users: nobody else could write them there.
                 gate.Gate(
                     given.gate, None if given.accounts.store == stores.MEMORY else access.directory, access.limiter

@@ -29,6 +29,15 @@ class Size:
     bytes: int
 
 
+def check(given: settings.PrefixSettings) -> None:
+    """Refuse settings that leave no room for an index, without making one.
+
+    Raises:
+        SizeError: naming the least that would do.
+    """
+    table.check(given.budget)
+
+
 class PrefixIndex:
     """The prompts of one gateway and those it heard of from others.
 

@@ -24,6 +24,17 @@ _WORD: Final = (1 << PLANE) - 1
 STAMP_MAX: Final = (1 << 32) - 1
 
 
+def check(budget: int, planes: int = 1) -> None:
+    """Refuse a budget (bytes) that does not hold a single set.
+
+    Raises:
+        SizeError: naming the least that would do.
+    """
+    least = WAYS * (KEY_BYTES + planes * PLANE_BYTES)
+    if budget < least:
+        raise errors.SizeError(f"an index of {budget} bytes holds nothing: take at least {least}")
+
+
 class Table:
     """Entries in sets: ``sets`` masks a hash to the number of its set.
 
@@ -43,10 +54,8 @@ class Table:
         self._make(1)
 
     def _make(self, planes: int) -> None:
+        check(self._budget, planes)
         while self._entries * (KEY_BYTES + planes * PLANE_BYTES) > self._budget:
-            if self._entries == WAYS:
-                least = WAYS * (KEY_BYTES + planes * PLANE_BYTES)
-                raise errors.SizeError(f"an index of {self._budget} bytes holds nothing: take at least {least}")
             self._entries //= 2
         self.sets = self._entries // WAYS - 1
         self.keys = _zeros("Q", self._entries)

@@ -11,8 +11,9 @@ from typing import Final
 
 from brickyard.api.kinds import resources
 from brickyard.gateway import contract
-from brickyard.gateway.endpoints import pods, ring, settings, summary, table
+from brickyard.gateway.endpoints import pods, prefixes, ring, settings, summary, table
 from brickyard.kube.informers import informer
+from brickyard.kvindex import settings as kvindex
 from brickyard.lib import clock, timestamps
 from brickyard.routing import contract as routing
 from brickyard.routing import explain, registry, router
@@ -41,7 +42,7 @@ class _Lease:
 
 
 class TableDirector:
-    """A director over a table that somebody else keeps current.
+    """A director over a table that somebody else keeps current. ``known``: where prompts went; an index of its own when None.
 
     Raises:
         PolicyError: the default strategy does not exist or cannot be mixed.
@@ -52,16 +53,18 @@ class TableDirector:
         policies: registry.Registry,
         given: settings.EndpointSettings = DEFAULTS,
         *,
+        known: prefixes.Prefixes | None = None,
         time: clock.Clock | None = None,
         rng: routing.Random | None = None,
     ) -> None:
-        self.table = table.Table()
+        self.prefixes = known or prefixes.Prefixes(kvindex.PrefixSettings())
+        self.table = table.Table(self.prefixes.gone)
         self._registry = policies
         self._clock = time or clock.SystemClock()
         self._now = self._clock.monotonic
         self._rng = rng if rng is not None else random.Random()  # noqa: S311 - it spreads load and guards nothing
         self._ring = ring.Ring(given.decisions_kept)
-        self._router = router.Router(policies, given.strategy)
+        self._router = router.Router(policies, given.strategy, {prefixes.NAME: self.prefixes})
         self._tickets: dict[int, router.Ticket] = {}
 
     def models(self) -> Sequence[contract.ModelCard]:

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 
 from brickyard.api import serving
 from brickyard.gateway.endpoints import breaker, pods
@@ -93,9 +93,10 @@ class _View:
 
 
 class Table:
-    """Pods by model, and one slot per endpoint."""
+    """Pods by model, and one slot per endpoint. ``gone`` hears the keys of endpoints that are no more, their memory with them."""
 
-    def __init__(self) -> None:
+    def __init__(self, gone: Callable[[str], None] | None = None) -> None:
+        self._gone = gone
         self._views: dict[str, _View] = {}
         self._model_of: dict[str, str] = {}
         self._slots: dict[str, Slot] = {}
@@ -107,9 +108,11 @@ class Table:
         old = self._member(pod.key)
         if old is not None and old.pod == pod:
             return
-        self.remove(pod.key)
+        self._take_out(pod.key)
         same = old is not None and old.pod.uid == pod.uid
         kept = {slot.endpoint.key: slot for slot in old.slots} if old is not None and same else {}
+        if old is not None:
+            self._tell_gone(old, kept.keys() & {endpoint.key for endpoint in pod.endpoints})
         slots = tuple(kept.get(endpoint.key) or Slot(endpoint) for endpoint in pod.endpoints)
         for slot, endpoint in zip(slots, pod.endpoints, strict=True):
             slot.endpoint = endpoint
@@ -123,6 +126,18 @@ class Table:
 
     def remove(self, key: str) -> None:
         """Forget the pod ``namespace/name``; unknown pods are fine."""
+        old = self._member(key)
+        self._take_out(key)
+        if old is not None:
+            self._tell_gone(old, frozenset())
+
+    def _tell_gone(self, old: _Member, kept: Set[str]) -> None:
+        """Say which of a pod's endpoints are no more: those whose slots were not ``kept``."""
+        for slot in old.slots if self._gone is not None else ():
+            if slot.endpoint.key not in kept and self._gone is not None:
+                self._gone(slot.endpoint.key)
+
+    def _take_out(self, key: str) -> None:
         model = self._model_of.pop(key, None)
         if model is None:
             return
