@@ -41,7 +41,7 @@ class Demo:
         self.ports += ["--services-port", str(args.services_port)]
         self.gateway = f"http://127.0.0.1:{args.gateway_port}"
         self.environ = {**os.environ, "KUBECONFIG": str(self.data_dir / "kubeconfig")}
-        self.colour = sys.stdout.isatty()
+        self.colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
         self.began = time.monotonic()
 
     def step(self, text: str) -> None:
@@ -139,7 +139,9 @@ class Demo:
         self.brickyard("serve", "double", "--engine", "sim")
         self.brickyard("chat", "double", "-m", "What is a brick?", "--max-tokens", "12")
         self.brickyard("status")
-        self.kubectl("exec", "deployment/smollm2", "--", "sh", "-c", "echo a command beside the engine, in pod $HOSTNAME")
+        self.kubectl(
+            "exec", "deployment/smollm2", "--", "sh", "-c", "echo a command beside the engine, in pod $HOSTNAME"
+        )
 
     def break_it(self) -> None:
         """Kill one replica's process; the next request must answer, and the replica must come back."""

@@ -69,6 +69,7 @@ def converse(talk: conversation.Conversation, ask: Callable[[str], str]) -> None
 
 
 def _answer(talk: conversation.Conversation, question: str) -> None:
+    import os
     import sys
 
     from brickyard.cli import conversation
@@ -81,7 +82,8 @@ def _answer(talk: conversation.Conversation, question: str) -> None:
     pieces = talk.ask(question, turn)
     with contextlib.closing(pieces) as coming:
         _print(coming, clean=terminal)
-    dim, plain = ("\x1b[2m", "\x1b[0m") if sys.stderr.isatty() else ("", "")
+    coloured = sys.stderr.isatty() and not os.environ.get("NO_COLOR")
+    dim, plain = ("\x1b[2m", "\x1b[0m") if coloured else ("", "")
     print(f"{dim}({turn}){plain}", file=sys.stderr)
 
 
