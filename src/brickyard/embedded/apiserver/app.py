@@ -16,8 +16,8 @@ import orjson
 
 from brickyard.embedded.apiserver import answers, auth, discovery, documents, errors, media, openapi, requests, rest
 from brickyard.embedded.apiserver.context import Context
+from brickyard.embedded.apiserver.podstreams import channels, sockets
 from brickyard.embedded.apiserver.podstreams import server as podstreams
-from brickyard.embedded.apiserver.podstreams import sockets
 from brickyard.lib import logs
 
 log = logs.get(__name__)
@@ -76,7 +76,7 @@ class App:
             if target is None:
                 raise errors.no_such_path()
             request = rest.Request("GET", target, head.query, head.header("accept"), "", b"")
-            accepted = await rest.open_stream(self._context, request, scope["subprotocols"])
+            accepted = await rest.open_stream(self._context, request, scope["subprotocols"] or [channels.UNNAMED])
             await self._streams.serve(accepted, scope, talk)
         except errors.ApiError as error:
             await _refuse_websocket(talk.send, _refusal(error))

@@ -20,6 +20,8 @@ from brickyard.api.kinds import podstreams
 
 V5: Final = "v5.channel.k8s.io"
 V4: Final = "v4.channel.k8s.io"
+UNNAMED: Final = ""
+"""No subprotocol: some clients forward ports without naming one, and mean v4."""
 COMMANDS: Final = (V5, V4)
 """What exec and attach are spoken in, best first."""
 

@@ -16,7 +16,7 @@ from brickyard.embedded.apiserver.podstreams import channels, commands, pairs, s
 PARTS: Final[Mapping[str, Sequence[str]]] = {
     "exec": channels.COMMANDS,
     "attach": channels.COMMANDS,
-    "portforward": (tunnel.PROTOCOL, channels.V4),
+    "portforward": (tunnel.PROTOCOL, channels.V4, channels.UNNAMED),
 }
 """The subresources of pods that are streams, and what each is spoken in, best first."""
 _MAX_PORTS: Final = 64
@@ -41,7 +41,8 @@ class Accepted:
 async def judge(
     context: Context, place: drafts.Place, part: str, query: requests.Query, offered: Sequence[str]
 ) -> Accepted:
-    """Find out what a request wants. ``offered`` are the client's subprotocols; none for who does not speak WebSocket.
+    """Find out what a request wants. ``offered`` are the client's subprotocols (``UNNAMED`` alone where it names none); nothing for
+    who does not speak WebSocket.
 
     Raises:
         NotFoundError: there is no such pod.
@@ -52,35 +53,36 @@ async def judge(
         raise errors.not_found(place.kind, place.name)
     if context.streams is None:
         raise errors.NotServedError(f"this API server has no node agent, and with it no pods/{part}")
-    protocol = next((each for each in PARTS[part] if each in offered), "")
+    protocol = next((each for each in PARTS[part] if each in offered), None)
     try:
-        return Accepted(protocol, await _stream(context.streams, place, part, query, protocol))
+        return await _accept(context.streams, place, part, query, protocol)
     except podstreams.StreamsUnavailable as error:
         raise errors.BadRequestError(str(error)) from error
 
 
-async def _stream(
-    pods: podstreams.PodStreams, place: drafts.Place, part: str, query: requests.Query, protocol: str
-) -> Stream:
+async def _accept(
+    pods: podstreams.PodStreams, place: drafts.Place, part: str, query: requests.Query, protocol: str | None
+) -> Accepted:
     if part == "portforward":
         forwarder = await pods.forward(place.namespace, place.name)
-        _refuse_others(part, protocol)
-        if protocol == tunnel.PROTOCOL:
-            return tunnel.Tunnel(forwarder)
-        return pairs.Pairs(forwarder, _ports(query))
+        spoken = _spoken(part, protocol)
+        stream = tunnel.Tunnel(forwarder) if spoken == tunnel.PROTOCOL else pairs.Pairs(forwarder, _ports(query))
+        return Accepted(spoken, stream)
     asked = _command(place, part, query)
     session = await (pods.execute(asked) if part == "exec" else pods.attach(asked))
-    _refuse_others(part, protocol)
-    return commands.Conversation(session, asked, protocol)
+    spoken = _spoken(part, protocol)
+    return Accepted(spoken, commands.Conversation(session, asked, spoken))
 
 
-def _refuse_others(part: str, protocol: str) -> None:
-    if not protocol:
-        raise errors.BadRequestError(
-            f"Upgrade request required: pods/{part} is spoken over WebSocket with one of the subprotocols "
-            f"{', '.join(PARTS[part])}; SPDY alone is not spoken here: use kubectl 1.31 or later as it comes, "
-            "without KUBECTL_REMOTE_COMMAND_WEBSOCKETS=false or KUBECTL_PORT_FORWARD_WEBSOCKETS=false"
-        )
+def _spoken(part: str, protocol: str | None) -> str:
+    """The protocol that was found. Raises ``BadRequestError`` where there is none in common."""
+    if protocol is not None:
+        return protocol
+    raise errors.BadRequestError(
+        f"Upgrade request required: pods/{part} is spoken over WebSocket with one of the subprotocols "
+        f"{', '.join(filter(None, PARTS[part]))}; SPDY alone is not spoken here: use kubectl 1.31 or later as it comes, "
+        "without KUBECTL_REMOTE_COMMAND_WEBSOCKETS=false or KUBECTL_PORT_FORWARD_WEBSOCKETS=false"
+    )
 
 
 def _command(place: drafts.Place, part: str, query: requests.Query) -> podstreams.CommandQuery:

@@ -37,7 +37,7 @@ class Streams:
         self._open += 1
         try:
             await talk.receive()  # that the client wants to connect, which is known
-            await talk.send({"type": "websocket.accept", "subprotocol": accepted.protocol})
+            await talk.send({"type": "websocket.accept", "subprotocol": accepted.protocol or None})
             left = (scope.get("extensions") or {}).get(sockets.PEER, {}).get(sockets.LEFT)
             await self._run(accepted.stream, sockets.Socket(talk, self._idle, left))
         finally:
