@@ -164,13 +164,13 @@ def choose(
 @pytest.mark.parametrize(
     ("own", "most", "in_flight", "rows"),
     [
-        (0.0, 8000.0, (0, 0, 0), {0}),
-        (4000.0, 8000.0, (0, 0, 0), {1}),  # one bucket of 4000
-        (8000.0, 8000.0, (0, 0, 0), {2}),
-        (90000.0, 8000.0, (0, 0, 0), {2}),  # no place beyond the last
-        (500.0, 20.0, (0, 0, 0), {0, 1}),  # a bucket has 1000 at least: half-way between two, noise decides
-        (0.0, 8000.0, (85, 0, 0), {0}),  # nearly full, and still nearer
-        (2000.0, 8000.0, (95, 0, 0), {1}),  # half-way between two, load decides
+        (0.0, 8000.0, (0, 1, 2), {0}),
+        (0.0, 8000.0, (7, 3, 0), {2}),  # the idlest comes first, wherever it stands
+        (4000.0, 8000.0, (0, 1, 2), {1}),  # one bucket of 4000
+        (8000.0, 8000.0, (0, 1, 2), {2}),
+        (90000.0, 8000.0, (0, 1, 2), {2}),  # no place beyond the last
+        (500.0, 20.0, (0, 1, 2), {0, 1}),  # a bucket has 1000 at least: half-way between two, noise decides
+        (6000.0, 8000.0, (0, 1, 90), {1}),  # half-way between two, load decides
     ],
 )
 def test_places(own: float, most: float, in_flight: tuple[int, ...], rows: set[int]) -> None:
@@ -214,19 +214,25 @@ def test_in_a_mix_a_request_without_user_goes_by_the_others() -> None:
 
 def test_a_greedy_user_does_not_crowd_out_a_modest_one() -> None:
     there = testing.World([vtc_basic.POLICY], 4, random.Random(6))
-    greedy: collections.Counter[int] = collections.Counter()
-    modest: collections.Counter[int] = collections.Counter()
-    for at in range(200):
-        there.now += 0.1
-        made = there.send(asked("greedy", 1000, f"g{at}"))
-        greedy[made.row] += at >= 20
-        there.end(made, contract.Usage(1000, 500))
-        if at % 10 == 0:
-            made = there.send(asked("modest", 10, f"m{at}"))
-            modest[made.row] += 1
-            there.end(made, contract.Usage(10, 5))
-    assert modest.most_common(1)[0][0] == 0
-    assert greedy[0] < 20
+    busy, idle = [there.send(asked("", 1, f"b{at}")) for at in range(12)], asked("modest", 10, "m")
+    for at in range(30):
+        there.end(there.send(asked("greedy", 1000, f"g{at}")), contract.Usage(1000, 500))
+    there.end(there.send(idle), contract.Usage(10, 5))
+    order = sorted(range(4), key=lambda row: there.in_flight[row])
+    assert there.in_flight[there.choose(idle).row] == there.in_flight[order[0]]
+    assert there.in_flight[there.choose(asked("greedy", 1000, "g")).row] >= there.in_flight[order[1]]
+    assert len(busy) == 12
+
+
+def test_users_that_use_as_much_spread_over_all() -> None:
+    """Each at one bucket: with the same order for all they would stand before one endpoint."""
+    table = dataclasses.replace(testing.snapshot(*[0] * 6), data={"vtc": usage.Used(4000.0, 0.0, 8000.0)})
+    counts: collections.Counter[int] = collections.Counter()
+    for at in range(600):
+        made = pipeline.route(asked(f"u{at}"), table, PROFILE, 0.0, testing.Dice())
+        assert isinstance(made, contract.Decision)
+        counts[made.row] += 1
+    assert min(counts[row] for row in range(6)) > 60
 
 
 def test_words() -> None:

@@ -1,13 +1,16 @@
 """The endpoint that is expected to answer soonest; equals share by chance.
 
-    expected = queue + prefill / avg_prompt * typical_prompt + decode / avg_output * typical_output
+    expected = (queue + prefill / avg_prompt * typical_prompt + decode / avg_output * typical_output) * (1 + requests in flight)
 
 ``queue``, ``prefill`` and ``decode`` are an engine's mean seconds per request of the last minute, ``avg_…`` its mean tokens per request,
 ``typical_…`` the mean of those over all candidates (10 and 100 when nobody knows). For an engine that does not report times, the gateway's
 own observations stand in: time to the first byte for queue and prefill, the rest for decode.
 
+Times are known only once requests have ended. Requests in flight are known at once: without them, everything sent until the first slow
+answer comes back would go to the endpoint that was fast before.
+
 An endpoint of which nothing is known lately would never be tried again if it were simply left out. It counts as fast as the fastest,
-times one more than its requests in flight, so that about one request at a time finds out. When nothing is known of any, chance decides.
+so that it is found out. When nothing is known of any, chance decides.
 """
 
 from __future__ import annotations
@@ -39,7 +42,7 @@ def measure(request: contract.Request, snapshot: contract.EndpointSnapshot, rows
         expected.append(found if found is not None else _by_gateway(own[at], output_scale))
     best = min((each for each in expected if each is not None), default=scorers.UNKNOWN)
     in_flight = snapshot.in_flight
-    return [best * (1 + in_flight[row]) if each is None else each for each, row in zip(expected, rows, strict=True)]
+    return [(best if each is None else each) * (1 + in_flight[row]) for each, row in zip(expected, rows, strict=True)]
 
 
 def _output(engine: rates.Done | None, gateway: latencies.Seen | None) -> float | None:

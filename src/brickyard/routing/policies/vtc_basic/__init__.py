@@ -2,9 +2,12 @@
 
     bucket  = max(min_tokens, (least used by any user + most) / 2)
     place   = min(used by this user / bucket, candidates - 1)
-    fair    = |i - place|                                     i: the candidate's place in the table, which is sorted by name
+    fair    = |i - place|                                     i: the candidate's place, the idlest first
     load    = min(requests in flight / max_pod_load, 1)
     score   = fairness_weight * fair + utilization_weight * load + noise, 0..0.1        the least is best
+
+Candidates stand by requests in flight, those with equally many in an order of the user's own: so who used little gets the idlest, and users
+that used as much as each other do not all stand before the same endpoint.
 
 A request without a user goes anywhere; in a mix it has no say. Tokens are charged when the request is sent, by estimate, and put right when
 the engine has told what it counted.
@@ -17,6 +20,7 @@ import functools
 import math
 from collections.abc import Sequence
 from typing import Final
+from zlib import crc32
 
 from brickyard.api.names import environment
 from brickyard.lib import settings
@@ -101,10 +105,17 @@ class Fair:
         given, in_flight = self._given, snapshot.in_flight
         place = min(facts.own / bucket(facts, given.min_tokens), len(rows) - 1)
         fairness, utilization, most = given.fairness_weight, given.utilization_weight, given.max_pod_load
+        own = noise.spread(request.user, [crc32(snapshot.endpoints[row].key.encode()) for row in rows])
+        order = sorted(
+            range(len(rows)), key=[in_flight[row] + each for row, each in zip(rows, own, strict=True)].__getitem__
+        )
+        fair = [0.0] * len(rows)
+        for at, position in enumerate(order):
+            fair[position] = fairness * abs(at - place)
         chances = noise.spread(request.id, rows)
         return [
-            fairness * abs(at - place) + utilization * min(in_flight[row] / most, 1.0) + chance * NOISE
-            for at, (row, chance) in enumerate(zip(rows, chances, strict=True))
+            each + utilization * min(in_flight[row] / most, 1.0) + chance * NOISE
+            for each, row, chance in zip(fair, rows, chances, strict=True)
         ]
 
     def words(self, snapshot: contract.EndpointSnapshot, row: int) -> str:
