@@ -30,8 +30,6 @@ from brickyard.kube.client import contract, rest
 from brickyard.kube.informers import informer
 from brickyard.kvindex import settings as kvindex
 from brickyard.lib import clock, settings, tasks
-from brickyard.routing import contract as routing
-from brickyard.routing import registry
 
 
 @dataclasses.dataclass(frozen=True)
@@ -110,7 +108,7 @@ async def serve_with(
     # All pods and not those with a label: a model's name may also stand in an annotation, which no selector reaches.
     pods = informer.Informer(client, resources.POD)
     chooser.follow(pods)
-    await _run(_Parts(chooser, policies, time, pods.run(), chooser.unready), given, stop, ready)
+    await _run(_Parts(chooser, time, pods.run(), chooser.unready), given, stop, ready)
 
 
 async def _serve_file(
@@ -121,7 +119,7 @@ async def _serve_file(
     policies = routing_policies.make(given.endpoints.policies, given.policies)
     chooser = director.TableDirector(policies, given.endpoints, known=prefixes.Prefixes(given.prefixes), time=time)
     file = filewatch.EndpointsFile(path, chooser.table)
-    await _run(_Parts(chooser, policies, time, file.follow(), lambda: ""), given, stop, ready)
+    await _run(_Parts(chooser, time, file.follow(), lambda: ""), given, stop, ready)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -129,7 +127,6 @@ class _Parts:
     """What differs by where endpoints come from: ``source`` keeps the chooser's table, ``unready`` says why it is not known yet."""
 
     chooser: director.TableDirector
-    policies: registry.Registry
     time: clock.Clock
     source: Coroutine[Any, Any, None]
     unready: Callable[[], str]
@@ -144,7 +141,7 @@ async def _run(parts: _Parts, given: Settings, stop: asyncio.Event, ready: Calla
             table,
             engines.readers(),
             fetcher.get,
-            chosen.pace(needed=routing.Need.LOADS in parts.policies.needs()),
+            lambda: chosen.pace(needed=parts.chooser.loads_wanted),
             time=parts.time,
             rng=random.Random(),  # noqa: S311 - it spreads scrapes over time
         )

@@ -11,6 +11,7 @@ import orjson
 import pytest
 
 from brickyard.api.kinds import resources
+from brickyard.assembly import routing_policies
 from brickyard.gateway import contract
 from brickyard.gateway.endpoints import director, settings, testing
 from brickyard.kube.client import testing as kube_testing
@@ -283,3 +284,18 @@ def test_a_static_director_serves_its_list(time: clock.ManualClock) -> None:
     made = director.StaticDirector(endpoints, POLICIES, time=time)
     assert made.models() == [contract.ModelCard("demo", int(time.wall()), "aibrix", 3)]
     assert list(choose(made).snapshot.endpoints) == endpoints
+
+
+def wanted(chooser: director.TableDirector) -> bool:
+    return chooser.loads_wanted
+
+
+def test_loads_are_wanted_from_the_first_request_that_reads_them() -> None:
+    chooser = director.StaticDirector([routing_testing.endpoint("a")], routing_policies.make())
+    chooser.choose(routing_testing.request("random"))
+    assert not wanted(chooser)
+    chooser.choose(routing_testing.request("least-kv-cache"))
+    chooser.choose(routing_testing.request("random"))
+    assert wanted(chooser)
+    reading = settings.EndpointSettings(strategy="least-kv-cache")
+    assert director.StaticDirector([], routing_policies.make(), reading).loads_wanted

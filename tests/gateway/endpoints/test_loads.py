@@ -33,12 +33,13 @@ class Bench:
 
     def __init__(self, *names: str, **knobs: Any) -> None:
         self.live = table.Table()
+        self.pace = 1.0
         for name in names:
             self.put(name, **knobs)
         self.reader = testing.FakeReader()
         self.pages = testing.FakePages(b"3")
         self.scraper = loads.LoadScraper(
-            self.live, {"vllm": self.reader}, self.pages.get, 1.0, time=LoopTime(), rng=random.Random(4)
+            self.live, {"vllm": self.reader}, self.pages.get, lambda: self.pace, time=LoopTime(), rng=random.Random(4)
         )
 
     def put(self, name: str, **knobs: Any) -> None:
@@ -170,3 +171,15 @@ async def test_looks_are_spread_over_the_interval() -> None:
             await asyncio.sleep(0.05)
             moments.append(len(bench.pages.asked))
     assert max(later - earlier for earlier, later in itertools.pairwise(moments)) <= 6
+
+
+async def test_the_pace_may_change_while_it_runs() -> None:
+    bench = Bench("a")
+    bench.pace = 5.0
+    async with bench.running():
+        await asyncio.sleep(20.0)
+        seldom = len(bench.pages.asked)
+        bench.pace = 1.0
+        await asyncio.sleep(20.0)
+    assert 3 <= seldom <= 6
+    assert len(bench.pages.asked) - seldom >= 14

@@ -21,6 +21,8 @@ from brickyard.routing import explain, registry, router
 DEFAULTS: Final = settings.EndpointSettings()
 OWNER: Final = "aibrix"
 """``owned_by`` of every model card."""
+MIXES: Final = 1024
+"""Strategies whose needs are remembered."""
 UNSYNCED: Final = "the Kubernetes API has not told of its pods yet: try again in a moment"
 
 
@@ -66,6 +68,9 @@ class TableDirector:
         self._ring = ring.Ring(given.decisions_kept)
         self._router = router.Router(policies, given.strategy, {prefixes.NAME: self.prefixes})
         self._tickets: dict[int, router.Ticket] = {}
+        self._reading: dict[str, bool] = {}
+        self.loads_wanted = self._reads_loads(given.strategy)
+        """Some strategy that is in use reads what engines say of their load. Once it is so, it stays so."""
 
     def models(self) -> Sequence[contract.ModelCard]:
         return [self._card(name, members) for name, members in sorted(self.table.models().items())]
@@ -79,9 +84,19 @@ class TableDirector:
     def choose(self, request: routing.Request) -> routing.Decision | routing.NoDecision:
         now = self._now()
         made = self._router.choose(request, self.table.snapshot(request.model, now), now, self._rng)
+        if not self.loads_wanted and isinstance(made, routing.Decision):
+            self.loads_wanted = self._reads_loads(made.profile.name)
         if isinstance(made, routing.Decision) or made.bad_request or made.snapshot.endpoints:
             return made
         return routing.NoDecision(request, made.snapshot, made.removed, self.absence(request.model), now)
+
+    def _reads_loads(self, strategy: str) -> bool:
+        known = self._reading.get(strategy)
+        if known is None:
+            if len(self._reading) >= MIXES:  # mixes are made up by clients
+                self._reading.clear()
+            known = self._reading[strategy] = routing.Need.LOADS in self._registry.needs_of(strategy)
+        return known
 
     def absence(self, model: str) -> str:
         """Why nobody can answer for ``model``."""

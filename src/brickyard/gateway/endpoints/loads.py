@@ -41,7 +41,7 @@ class _Seen:
 
 
 class LoadScraper:
-    """Reads every routable endpoint's metrics page about every ``interval`` seconds.
+    """Reads every routable endpoint's metrics page about every ``pace()`` seconds, which may change.
 
     ``readers`` knows engines by name; endpoints of other engines have no load. ``time`` must be the clock that snapshots are made by.
     """
@@ -51,7 +51,7 @@ class LoadScraper:
         live: table.Table,
         readers: Mapping[str, engines.MetricsReader],
         fetch: Fetch,
-        interval: float,
+        pace: Callable[[], float],
         *,
         time: clock.Clock,
         rng: routing.Random,
@@ -59,7 +59,7 @@ class LoadScraper:
         self._table = live
         self._readers = readers
         self._fetch = fetch
-        self._interval = interval
+        self._pace = pace
         self._clock = time
         self._rng = rng
         self._followed: dict[table.Slot, asyncio.Task[None]] = {}
@@ -69,7 +69,7 @@ class LoadScraper:
         async with tasks.Scope("loads") as scope:
             while True:
                 self._catch_up(scope)
-                await asyncio.sleep(min(self._interval, NOTICED_WITHIN))
+                await asyncio.sleep(min(self._pace(), NOTICED_WITHIN))
 
     def _catch_up(self, scope: tasks.Scope) -> None:
         """One task for each routable endpoint, none for others."""
@@ -82,10 +82,10 @@ class LoadScraper:
 
     async def _follow(self, slot: table.Slot) -> None:
         seen = _Seen()
-        await asyncio.sleep(self._rng.random() * min(self._interval, NOTICED_WITHIN))
+        await asyncio.sleep(self._rng.random() * min(self._pace(), NOTICED_WITHIN))
         while True:
             await self._look(slot, seen)
-            await asyncio.sleep(self._interval * (1 - JITTER / 2 + JITTER * self._rng.random()))
+            await asyncio.sleep(self._pace() * (1 - JITTER / 2 + JITTER * self._rng.random()))
 
     async def _look(self, slot: table.Slot, seen: _Seen) -> None:
         reader = self._readers.get(slot.endpoint.engine)
