@@ -22,6 +22,7 @@ from brickyard.embedded.apiserver import (
     store,
     watch,
 )
+from brickyard.embedded.apiserver.podstreams import server as podstreams
 
 TOKEN = "secret"
 _TURNS = 500
@@ -65,7 +66,7 @@ class InProcess:
         self.workers = [asyncio.ensure_future(each.run()) for each in workers]
         await namespaces.ensure(shared)
         await customkinds.ensure(shared, kinds)
-        self.app = app.App(shared, TOKEN, 1_000_000)
+        self.app = app.App(shared, TOKEN, 1_000_000, podstreams.Streams(1, 60.0))
 
     def call(self, request: Request) -> tuple[int, bytes]:
         """Status and body."""

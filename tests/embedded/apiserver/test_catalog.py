@@ -21,7 +21,7 @@ BUILTIN = [
     ("Namespace", "v1", ("ns",), {"status"}),
     ("Node", "v1", ("no",), {"status"}),
     ("PersistentVolumeClaim", "v1", ("pvc",), {"status"}),
-    ("Pod", "v1", ("po",), {"status", "log", "binding", "eviction"}),
+    ("Pod", "v1", ("po",), {"status", "log", "binding", "eviction", "exec", "attach", "portforward"}),
     ("ReplicaSet", "apps/v1", ("rs",), {"status", "scale"}),
     ("Secret", "v1", (), set()),
     ("Service", "v1", ("svc",), {"status"}),
