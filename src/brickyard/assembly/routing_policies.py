@@ -84,8 +84,13 @@ BUILT_IN: Final[tuple[contract.Policy, ...]] = (
 NO_ENVIRONMENT: Final[Mapping[str, str]] = {}
 
 
-def make(parameters: str = "", environ: Mapping[str, str] = NO_ENVIRONMENT) -> registry.Registry:
-    """All policies that are installed here.
+def make(
+    parameters: str = "",
+    environ: Mapping[str, str] = NO_ENVIRONMENT,
+    *,
+    before: tuple[contract.Filter, ...] = (),
+) -> registry.Registry:
+    """All policies that are installed here. ``before``: filters that every strategy runs first.
 
     ``parameters`` is JSON, ``{"policy": {"parameter": value}}``, or "". What it does not say is taken from the variables in ``environ``
     that the parameters' fields name.
@@ -100,7 +105,7 @@ def make(parameters: str = "", environ: Mapping[str, str] = NO_ENVIRONMENT) -> r
         told = {**_from_environment(policy, environ), **given.get(policy.name, {})}
         if told:
             given[policy.name] = told
-    return registry.Registry(policies, given)
+    return registry.Registry(policies, given, before=before)
 
 
 def variables() -> frozenset[str]:

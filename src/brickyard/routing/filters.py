@@ -6,6 +6,7 @@ Each answers with the shared empty mapping unless it has something to do, which 
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Mapping
 from typing import Final
 
@@ -48,6 +49,31 @@ class LabelFilter:
         selector = _selector(request.label_filter)
         reason = f"does not match the label filter {request.label_filter!r}"
         return {row: reason for row, endpoint in enumerate(snapshot.endpoints) if not selector.matches(endpoint.labels)}
+
+
+class HasRoom:
+    """Removes full endpoints: as many requests of this gateway's as may be, or more waiting in the engine than may.
+
+    Below 0 (``max_waiting``) and at 0 (``max_in_flight``) there is no limit.
+    """
+
+    name = "has-room"
+    waits = True
+
+    def __init__(self, max_in_flight: int, max_waiting: int = -1) -> None:
+        self._max_in_flight = max_in_flight if max_in_flight > 0 else math.inf
+        self._max_waiting = max_waiting if max_waiting >= 0 else math.inf
+
+    def removed(self, request: contract.Request, snapshot: contract.EndpointSnapshot) -> Mapping[int, str]:
+        limit, out = self._max_in_flight, dict[int, str]()
+        for row, count in enumerate(snapshot.in_flight):
+            if count >= limit:
+                out[row] = f"full: {limit} requests in flight, as many as may be"
+        if self._max_waiting is not math.inf:
+            for row, load in enumerate(snapshot.loads):
+                if load is not None and load.waiting is not None and load.waiting > self._max_waiting:
+                    out.setdefault(row, f"full: more than {self._max_waiting} requests wait in its engine")
+        return out or contract.NOTHING_REMOVED
 
 
 # Bounded, because clients write the texts; a client's own filter rarely changes from request to request.

@@ -47,6 +47,8 @@ def route(
         rows = [row for row in rows if row not in removed]
     if snapshot.barred:
         rows, removed = _without_barred(rows, removed, snapshot.barred)
+        if rows and rows[0] in snapshot.barred and _saturated(request, snapshot, profile.filters, snapshot.barred):
+            rows = ()  # a place among those that work comes back sooner than one that does not
     if not rows:
         full = _saturated(request, snapshot, profile.filters)
         return contract.NoDecision(request, snapshot, removed, _nobody(request, removed), now, saturated=full)
@@ -118,13 +120,17 @@ def _removed(
 
 
 def _saturated(
-    request: contract.Request, snapshot: contract.EndpointSnapshot, filters: Sequence[contract.Filter]
+    request: contract.Request,
+    snapshot: contract.EndpointSnapshot,
+    filters: Sequence[contract.Filter],
+    barred: Mapping[int, str] = contract.NOTHING_REMOVED,
 ) -> bool:
-    """Whether a filter of the kind that gives rows back by itself took some; asked only when nobody is left."""
-    return any(
-        getattr(each, "waits", False) and bool(_guarded([], each.name, each.removed, request, snapshot))
-        for each in filters
-    )
+    """Whether there are rows other than ``barred`` that only filters which give rows back took; asked when nobody is left."""
+    waiting, out = set[int](), set[int]()
+    for each in filters:
+        found = _guarded([], each.name, each.removed, request, snapshot) or ()
+        (waiting if getattr(each, "waits", False) else out).update(found)
+    return bool(waiting - out - barred.keys())
 
 
 def _without_barred(

@@ -20,7 +20,7 @@ _NAME = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
 
 
 class Registry:
-    """Policies by name and alias, and their profiles.
+    """Policies by name and alias, and their profiles. ``before``: filters that every profile runs ahead of its own.
 
     Raises:
         PolicyError: two policies of one name, a name that no header could carry, parameters for a policy that does not exist,
@@ -28,7 +28,11 @@ class Registry:
     """
 
     def __init__(
-        self, policies: Iterable[contract.Policy], parameters: Mapping[str, Mapping[str, Any]] | None = None
+        self,
+        policies: Iterable[contract.Policy],
+        parameters: Mapping[str, Mapping[str, Any]] | None = None,
+        *,
+        before: tuple[contract.Filter, ...] = (),
     ) -> None:
         self._policies: dict[str, contract.Policy] = {}
         self._aliases: dict[str, str] = {}
@@ -40,7 +44,10 @@ class Registry:
                 raise errors.PolicyError(
                     f"parameters are given for policy {name!r}, which does not exist: {self._did_you_mean(name)}"
                 )
-        built = {name: _build(policy, given.get(name, {})) for name, policy in self._policies.items()}
+        built = {
+            name: _build(policy, given.get(name, {}), filters.ALWAYS + before)
+            for name, policy in self._policies.items()
+        }
         self._profiles = built | {alias: built[name] for alias, name in self._aliases.items()}
         self._alone = {name for name in self._profiles if self._policies[self._aliases.get(name, name)].alone}
         self._mixes: dict[str, contract.Profile] = {}
@@ -147,10 +154,10 @@ def _scaled(scorers: contract.Weighted, weight: float) -> list[tuple[contract.Sc
     return [(scorer, weight * own / whole) for scorer, own in scorers]
 
 
-def _build(policy: contract.Policy, given: Mapping[str, Any]) -> contract.Profile:
+def _build(policy: contract.Policy, given: Mapping[str, Any], before: tuple[contract.Filter, ...]) -> contract.Profile:
     """The policy's profile behind the filters that every request passes."""
     profile = policy.build(params.parse(policy.parameters, given, policy.name))
     for scorer, weight in (*profile.scorers, *profile.mixable):
         if not 0 < weight < float("inf"):
             raise errors.PolicyError(f"policy {policy.name!r} weighs {scorer.name!r} by {weight}: weights are above 0")
-    return dataclasses.replace(profile, filters=filters.ALWAYS + profile.filters)
+    return dataclasses.replace(profile, filters=before + profile.filters)
