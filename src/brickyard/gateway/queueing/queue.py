@@ -1,0 +1,163 @@
+"""Keeps the lines moving: one per model, made when its first request has to wait and gone with its last.
+
+A request waits when its decision says that endpoints are there and full (``NoDecision.saturated``), or, where that is allowed, that none is
+there yet. Whoever gives a place back says ``freed``, and within the same turn of the loop those whose turn it is are asked to choose again.
+What nobody says (an engine's own queue got shorter, a pod came, another gateway's request ended) is found by the sweep.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Hashable
+from typing import Final, Protocol
+
+from brickyard.api.openai import errors as openai
+from brickyard.gateway import errors
+from brickyard.gateway.queueing import line, metrics, settings
+from brickyard.routing import contract as routing
+
+MOST_STUCK: Final = 16
+"""Kinds of request that one look finds no room for, before it leaves the rest to the next one: clients choose the kinds."""
+
+
+class Waiter(Protocol):
+    """Who waits. Of the two calls that end the waiting, one comes, once, unless it leaves by itself."""
+
+    def choose(self, waited: float) -> routing.Decision | routing.NoDecision:
+        """Ask again where it could go, now that it has waited for so many seconds."""
+        ...
+
+    def called(self, decision: routing.Decision) -> None:
+        """Its turn has come: go. The place must be taken before this returns."""
+        ...
+
+    def turned_away(self, refused: errors.RefusedError | None) -> None:
+        """It waited in vain. None: waiting would not help any more, as it was told when it last chose."""
+        ...
+
+
+Ticket = line.Ticket[Waiter]
+
+
+class _ModelLine(line.Line[Waiter]):
+    """A line, the kinds of request for which there was no room when last asked, and whether it is about to be looked at."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(limit)
+        self.stuck: set[Hashable] = set()
+        self.due = False
+
+
+class Queue:
+    """All lines of one gateway.
+
+    Attributes:
+        waiting: requests in all lines.
+    """
+
+    def __init__(self, options: settings.QueueSettings, now: Callable[[], float]) -> None:
+        self.waiting = 0
+        self.metrics = metrics.QueueMetrics()
+        self.metrics.lengths = lambda: [(model, len(each)) for model, each in self._lines.items()]
+        self._options = options
+        self._now = now
+        self._lines: dict[str, _ModelLine] = {}
+
+    def has_line(self, model: str) -> bool:
+        """Whether somebody waits for ``model`` already, so that nobody may go past."""
+        return model in self._lines
+
+    def takes(self, made: routing.NoDecision) -> bool:
+        """Whether waiting may help."""
+        if self._options.length <= 0 or made.bad_request:
+            return False
+        return made.saturated or (self._options.hold_absent and not made.snapshot.endpoints)
+
+    def join(self, waiter: Waiter, request: routing.Request, priority: int, *, asked: bool) -> Ticket | None:
+        """Let ``waiter`` wait; None when it was turned away at once, since the line is full.
+
+        ``asked``: it has just been told that there is no room; otherwise it only stands behind others.
+        """
+        found = self._lines.get(request.model)
+        if found is None:
+            found = self._lines[request.model] = _ModelLine(self._options.length)
+        kind = (request.strategy, request.label_filter, request.profile, request.excluded)
+        ticket = Ticket(waiter, request.user, priority, kind, self._now())
+        shed = found.join(ticket)
+        self.waiting += 1
+        if asked:
+            found.stuck.add(kind)
+        elif kind not in found.stuck:
+            self._look_soon(request.model, found)
+        if shed is not None:
+            self._shed(shed, request.model, found)
+        return None if shed is ticket else ticket
+
+    def leave(self, ticket: Ticket, model: str, end: metrics.End = metrics.End.GONE) -> None:
+        """Wait no more; who does not wait may say so."""
+        found = self._lines.get(model)
+        if found is not None and found.leave(ticket):
+            self._left(model, found, end)
+
+    def freed(self, model: str) -> None:
+        """There may be room again. Costs nothing where nobody waits."""
+        found = self._lines.get(model)
+        if found is not None:
+            found.stuck.clear()
+            self._look_soon(model, found)
+
+    def sweep(self, now: float) -> None:
+        """Turn away who has waited too long, and look whether there is room that nobody told of."""
+        for model, found in tuple(self._lines.items()):
+            for ticket in found.overdue(now - self._options.timeout):
+                self._left(model, found, metrics.End.LATE)
+                ticket.waiter.turned_away(self._too_late(model, found))
+            self.freed(model)
+
+    # Inside.
+
+    def _look_soon(self, model: str, found: _ModelLine) -> None:
+        """Once per turn of the loop, and never inside the call of somebody who is just giving a place back."""
+        if not found.due:
+            found.due = True
+            asyncio.get_running_loop().call_soon(self._look, model, found)
+
+    def _look(self, model: str, found: _ModelLine) -> None:
+        """Call everybody for whom there is room."""
+        found.due = False
+        tries = MOST_STUCK
+        while tries and (ticket := found.next(found.stuck)) is not None:
+            now = self._now()
+            made = ticket.waiter.choose(now - ticket.joined_at)
+            if isinstance(made, routing.Decision):
+                found.take(ticket, now)
+                self.metrics.waits.observe(now - ticket.joined_at)
+                self._left(model, found, metrics.End.SENT)
+                ticket.waiter.called(made)
+            elif self.takes(made):
+                found.stuck.add(ticket.kind)
+                tries -= 1
+            else:
+                self.leave(ticket, model, metrics.End.REFUSED)
+                ticket.waiter.turned_away(None)
+
+    def _shed(self, ticket: Ticket, model: str, found: _ModelLine) -> None:
+        self._left(model, found, metrics.End.FULL)
+        message = (
+            f"model {model} has more requests than it can take: all of its endpoints are full, and {self._options.length} requests, "
+            "as many as may, wait already: try again later"
+        )
+        error = openai.ApiError(429, message, "overloaded", "model")
+        ticket.waiter.turned_away(errors.RefusedError(error, (("retry-after", str(found.advice())),)))
+
+    def _too_late(self, model: str, found: _ModelLine) -> errors.RefusedError:
+        message = f"model {model} had no room for this request within {self._options.timeout:g} s: try again later"
+        error = openai.ApiError(503, message, "overloaded", "model")
+        return errors.RefusedError(error, (("retry-after", str(found.advice())),))
+
+    def _left(self, model: str, found: _ModelLine, end: metrics.End) -> None:
+        """Count somebody who waits no more, and forget a line without anybody."""
+        self.waiting -= 1
+        self.metrics.ends[end] += 1
+        if not len(found) and self._lines.get(model) is found:
+            del self._lines[model]
