@@ -157,6 +157,7 @@ async def _run(parts: _Parts, given: Settings, stop: asyncio.Event, ready: Calla
                 gate.Gate(
                     given.gate, None if given.accounts.store == stores.MEMORY else access.directory, access.limiter
                 ),
+                present=table.endpoints,
             ),
             ready=ready,
         )

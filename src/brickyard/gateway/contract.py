@@ -44,6 +44,7 @@ class Outcome:
         duration: seconds from arrival to the end.
         error: "" when it went well, else what happened, in words.
         usage: tokens, where the engine told or they could be guessed.
+        course: seconds that the request's stages took.
     """
 
     status: int
@@ -52,6 +53,24 @@ class Outcome:
     duration: float
     error: str = ""
     usage: usage.Usage | None = None
+    course: Course | None = None
+
+
+@values.value
+class Course:
+    """Seconds that a request's stages took; None for a stage that it had no part in.
+
+    Attributes:
+        admission: until it was known that it may go on, from its arrival.
+        queue: in the gateway's queue.
+        connect: until the connection it went over was open; None where one was kept.
+        first_token: until a stream's body began, from its arrival.
+    """
+
+    admission: float | None = None
+    queue: float | None = None
+    connect: float | None = None
+    first_token: float | None = None
 
 
 @values.value

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
+from brickyard.api.names import environment
 from brickyard.lib import settings
 
 
@@ -17,6 +18,10 @@ class GatewaySettings:
     host: str = settings.field("127.0.0.1", env="BRICKYARD_GATEWAY_HOST", help="Address the OpenAI API listens on.")
     port: int = settings.field(
         8888, env="BRICKYARD_GATEWAY_PORT", help="TCP port of the OpenAI API; 0 lets the system choose."
+    )
+
+    pod: str = settings.field(
+        "", env=environment.POD_NAME, help="The gateway's own name: the label `gateway_pod` of its series."
     )
 
     max_connections: int = settings.field(

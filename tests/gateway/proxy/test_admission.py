@@ -39,7 +39,7 @@ async def test_who_is_refused_hears_why_and_no_engine_is_asked(start: Start) -> 
     answer = await house.ask(ANN)
     assert (answer.status, answer.error()["message"], answer.headers["retry-after"]) == (429, "enough", "7")
     assert house.engine.requests == []
-    assert await house.metric('gateway_request_total{model="tiny",status="429"}') == 1
+    assert await house.metric('gateway_responses_total{model="tiny",status="429"}') == 1
 
 
 async def test_a_gate_that_breaks_costs_one_answer(start: Start) -> None:
@@ -60,7 +60,7 @@ async def test_a_client_that_leaves_at_the_gate_is_forgotten(start: Start) -> No
         await until(lambda: bool(gate.asked))
     await until(lambda: not house.plane.clients)
     assert house.engine.requests == []
-    assert await house.metric('gateway_request_total{model="tiny",status="499"}') == 1
+    assert await house.metric('gateway_responses_total{model="tiny",status="499"}') == 1
     assert (gate.reservation.settled, gate.reservation.cancels) == ([], 0)
 
 

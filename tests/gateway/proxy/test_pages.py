@@ -35,7 +35,7 @@ async def test_an_unknown_model_is_told_the_known_ones(start: Start) -> None:
     assert answer.headers["x-error-no-model-backends"] == "gpt-9??x"
     assert answer.headers["x-request-id"]
     assert house.director.records == []
-    assert await house.metric('gateway_request_total{model="unknown",status="404"}') == 1
+    assert await house.metric('gateway_responses_total{model="unknown",status="404"}') == 1
 
 
 async def test_a_known_model_without_endpoints_is_503(start: Start) -> None:
@@ -150,8 +150,8 @@ async def test_metrics_count_what_happened(start: Start) -> None:
     await house.ask(testing.post(path="/nowhere"))
     page = (await house.ask(testing.get("/metrics"))).body.decode()
     families = {family.name: family for family in parser.text_string_to_metric_families(page)}
-    assert await house.metric('gateway_request_total{model="tiny",status="200"}') == 3
-    assert await house.metric('gateway_request_total{model="unknown",status="404"}') == 1
+    assert await house.metric('gateway_responses_total{model="tiny",status="200"}') == 3
+    assert await house.metric('gateway_responses_total{model="unknown",status="404"}') == 1
     assert await house.metric("gateway_in_flight_requests") == 0
     assert await house.metric("gateway_upstream_connects_total") == 1
     assert await house.metric("gateway_upstream_reuses_total") == 2

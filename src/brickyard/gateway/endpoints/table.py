@@ -216,6 +216,10 @@ class Table:
         if view is not None:
             view.loads_stale = True
 
+    def endpoints(self) -> Mapping[str, contract.Endpoint]:
+        """Every endpoint by key, routable or not."""
+        return {key: slot.endpoint for key, slot in self._slots.items()}
+
     def routable(self) -> Iterable[Slot]:
         """The slots of all endpoints that can take requests, over all models."""
         for view in self._views.values():

@@ -17,6 +17,8 @@ from brickyard.api.openai import errors as openai
 from brickyard.gateway import contract, errors
 from brickyard.gateway.dialects import contract as dialects
 from brickyard.gateway.proxy import answers, attempt, heads, incoming, ledger, plane, response, understand, upstream
+from brickyard.gateway.queueing import metrics as queueing
+from brickyard.gateway.queueing import queue
 from brickyard.gateway.usage import ask, reading
 from brickyard.gateway.usage import contract as usage
 from brickyard.gateway.usage import tail as tails
@@ -74,6 +76,8 @@ class Exchange:
         "_meaning",
         "_plane",
         "_request",
+        "_ticket",
+        "_told",
     )
 
     def __init__(
@@ -92,6 +96,8 @@ class Exchange:
         self._entry = entry
         self._admitting: asyncio.Task[None] | None = None
         self._admission: contract.Admission | None = None
+        self._ticket: queue.Ticket | None = None
+        self._told: routing.NoDecision | None = None
         self._asked = b""
         self._attempt: attempt.Attempt | None = None
         self._close = False
@@ -122,6 +128,7 @@ class Exchange:
         except Exception as broken:  # noqa: BLE001 - a task's border: whatever it is, the client must hear of it
             error = self._untold(broken)
         self._admitting = None
+        self._entry.admission = self._plane.now() - self._entry.started
         if error is not None:
             self._refuse(error, None)
             return
@@ -140,11 +147,50 @@ class Exchange:
         if not meaning.tells_usage and self._admission is not None and self._admission.metered and meaning.document:
             self._asked = ask.asking(self._incoming.body, meaning.document)
         meaning.document = None
+        line = self._plane.queue
+        if line.waiting and line.has_line(self._request.model):
+            self._wait(None)
+            return
         decision = self._plane.director.choose(self._request)
         if isinstance(decision, routing.Decision):
             self._try(decision)
+        elif line.takes(decision):
+            self._wait(decision)
         else:
             self._refuse(understand.turned_away(decision), decision)
+
+    def _wait(self, told: routing.NoDecision | None) -> None:
+        """Stand in line: behind others, or because it was ``told`` that there is no room."""
+        self._told = told
+        self._ticket = self._plane.queue.join(self, self._request, self._meaning.priority, asked=told is not None)
+
+    # What the queue calls.
+
+    def choose(self, waited: float) -> routing.Decision | routing.NoDecision:
+        self._request = dataclasses.replace(self._request, waited=waited)
+        made = self._plane.director.choose(self._request)
+        self._told = made if isinstance(made, routing.NoDecision) else None
+        return made
+
+    def called(self, decision: routing.Decision) -> None:
+        self._left_line()
+        if self._entry.attempts:
+            self._plane.metrics.retries += 1
+        self._try(decision)
+
+    def turned_away(self, refused: errors.RefusedError | None) -> None:
+        self._left_line()
+        if refused is None and self._told is not None:
+            refused = understand.turned_away(self._told)
+        if refused is not None:
+            self._refuse(refused, self._told)
+
+    def _left_line(self) -> None:
+        ticket, self._ticket = self._ticket, None
+        if ticket is not None:
+            self._entry.queued = (self._entry.queued or 0.0) + self._plane.now() - ticket.joined_at
+
+    # For the client connection.
 
     def pause(self) -> None:
         """The client does not keep up."""
@@ -162,20 +208,24 @@ class Exchange:
         if current is not None:
             self._entry.received += current.abandon()
             self._settle(current.decision, "the client closed the connection", cancelled=True)
-        elif self._stop_admission():
-            self._settle(None, "the client closed the connection", cancelled=True)
+        elif self._stop_waiting(queueing.End.GONE):
+            self._settle(self._told, "the client closed the connection", cancelled=True)
 
     def cut(self) -> None:
         """The gateway stops: say so and end."""
         stopping = errors.StoppingError("the gateway is stopping: send the request again")
         if self._attempt is not None:
             self._attempt.interrupt(stopping)
-        elif self._stop_admission():
+        elif self._stop_waiting(queueing.End.STOPPED):
             self._refuse(errors.RefusedError(openai.ApiError(stopping.status, str(stopping), stopping.code)), None)
 
-    def _stop_admission(self) -> bool:
-        """End the question whether it may go on; whether it was being asked."""
-        asking, self._admitting = self._admitting, None
+    def _stop_waiting(self, end: queueing.End) -> bool:
+        """Leave the line, or end the question whether it may go on; False when there was neither."""
+        ticket, asking, self._admitting = self._ticket, self._admitting, None
+        if ticket is not None:
+            self._plane.queue.leave(ticket, self._request.model, end)
+            self._left_line()
+            return True
         return asking is not None and asking.cancel()
 
     def sweep(self, now: float) -> None:
@@ -204,17 +254,21 @@ class Exchange:
             lines = heads.without(lines, self._admission.secrets)
         head = heads.request_head(given.target, lines, own, len(body))
         self._plane.metrics.request_bytes += len(body)
+        self._entry.connect = None if connection.requests else connection.opening
         connection.begin(
             current,
             self._client.write,
             (head, body),
             plain=given.http10,
             strip_usage=bool(self._asked),
-            tail=tails.Tail() if self._plane.settings.usage else None,
+            tail=tails.Tail(self._plane.now) if self._plane.settings.usage else None,
         )
 
     def used(self, reader: response.ResponseReader) -> routing.Usage | None:
-        self._entry.usage = found = self._read_usage(reader)
+        entry, head, tail = self._entry, reader.head, reader.tail
+        if head is not None and head.events and tail is not None and tail.total:
+            entry.first_token = tail.began - entry.started
+        entry.usage = found = self._read_usage(reader)
         return None if found is None or found.estimated else routing.Usage(found.prompt, found.completion, found.cached)
 
     def _read_usage(self, reader: response.ResponseReader) -> usage.Usage | None:
@@ -256,6 +310,10 @@ class Exchange:
             if isinstance(decision, routing.Decision):
                 self._plane.metrics.retries += 1
                 self._try(decision)
+                return
+            if self._plane.queue.takes(decision):
+                self._attempt = None
+                self._wait(decision)
                 return
         self._give_up(current, error)
 

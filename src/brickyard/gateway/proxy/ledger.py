@@ -1,17 +1,15 @@
-"""What is written down when a request ends: counters, the decision record, a line of the access log."""
+"""What is written down when a request ends: counters, the decision record, its spans, a line of the access log."""
 
 from __future__ import annotations
 
 import time
-from typing import Final
 
-from brickyard.gateway import contract, errors, metrics
+from brickyard.gateway import contract, errors, metrics, traffic
 from brickyard.gateway.proxy import incoming, plane
 from brickyard.gateway.usage import contract as usage
 from brickyard.routing import contract as routing
 
-CLIENT_GONE: Final = 499
-"""The status under which a request is counted whose client left before its answer was complete."""
+CLIENT_GONE = traffic.CLIENT_GONE
 
 
 class Entry:
@@ -21,7 +19,11 @@ class Entry:
         started: when it had arrived, on the plane's clock.
         status: as sent to the client, 0 before.
         attempts: endpoints tried.
+        admission: seconds until it was known that it may go on; None where nobody was asked.
+        queued: seconds in the gateway's queue; None where it did not wait.
+        connect: seconds to open the connection it went over; None where one was kept.
         first_byte: seconds from arrival to the response's first byte.
+        first_token: seconds from arrival to the first byte of a stream's body.
         received: bytes of response body so far.
         stream: the client asked for a stream.
         model: as served, "" before it is known.
@@ -31,9 +33,13 @@ class Entry:
 
     __slots__ = (
         "_counts",
+        "admission",
         "attempts",
+        "connect",
         "first_byte",
+        "first_token",
         "model",
+        "queued",
         "received",
         "started",
         "status",
@@ -48,24 +54,42 @@ class Entry:
         self.stream = stream
         self.status = 0
         self.attempts = 0
+        self.admission: float | None = None
+        self.queued: float | None = None
+        self.connect: float | None = None
         self.first_byte: float | None = None
+        self.first_token: float | None = None
         self.received = 0
         self.user = ""
         self.usage: usage.Usage | None = None
         self._counts = counts
         counts.in_flight += 1
 
-    def close(self, now: float, *, cancelled: bool) -> float:
-        """Move the counters; seconds the request took. Called once."""
-        duration = now - self.started
+    def close(self, duration: float, status: int, pod: traffic.PodCounts | None, *, broken: bool) -> None:
+        """Move the counters. Called once. ``pod`` is None when nobody was asked."""
         counts = self._counts
         counts.in_flight -= 1
-        status = CLIENT_GONE if cancelled else self.status
         counts.statuses[status] = counts.statuses.get(status, 0) + 1
         counts.duration.observe(duration)
         if self.first_byte is not None:
             counts.first_byte.observe(self.first_byte)
-        return duration
+        if self.queued is not None:
+            counts.queued.observe(self.queued)
+        if pod is None:
+            counts.unrouted[status] = counts.unrouted.get(status, 0) + 1
+            return
+        pod.ended(status, broken=broken)
+        first, spent = self.first_token, self.usage
+        if first is not None:
+            counts.first_token.observe(first)
+        if spent is not None:
+            pod.used(spent, duration, first)
+            if first is not None and spent.completion > 1:
+                counts.gap.observe((duration - first) / (spent.completion - 1))
+
+    def course(self) -> contract.Course:
+        """What its stages took."""
+        return contract.Course(self.admission, self.queued, self.connect, self.first_token)
 
 
 def settle(
@@ -78,14 +102,26 @@ def settle(
     cancelled: bool,
 ) -> None:
     """Close the books of a request. ``decision`` is None when it was refused before one was made."""
-    duration = entry.close(shared.now(), cancelled=cancelled)
     counters = shared.metrics
+    duration = shared.now() - entry.started
+    pod = None
+    if entry.attempts and isinstance(decision, routing.Decision):
+        pod = counters.traffic.of(decision.endpoint)
+    entry.close(
+        duration,
+        CLIENT_GONE if cancelled else entry.status,
+        pod,
+        broken=bool(error) and not cancelled and 0 < entry.status < 400,
+    )
     counters.response_bytes += entry.received
     if cancelled:
         counters.cancelled += 1
     if decision is not None:
         shared.director.record(
-            decision, contract.Outcome(entry.status, entry.attempts, entry.first_byte, duration, error, entry.usage)
+            decision,
+            contract.Outcome(
+                entry.status, entry.attempts, entry.first_byte, duration, error, entry.usage, entry.course()
+            ),
         )
     if shared.access is not None:
         shared.access.write(_line(entry, request, decision, error, duration))
@@ -97,7 +133,8 @@ def refused(
     """Write down a request that was refused before anybody was asked who could answer it."""
     entry = Entry(started, "", shared.metrics.model(metrics.UNKNOWN), stream=False)
     entry.status = error.error.status
-    duration = entry.close(shared.now(), cancelled=False)
+    duration = shared.now() - started
+    entry.close(duration, entry.status, None, broken=False)
     if shared.access is not None:
         shared.access.write(_line(entry, request, None, error.error.message, duration) | {"request_id": request_id})
 
@@ -123,7 +160,11 @@ def _line(
         "endpoint": chosen.endpoint.key if chosen is not None else "",
         "status": entry.status,
         "attempts": entry.attempts,
-        "first_byte": round(entry.first_byte, 6) if entry.first_byte is not None else None,
+        "admission": _rounded(entry.admission),
+        "queued": _rounded(entry.queued),
+        "connect": _rounded(entry.connect),
+        "first_byte": _rounded(entry.first_byte),
+        "first_token": _rounded(entry.first_token),
         "duration": round(duration, 6),
         "bytes_in": len(request.body),
         "bytes_out": entry.received,
@@ -133,3 +174,7 @@ def _line(
         "tokens_estimated": used is not None and used.estimated,
         "error": error,
     }
+
+
+def _rounded(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds, 6)

@@ -71,6 +71,7 @@ class Pool:
 
     async def _connect(self, asker: Asker) -> None:
         loop = asyncio.get_running_loop()
+        began = self._pools.now()
         try:
             _, connection = await loop.create_connection(
                 lambda: upstream.UpstreamConnection(self._lost), self.endpoint.address, self.endpoint.port
@@ -81,7 +82,9 @@ class Pool:
                 errors.ConnectError(f"no connection to {self.endpoint.key}: {error.strerror or error}")
             )
             return
+        connection.opening = self._pools.now() - began
         self._pools.metrics.connects += 1
+        self._pools.metrics.connect_time.observe(connection.opening)
         if not connection.alive:
             asker.connect_failed(errors.ConnectError(f"{self.endpoint.key} closed the connection at once"))
             return
@@ -135,7 +138,7 @@ class Pools:
     ) -> None:
         self.settings = options
         self.metrics = counters
-        self._now = now
+        self.now = now
         self._pools: dict[str, Pool] = {}
         self._retired: list[Pool] = []
 
@@ -154,7 +157,7 @@ class Pools:
                 return pool
             self._retire(pool)
         pool = self._pools[endpoint.key] = Pool(endpoint, self)
-        pool.used_at = self._now()
+        pool.used_at = self.now()
         return pool
 
     def _retire(self, pool: Pool) -> None:

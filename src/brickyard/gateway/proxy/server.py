@@ -6,7 +6,7 @@ import asyncio
 import dataclasses
 import errno
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Final, Self
 
 import prometheus_client
@@ -15,6 +15,8 @@ from prometheus_client import registry
 from brickyard.gateway import contract, errors, metrics, settings
 from brickyard.gateway.dialects import registry as dialects
 from brickyard.gateway.proxy import accesslog, budget, client, cors, ids, pages, plane, pool, router, sweeper
+from brickyard.gateway.queueing import queue
+from brickyard.gateway.queueing import settings as queue_settings
 from brickyard.lib import clock, logs, tasks
 
 log = logs.get(__name__)
@@ -32,11 +34,15 @@ class Around:
         unready: says for ``/readyz`` why traffic should go elsewhere, "" when it need not.
         collectors: add series to ``/metrics``.
         gate: lets requests in; None lets all in.
+        queue: what becomes of requests while all endpoints are full.
+        present: keys of the endpoints that there are, whose series are shown; None: of all that were asked.
     """
 
     unready: Callable[[], str] = str
     collectors: Sequence[registry.Collector] = ()
     gate: contract.Gate | None = None
+    queue: queue_settings.QueueSettings = dataclasses.field(default_factory=queue_settings.QueueSettings)
+    present: Callable[[], Collection[str]] | None = None
 
 
 class DataPlane:
@@ -69,10 +75,12 @@ class DataPlane:
         around: Around,
         now: Callable[[], float],
     ) -> plane.Plane:
-        counters = metrics.GatewayMetrics()
+        counters = metrics.GatewayMetrics(options.pod)
+        counters.traffic.present = around.present
         pools = pool.Pools(options, counters, now)
         page_registry = prometheus_client.CollectorRegistry(auto_describe=False)
-        for collector in (counters, *around.collectors):
+        line = queue.Queue(around.queue, now)
+        for collector in (counters, line.metrics, *around.collectors):
             page_registry.register(collector)
         own_pages = pages.Pages(director, page_registry, self._why_unready).table(debug=options.debug_pages)
         shared = plane.Plane(
@@ -86,6 +94,7 @@ class DataPlane:
             budget=budget.Budget(options.max_buffered_bytes),
             access=accesslog.AccessLog(options.access_log) if options.access_log else None,
             gate=around.gate,
+            queue=line,
             now=now,
             tick=now(),
         )

@@ -34,6 +34,7 @@ class UpstreamConnection(asyncio.Protocol):
 
     Attributes:
         requests: how many it was given; more than one means that it was kept alive.
+        opening: seconds that it took to open.
         touched: bytes have come back for the current request.
         idle_since: when the pool got it back.
         alive: the transport is open.
@@ -49,6 +50,7 @@ class UpstreamConnection(asyncio.Protocol):
         "alive",
         "idle_since",
         "lost",
+        "opening",
         "reader",
         "requests",
         "touched",
@@ -58,6 +60,7 @@ class UpstreamConnection(asyncio.Protocol):
         self.lost = lost
         self.reader = response.ResponseReader()
         self.requests = 0
+        self.opening = 0.0
         self.touched = False
         self.idle_since = 0.0
         self.alive = False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+from collections.abc import Callable
 from typing import Final
 
 LIMIT: Final = 16 * 1024
@@ -12,11 +13,16 @@ HEAD: Final = 4 * 1024
 
 
 class Tail:
-    """``feed`` it each piece as it goes on; ``end`` and ``head`` are the bytes to look into. Holds its limits and one piece more."""
+    """``feed`` it each piece as it goes on; ``end`` and ``head`` are the bytes to look into. Holds its limits and one piece more.
 
-    __slots__ = ("_head", "_parts", "_size", "total")
+    ``began`` is what ``now`` read as the first piece came.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("_head", "_now", "_parts", "_size", "began", "total")
+
+    def __init__(self, now: Callable[[], float] = float) -> None:
+        self._now = now
+        self.began = 0.0
         self._parts: collections.deque[bytes] = collections.deque()
         self._head: bytes = b""
         self._size = 0
@@ -25,6 +31,8 @@ class Tail:
     def feed(self, data: bytes) -> None:
         """A piece of the body."""
         if self.total < HEAD:
+            if not self.total:
+                self.began = self._now()
             self._head += data[: HEAD - self.total]
         parts = self._parts
         parts.append(data)
