@@ -10,13 +10,26 @@ out of all answers at once; its bits are swept out together with others' when th
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from brickyard.kvindex import blocks, settings, slots, table
 
 WAYS = table.WAYS
 TICK = 1.0 / 8
 """Seconds in one unit of the entries' stamps: 2^32 of them are 17 years."""
+GRAIN = 16
+"""The part of the time to live for which ``renew`` takes an entry for fresh."""
+_AT_ONCE = 4096
+"""Entries that ``recent`` looks at in one step: a millisecond or two."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Holding:
+    """An endpoint, and hashes of blocks that it was sent ``age`` seconds ago, at most."""
+
+    endpoint: str
+    age: float
+    hashes: blocks.Hashes
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -111,6 +124,77 @@ class PrefixIndex:
             if before != bit:
                 put(entry, before | bit)
             stamps[entry] = stamp
+
+    def renew(self, hashes: blocks.Hashes, endpoint: str, now: float) -> int:
+        """``add``, except for the first blocks that the endpoint was sent within a sixteenth of the time to live; how many those are.
+
+        What is left to ``add`` is what others have to be told, if they are told all of it: a block that is sent again and again is
+        told, and stamped, once per sixteenth.
+        """
+        depth = self._fresh(hashes, endpoint, now)
+        if depth < len(hashes):
+            self.add(hashes[depth:] if depth else hashes, endpoint, now)
+        return depth
+
+    def _fresh(self, hashes: blocks.Hashes, endpoint: str, now: float) -> int:
+        bit, held, depth = self._slots.mask((endpoint,)), self._table, 0
+        if not bit:
+            return 0
+        oldest = self._stamp(now) - max(1, self._ttl // GRAIN)
+        index, sets, stamps, get = held.keys.index, held.sets, held.stamps, held.getter()
+        for key in hashes:
+            base = (key & sets) * WAYS
+            try:
+                entry = index(key, base, base + WAYS)
+            except ValueError:
+                break
+            if stamps[entry] < oldest or not get(entry) & bit:
+                break
+            depth += 1
+        return depth
+
+    def absorb(self, hashes: blocks.Hashes, endpoint: str, now: float, age: float) -> None:
+        """Note what another gateway sent ``age`` seconds ago. What is known to be newer stays so."""
+        slot = self._slot(endpoint)
+        newest = self._stamp(now)
+        stamp, oldest = newest - max(0, int(age / TICK)), newest - self._ttl
+        if stamp < oldest:
+            return
+        bit, live, held = 1 << slot, self._slots.live, self._table
+        for key in hashes:
+            entry = held.find(key)
+            if entry < 0:
+                held.put(held.claim(key, stamp), bit)
+                continue
+            fresh = held.stamps[entry] >= oldest
+            held.put(entry, (held.get(entry) & live if fresh else 0) | bit)
+            held.stamps[entry] = max(held.stamps[entry], stamp)
+
+    def recent(self, since: float, now: float) -> Iterator[list[Holding]]:
+        """What was sent within the last ``since`` seconds, in pieces: nothing else needs to wait for the whole of it.
+
+        Between two pieces the index may change; what changes then may be in or not.
+        """
+        start = 0
+        while start < self._table.entries:
+            newest = self._stamp(now)
+            oldest = newest - min(self._ttl, int(min(since, self._ttl * TICK) / TICK))
+            yield self._holdings(start, min(start + _AT_ONCE, self._table.entries), oldest, newest)
+            start += _AT_ONCE
+
+    def _holdings(self, start: int, stop: int, oldest: int, newest: int) -> list[Holding]:
+        grain, held, live = max(1, self._ttl // GRAIN), self._table, self._slots.live
+        groups: dict[tuple[int, int], list[int]] = {}
+        for entry in range(start, stop):
+            stamp = held.stamps[entry]
+            mask = held.get(entry) & live if stamp >= oldest else 0
+            if mask:
+                groups.setdefault((mask, (newest - stamp) // grain), []).append(held.keys[entry])
+        return [
+            Holding(self._slots.name(slot), (step + 1) * grain * TICK, keys)
+            for (mask, step), keys in groups.items()
+            for slot in slots.bits(mask)
+        ]
 
     def join(self, endpoint: str) -> None:
         """An endpoint is there. Not needed before ``add``."""

@@ -6,7 +6,7 @@ are compared with what the index foresaw.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from prometheus_client import core, registry
@@ -16,6 +16,25 @@ from brickyard.routing import contract as routing
 from brickyard.routing.ledgers import prefixes
 
 NAME: Final = prefixes.NAME
+
+Tell = Callable[[str, Sequence[int], float], None]
+"""Endpoint's key, hashes of blocks that it was not sent lately, time."""
+
+
+class _Told:
+    """An index that tells somebody what is new."""
+
+    def __init__(self, index: prefix.PrefixIndex, tell: Tell) -> None:
+        self._index = index
+        self._tell = tell
+
+    def match(self, hashes: Sequence[int], endpoints: Iterable[str], now: float) -> Mapping[str, int]:
+        return self._index.match(hashes, endpoints, now)
+
+    def add(self, hashes: Sequence[int], endpoint: str, now: float) -> None:
+        known = self._index.renew(hashes, endpoint, now)
+        if known < len(hashes):
+            self._tell(endpoint, hashes[known:], now)
 
 
 class Prefixes:
@@ -31,7 +50,25 @@ class Prefixes:
         self._hasher = blocks.Hasher(given.block_size, given.hash_seed)
         self._index: prefix.PrefixIndex | None = None
         self._ledger: prefixes.PrefixLedger | None = None
+        self._tell: Tell | None = None
         prefix.check(given)
+
+    @property
+    def scheme(self) -> str:
+        """How prompts are hashed: hashes of two gateways mean the same where their schemes are equal."""
+        return f"xxh3-63/{blocks.FINE}/{self._given.block_size}/{self._given.hash_seed}"
+
+    def share(self, tell: Tell) -> None:
+        """``tell`` hears from now on what endpoints are sent. To be called before the first request."""
+        self._tell = tell
+
+    def heard(self, hashes: Sequence[int], endpoint: str, now: float, age: float) -> None:
+        """Another gateway sent these blocks to an endpoint, ``age`` seconds ago."""
+        self._made().absorb(hashes, endpoint, now, age)
+
+    def recent(self, since: float, now: float) -> Iterator[list[prefix.Holding]]:
+        """What endpoints were sent by any gateway within ``since`` seconds, in pieces."""
+        return iter(()) if self._index is None else self._index.recent(since, now)
 
     @property
     def index(self) -> prefix.PrefixIndex | None:
@@ -53,9 +90,14 @@ class Prefixes:
 
     def _asked(self) -> prefixes.PrefixLedger:
         if self._ledger is None:
-            self._index = prefix.PrefixIndex(self._given)
-            self._ledger = prefixes.PrefixLedger(self._hasher, self._index)
+            index = self._made()
+            self._ledger = prefixes.PrefixLedger(self._hasher, _Told(index, self._tell) if self._tell else index)
         return self._ledger
+
+    def _made(self) -> prefix.PrefixIndex:
+        if self._index is None:
+            self._index = prefix.PrefixIndex(self._given)
+        return self._index
 
     def _compare(self, event: routing.Finished) -> None:
         usage, decision = event.usage, event.decision

@@ -7,6 +7,9 @@ negative whatever happens to the pod meanwhile:
 * a pod that is gone takes its slots out of the table; leases that are still out count down on them, unseen;
 * a successor of the same name (another uid) gets new slots and starts at 0.
 
+Where several gateways share what they have open, a slot's count is the sum over all of them, kept as it changes; what is the others' in it
+is kept apart.
+
 Snapshots are made per request: rows and engine loads are tuples shared until membership or a scrape changes them, and only the counts
 are read anew. Single-threaded by design: every method runs on the event loop and none awaits.
 """
@@ -28,11 +31,12 @@ NEVER = -math.inf
 class Slot:
     """What changes about one endpoint while it exists."""
 
-    __slots__ = ("breaker", "endpoint", "heard_at", "in_flight", "load")
+    __slots__ = ("breaker", "elsewhere", "endpoint", "heard_at", "in_flight", "load")
 
     def __init__(self, endpoint: contract.Endpoint) -> None:
         self.endpoint = endpoint
         self.in_flight = 0
+        self.elsewhere = 0
         self.load: serving.EngineLoad | None = None
         self.heard_at = NEVER
         self.breaker = breaker.CLOSED
@@ -102,6 +106,7 @@ class Table:
         self._slots: dict[str, Slot] = {}
         self._suspects: set[str] = set()
         self._version = 0
+        self._elsewhere: Mapping[str, int] = {}
 
     def put(self, pod: pods.ModelPod) -> None:
         """Learn of a pod or of its new state."""
@@ -113,7 +118,7 @@ class Table:
         kept = {slot.endpoint.key: slot for slot in old.slots} if old is not None and same else {}
         if old is not None:
             self._tell_gone(old, kept.keys() & {endpoint.key for endpoint in pod.endpoints})
-        slots = tuple(kept.get(endpoint.key) or Slot(endpoint) for endpoint in pod.endpoints)
+        slots = tuple(kept.get(endpoint.key) or self._new(endpoint) for endpoint in pod.endpoints)
         for slot, endpoint in zip(slots, pod.endpoints, strict=True):
             slot.endpoint = endpoint
             if old is not None and old.pod.unready and not pod.unready:
@@ -226,6 +231,29 @@ class Table:
             view.refresh()
             yield from view.slots
 
+    def share(self, elsewhere: Mapping[str, int]) -> None:
+        """``elsewhere``: requests of other gateways by endpoint's key, which its owner keeps; of each change ``changed`` is to be told."""
+        self._elsewhere = elsewhere
+
+    def changed(self, key: str, elsewhere: int) -> None:
+        """Other gateways have so many requests on an endpoint now. One that is not known here (yet) is fine."""
+        slot = self._slots.get(key)
+        if slot is not None:
+            slot.in_flight += elsewhere - slot.elsewhere
+            slot.elsewhere = elsewhere
+
+    def open_here(self) -> dict[str, int]:
+        """This gateway's own requests by endpoint's key, where there are any."""
+        return {
+            key: slot.in_flight - slot.elsewhere
+            for key, slot in self._slots.items()
+            if slot.in_flight != slot.elsewhere
+        }
+
+    def holds(self, key: str) -> bool:
+        """Whether there is an endpoint of this key, routable or not."""
+        return key in self._slots
+
     def absence(self, model: str) -> str:
         """Why ``model`` has no routable endpoint, and what to look at."""
         view = self._views.get(model)
@@ -253,12 +281,22 @@ class Table:
         suspects = {key for key, slot in found.items() if slot.breaker is not breaker.CLOSED}
         if suspects != self._suspects:
             wrong.append(f"suspects are {sorted(self._suspects)} and should be {sorted(suspects)}")
-        wrong += [f"{key} counts {slot.in_flight}" for key, slot in found.items() if slot.in_flight < 0]
+        wrong += [f"{key} counts {slot.in_flight}" for key, slot in found.items() if slot.in_flight < slot.elsewhere]
+        wrong += [
+            f"{key} is off by others' requests"
+            for key, slot in found.items()
+            if slot.elsewhere != self._elsewhere.get(key, 0)
+        ]
         return wrong
 
     def _member(self, key: str) -> _Member | None:
         model = self._model_of.get(key)
         return None if model is None else self._views[model].members[key]
+
+    def _new(self, endpoint: contract.Endpoint) -> Slot:
+        slot = Slot(endpoint)
+        slot.in_flight = slot.elsewhere = self._elsewhere.get(endpoint.key, 0)
+        return slot
 
     def _index(self, slot: Slot) -> None:
         self._slots[slot.endpoint.key] = slot

@@ -1,0 +1,1 @@
+"""Ways between gateways: a hub on one machine, Redis between machines."""
