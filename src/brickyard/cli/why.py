@@ -9,6 +9,8 @@ import typer
 from brickyard.cli import options
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from rich.table import Table
 
 
@@ -42,8 +44,8 @@ def why(
     console.print(f"{told['request']['id']}  {told['request']['path']}  model {told['request']['model']}", markup=False)
     console.print(told["sentence"], style="bold", markup=False)
     console.print(_candidates(told))
-    if told["outcome"]:
-        console.print(_ending(told["outcome"]), markup=False)
+    for line in ending(told["outcome"]) if told["outcome"] else ():
+        console.print(line, markup=False)
 
 
 def _candidates(told: dict[str, Any]) -> Table:
@@ -74,8 +76,42 @@ def _age(seconds: float | None) -> str:
     return "never" if seconds is None else f"{seconds:.1f} s"
 
 
-def _ending(outcome: dict[str, Any]) -> str:
-    first = f", first byte after {outcome['first_byte'] * 1000:.0f} ms" if outcome["first_byte"] is not None else ""
-    tries = "" if outcome["attempts"] == 1 else f", {outcome['attempts']} attempts"
+_STAGES = {
+    "admission": "admitted after {}",
+    "queue": "queued for {}",
+    "connect": "connected within {}",
+    "first_byte": "first byte after {}",
+    "first_token": "first token after {}",
+    "duration": "done after {}",
+}
+"""What is said of an outcome's times, in the order in which they pass; of those that it has none of, nothing."""
+
+
+def ending(outcome: dict[str, Any]) -> Iterator[str]:
+    """Its status and course, what it used, how its limits stood."""
+    tries = () if outcome["attempts"] == 1 else (f"{outcome['attempts']} attempts",)
+    stages = (said.format(_span(outcome[key])) for key, said in _STAGES.items() if outcome.get(key) is not None)
     error = f": {outcome['error']}" if outcome["error"] else ""
-    return f"status {outcome['status']}{first}, done after {outcome['duration'] * 1000:.0f} ms{tries}{error}"
+    yield ", ".join((f"status {outcome['status']}", *stages, *tries)) + error
+    if outcome.get("usage"):
+        yield _usage(outcome["usage"])
+    if outcome.get("limits"):
+        yield ", ".join(
+            f"{name.removeprefix('x-ratelimit-')} {value}" for name, value in sorted(outcome["limits"].items())
+        )
+
+
+def _usage(used: dict[str, Any]) -> str:
+    """``820 prompt tokens (512 from the cache, 540 foreseen), 120 generated``."""
+    told, foreseen = used["cached_tokens"], used["cached_tokens_predicted"]
+    parts: tuple[str, ...] = () if told is None else (f"{told} from the cache",)
+    if foreseen is not None:
+        parts += (f"{foreseen} foreseen" if parts else f"{foreseen} foreseen in the cache",)
+    cached = f" ({', '.join(parts)})" if parts else ""
+    guessed = ", guessed: the engine told nothing" if used["estimated"] else ""
+    return f"{used['prompt_tokens']} prompt tokens{cached}, {used['completion_tokens']} generated{guessed}"
+
+
+def _span(seconds: float) -> str:
+    milliseconds = seconds * 1000
+    return f"{milliseconds:.1f} ms" if milliseconds < 10 else f"{milliseconds:.0f} ms"

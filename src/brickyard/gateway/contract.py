@@ -65,12 +65,14 @@ class Course:
         queue: in the gateway's queue.
         connect: until the connection it went over was open; None where one was kept.
         first_token: until a stream's body began, from its arrival.
+        limits: the header lines in which the client was told how its limits stand.
     """
 
     admission: float | None = None
     queue: float | None = None
     connect: float | None = None
     first_token: float | None = None
+    limits: bytes = b""
 
 
 @values.value

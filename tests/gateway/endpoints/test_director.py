@@ -254,9 +254,15 @@ class TestExplain:
         assert told["outcome"] == {
             "status": 200,
             "attempts": 2,
+            "admission": None,
+            "queue": None,
+            "connect": None,
             "first_byte": 0.25,
+            "first_token": None,
             "duration": 1.5,
             "error": "retried",
+            "usage": None,
+            "limits": {},
         }
         assert told["decided_at"] == "2023-11-14T22:13:20.000000Z"
         assert [row["endpoint"] for row in told["candidates"]] == ["default/b:8000", "default/a:8000"]

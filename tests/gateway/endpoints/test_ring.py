@@ -9,8 +9,10 @@ from hypothesis import strategies as st
 
 from brickyard.gateway import contract
 from brickyard.gateway.endpoints import ring
+from brickyard.gateway.usage import contract as usage
 from brickyard.routing import contract as routing
 from brickyard.routing import pickers, pipeline, testing
+from brickyard.routing.ledgers import prefixes
 
 OUTCOME = contract.Outcome(200, 1, 0.1, 0.2)
 PROFILE = routing.Profile("any", (), (), pickers.Best())
@@ -105,3 +107,43 @@ def test_it_never_outgrows_its_bounds_nor_loses_the_last(capacity: int, added: l
         held.add(decision(name, size), OUTCOME)
         assert len(held) <= capacity
         assert found(held, "") == found(held, name) == name
+
+
+def test_predicted_tokens_are_those_that_the_index_held_of_the_whole_prompt() -> None:
+    made = decision("x", size=2, prompt=b"p" * 1000)
+    assert isinstance(made, routing.Decision)
+    held = dataclasses.replace(made.snapshot, data={prefixes.NAME: prefixes.Matches((640, 640), 960)})
+    used = usage.Usage(500, 40, 540, cached=300)
+    course = contract.Course(
+        0.001, 0.5, None, 0.7, b"x-ratelimit-limit-requests: 60\r\nx-ratelimit-remaining-requests: 59\r\n"
+    )
+    entry = ring.Entry(
+        dataclasses.replace(made, snapshot=held, row=1), contract.Outcome(200, 1, 0.6, 2.0, "", used, course)
+    )
+    assert ring.ending(entry) == {
+        "status": 200,
+        "attempts": 1,
+        "admission": 0.001,
+        "queue": 0.5,
+        "connect": None,
+        "first_byte": 0.6,
+        "first_token": 0.7,
+        "duration": 2.0,
+        "error": "",
+        "usage": {
+            "prompt_tokens": 500,
+            "completion_tokens": 40,
+            "cached_tokens": 300,
+            "cached_tokens_predicted": 320,
+            "estimated": False,
+        },
+        "limits": {"x-ratelimit-limit-requests": "60", "x-ratelimit-remaining-requests": "59"},
+    }
+
+
+def test_nothing_is_predicted_where_nobody_asked_the_index_or_nobody_was_chosen() -> None:
+    used = dataclasses.replace(OUTCOME, usage=usage.Usage(500, 40, 540))
+    for made in (decision("x", prompt=b"p"), decision("x", size=0, prompt=b"p")):
+        told = ring.ending(ring.Entry(made, used))["usage"]
+        assert isinstance(told, dict)
+        assert told["cached_tokens_predicted"] is None

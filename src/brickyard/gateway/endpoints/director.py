@@ -134,19 +134,8 @@ class TableDirector:
         entry = self._ring.find(request_id)
         if entry is None:
             return None
-        outcome = entry.outcome
         decided = self._wall(entry.decision.decided_at)
-        told = explain.explain(
-            entry.decision,
-            {
-                "status": outcome.status,
-                "attempts": outcome.attempts,
-                "first_byte": outcome.first_byte,
-                "duration": outcome.duration,
-                "error": outcome.error,
-            },
-        )
-        return told | {"decided_at": timestamps.rfc3339_micro(decided)}
+        return explain.explain(entry.decision, ring.ending(entry)) | {"decided_at": timestamps.rfc3339_micro(decided)}
 
     def summary(self) -> Sequence[dict[str, object]]:
         return summary.models(self.table, self._ring, self._now(), self._wall)

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 
 from brickyard.gateway import contract
 from brickyard.routing import contract as routing
+from brickyard.routing.ledgers import prefixes
 
 ROWS_PER_ENTRY = 64
 """The average table size that the full number of entries is kept for."""
@@ -22,13 +23,14 @@ LONGEST = 1000
 
 
 class Entry:
-    """One finished request."""
+    """One finished request. ``prompt_bytes`` is how long its prompt was."""
 
-    __slots__ = ("decision", "outcome", "rows")
+    __slots__ = ("decision", "outcome", "prompt_bytes", "rows")
 
     def __init__(self, decision: routing.Decision | routing.NoDecision, outcome: contract.Outcome) -> None:
-        self.decision = decision
+        self.decision = _lean(decision)
         self.outcome = outcome
+        self.prompt_bytes = len(decision.request.prompt)
         self.rows = 1 + len(decision.snapshot.endpoints)
 
 
@@ -51,7 +53,7 @@ class Ring:
 
     def add(self, decision: routing.Decision | routing.NoDecision, outcome: contract.Outcome) -> None:
         """Keep a decision. Of several with one request id, the latest is found."""
-        entry = Entry(_lean(decision), outcome)
+        entry = Entry(decision, outcome)
         self._entries.append(entry)
         self._by_id[decision.request.id] = entry
         self._rows += entry.rows
@@ -75,6 +77,50 @@ class Ring:
         key = oldest.decision.request.id
         if self._by_id.get(key) is oldest:  # a client may have used the id again since
             del self._by_id[key]
+
+
+def ending(entry: Entry) -> dict[str, object]:
+    """How the request ended, as JSON-ready data: what Outcome and Course say, times in seconds.
+
+    ``usage`` is None where nobody told or guessed; its ``cached_tokens_predicted`` is what the prefix index foresaw, None where no policy
+    asked it. ``limits`` are the ``x-ratelimit-`` headers that went out.
+    """
+    outcome = entry.outcome
+    course, used = outcome.course or contract.Course(), outcome.usage
+    return {
+        "status": outcome.status,
+        "attempts": outcome.attempts,
+        "admission": course.admission,
+        "queue": course.queue,
+        "connect": course.connect,
+        "first_byte": outcome.first_byte,
+        "first_token": course.first_token,
+        "duration": outcome.duration,
+        "error": outcome.error,
+        "usage": None
+        if used is None
+        else {
+            "prompt_tokens": used.prompt,
+            "completion_tokens": used.completion,
+            "cached_tokens": used.cached,
+            "cached_tokens_predicted": _predicted(entry, used.prompt),
+            "estimated": used.estimated,
+        },
+        "limits": _limits(course.limits),
+    }
+
+
+def _predicted(entry: Entry, prompt_tokens: int) -> int | None:
+    decision = entry.decision
+    matches = decision.snapshot.data.get(prefixes.NAME)
+    if not isinstance(decision, routing.Decision) or not isinstance(matches, prefixes.Matches) or decision.row < 0:
+        return None
+    return round(matches.held[decision.row] / max(1, entry.prompt_bytes) * prompt_tokens)
+
+
+def _limits(lines: bytes) -> dict[str, str]:
+    pairs = (line.partition(b":") for line in lines.splitlines())
+    return {name.decode("latin-1"): value.strip().decode("latin-1") for name, _, value in pairs if name}
 
 
 def _lean(decision: routing.Decision | routing.NoDecision) -> routing.Decision | routing.NoDecision:

@@ -132,9 +132,11 @@ class Exchange:
         if error is not None:
             self._refuse(error, None)
             return
-        if self._admission is not None and self._admission.user:
-            self._request = dataclasses.replace(self._request, user=self._admission.user)
-            self._entry.user = self._admission.user
+        if self._admission is not None:
+            self._entry.limits = self._admission.headers
+            if self._admission.user:
+                self._request = dataclasses.replace(self._request, user=self._admission.user)
+                self._entry.user = self._admission.user
         self._go()
 
     def _untold(self, broken: Exception) -> errors.RefusedError:

@@ -25,6 +25,7 @@ class Entry:
         first_byte: seconds from arrival to the response's first byte.
         first_token: seconds from arrival to the first byte of a stream's body.
         received: bytes of response body so far.
+        limits: the header lines in which the client is told how its limits stand.
         stream: the client asked for a stream.
         model: as served, "" before it is known.
         user: whose account counts, "" for nobody's.
@@ -38,6 +39,7 @@ class Entry:
         "connect",
         "first_byte",
         "first_token",
+        "limits",
         "model",
         "queued",
         "received",
@@ -60,6 +62,7 @@ class Entry:
         self.first_byte: float | None = None
         self.first_token: float | None = None
         self.received = 0
+        self.limits = b""
         self.user = ""
         self.usage: usage.Usage | None = None
         self._counts = counts
@@ -89,7 +92,7 @@ class Entry:
 
     def course(self) -> contract.Course:
         """What its stages took."""
-        return contract.Course(self.admission, self.queued, self.connect, self.first_token)
+        return contract.Course(self.admission, self.queued, self.connect, self.first_token, self.limits)
 
 
 def settle(
