@@ -26,10 +26,12 @@ from brickyard.gateway.endpoints import settings as endpoint_settings
 from brickyard.gateway.limits import gate
 from brickyard.gateway.limits import settings as gate_settings
 from brickyard.gateway.proxy import server
+from brickyard.gateway.queueing import settings as queueing
 from brickyard.kube.client import contract, rest
 from brickyard.kube.informers import informer
 from brickyard.kvindex import settings as kvindex
 from brickyard.lib import clock, settings, tasks
+from brickyard.routing import filters, registry
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,6 +51,12 @@ class Settings:
         default_factory=lambda: account_settings.AccountSettings(store=stores.MEMORY)
     )
     prefixes: kvindex.PrefixSettings = dataclasses.field(default_factory=kvindex.PrefixSettings)
+    queue: queueing.QueueSettings = dataclasses.field(default_factory=queueing.QueueSettings)
+
+    def routing(self) -> registry.Registry:
+        """All routing policies, behind the limits of endpoints."""
+        limits = (filters.HasRoom(self.queue.max_in_flight, self.queue.max_waiting),) if self.queue.limits else ()
+        return routing_policies.make(self.endpoints.policies, self.policies, before=limits)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -79,6 +87,7 @@ def load(environ: Mapping[str, str], said: Said | None = None) -> Settings:
         settings.load(gate_settings.GateSettings, environ),
         stores.load(environ, store=said.store),
         settings.load(kvindex.PrefixSettings, environ),
+        settings.load(queueing.QueueSettings, environ),
     )
 
 
@@ -103,8 +112,7 @@ async def serve_with(
 ) -> None:
     """``serve`` over a connection that is already there."""
     time = clock.SystemClock()
-    policies = routing_policies.make(given.endpoints.policies, given.policies)
-    chooser = director.PodDirector(policies, given.endpoints, known=prefixes.Prefixes(given.prefixes), time=time)
+    chooser = director.PodDirector(given.routing(), given.endpoints, known=prefixes.Prefixes(given.prefixes), time=time)
     # All pods and not those with a label: a model's name may also stand in an annotation, which no selector reaches.
     pods = informer.Informer(client, resources.POD)
     chooser.follow(pods)
@@ -116,8 +124,9 @@ async def _serve_file(
 ) -> None:
     """``serve`` endpoints that a file names."""
     time = clock.SystemClock()
-    policies = routing_policies.make(given.endpoints.policies, given.policies)
-    chooser = director.TableDirector(policies, given.endpoints, known=prefixes.Prefixes(given.prefixes), time=time)
+    chooser = director.TableDirector(
+        given.routing(), given.endpoints, known=prefixes.Prefixes(given.prefixes), time=time
+    )
     file = filewatch.EndpointsFile(path, chooser.table)
     await _run(_Parts(chooser, time, file.follow(), lambda: ""), given, stop, ready)
 
@@ -141,7 +150,7 @@ async def _run(parts: _Parts, given: Settings, stop: asyncio.Event, ready: Calla
             table,
             engines.readers(),
             fetcher.get,
-            lambda: chosen.pace(needed=parts.chooser.loads_wanted),
+            lambda: chosen.pace(needed=parts.chooser.loads_wanted or given.queue.max_waiting >= 0),
             time=parts.time,
             rng=random.Random(),  # noqa: S311 - it spreads scrapes over time
         )
@@ -157,6 +166,7 @@ async def _run(parts: _Parts, given: Settings, stop: asyncio.Event, ready: Calla
                 gate.Gate(
                     given.gate, None if given.accounts.store == stores.MEMORY else access.directory, access.limiter
                 ),
+                queue=given.queue,
                 present=table.endpoints,
             ),
             ready=ready,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import collections
 import contextlib
 import dataclasses
 import socket
@@ -35,8 +36,9 @@ PROFILE: Final = routing.Profile("fake", (), (), FirstOf())
 class FakeLease:
     """Counts itself among its director's open leases, and how often it was released."""
 
-    def __init__(self, director: FakeDirector) -> None:
+    def __init__(self, director: FakeDirector, key: str = "") -> None:
         self._director = director
+        self.key = key
         self.releases = 0
         self.usage: routing.Usage | None = None
 
@@ -97,6 +99,7 @@ class FakeDirector:
         unready: models that are known and have no endpoint; the value is the reason.
         rps: requests per second by model.
         bad_request: when set, every choice is refused as the request's own fault, for this reason.
+        room: leases that an endpoint may have open before it counts as full; 0: any number.
         rotate: start each choice one endpoint further on.
         open_leases, failures, records: what it was told.
     """
@@ -109,6 +112,7 @@ class FakeDirector:
         self.rps: dict[str, int] = {}
         self.bad_request = ""
         self.rotate = False
+        self.room = 0
         self.open_leases: set[FakeLease] = set()
         self.leases: list[FakeLease] = []
         self.failures: list[str] = []
@@ -131,12 +135,22 @@ class FakeDirector:
         some = len(rows)
         snapshot = routing.EndpointSnapshot(rows, (0,) * some, (None,) * some, (float("inf"),) * some, 1)
         removed = {row: "excluded" for row, each in enumerate(rows) if each.key in request.excluded}
+        held = collections.Counter(lease.key for lease in self.open_leases) if self.room else {}
+        full = {
+            row: "full" for row, each in enumerate(rows) if row not in removed and held.get(each.key, 0) >= self.room
+        }
+        removed |= full if self.room else {}
         left = [row for row in range(some) if row not in removed]
         if self.bad_request:
             return routing.NoDecision(request, snapshot, removed, self.bad_request, 0.0, bad_request=True)
         if not left:
             return routing.NoDecision(
-                request, snapshot, removed, self.unready.get(request.model, "all were tried"), 0.0
+                request,
+                snapshot,
+                removed,
+                "all are full" if self.room and full else self.unready.get(request.model, "all were tried"),
+                0.0,
+                saturated=bool(self.room and full),
             )
         self._turn += 1
         chosen = rows[left[self._turn % len(left) if self.rotate else 0]]
@@ -146,7 +160,7 @@ class FakeDirector:
         return self.rps.get(request.model)
 
     def lease(self, decision: routing.Decision) -> contract.Lease:
-        lease = FakeLease(self)
+        lease = FakeLease(self, decision.endpoint.key)
         self.open_leases.add(lease)
         self.leases.append(lease)
         return lease

@@ -14,6 +14,7 @@ import uvloop
 
 from brickyard.gateway import settings, testing
 from brickyard.gateway.proxy import plane, server
+from brickyard.gateway.queueing import settings as queueing
 
 
 def pytest_asyncio_loop_factories(
@@ -73,7 +74,12 @@ async def start() -> AsyncIterator[Start]:
     houses: list[House] = []
     async with contextlib.AsyncExitStack() as stack:
 
-        async def build(*scripts: testing.Script | None, gate: testing.FakeGate | None = None, **given: Any) -> House:
+        async def build(
+            *scripts: testing.Script | None,
+            gate: testing.FakeGate | None = None,
+            queue: queueing.QueueSettings | None = None,
+            **given: Any,
+        ) -> House:
             engines = [
                 await stack.enter_async_context(testing.ScriptedEndpoint(script)) for script in scripts or (None,)
             ]
@@ -81,7 +87,9 @@ async def start() -> AsyncIterator[Start]:
                 *(testing.endpoint(engine.port, name) for engine, name in zip(engines, "abcdefgh", strict=False))
             )
             options = settings.GatewaySettings(**{"port": 0, "drain_timeout": 0.05, **given})
-            running = await stack.enter_async_context(server.DataPlane(director, options, server.Around(gate=gate)))
+            running = await stack.enter_async_context(
+                server.DataPlane(director, options, server.Around(gate=gate, queue=queue or queueing.QueueSettings()))
+            )
             houses.append(House(director, engines, running))
             return houses[-1]
 
@@ -108,6 +116,8 @@ def check_settled(house: House) -> None:
     assert not shared.clients
     assert len(shared.pools) == 0
     assert shared.budget.held == 0
+    assert shared.queue.waiting == 0
+    assert list(shared.queue.metrics.lengths()) == []
     assert sum(counts.in_flight for counts in shared.metrics.models().values()) == 0
     finished = sum(sum(counts.statuses.values()) for counts in shared.metrics.models().values())
     assert finished >= len(director.records)

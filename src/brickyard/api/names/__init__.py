@@ -256,6 +256,8 @@ HEADER_SESSION_KEY: Final = "x-aibrix-session-key"
 HEADER_AUTHORIZATION: Final = "authorization"
 HEADER_API_KEY: Final = "x-api-key"
 """Where clients of Anthropic's API put their key."""
+HEADER_PRIORITY: Final = "x-brickyard-priority"
+"""Which requests go first where requests have to wait: a whole number, higher is earlier."""
 HEADER_REQUEST_ID: Final = "x-request-id"
 HEADER_TRACEPARENT: Final = "traceparent"
 

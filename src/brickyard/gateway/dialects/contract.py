@@ -21,6 +21,7 @@ class Meaning:
         output_limit: tokens that the answer may have at most, 0 when the body does not say.
         tells_usage: the stream will end with what it used without our asking.
         generates: the answer is text that a model writes, so that its tokens can be guessed where the engine tells none.
+        priority: higher goes first where requests have to wait.
         prompt_at: where in the body the prompt begins; what stands before differs between requests that share a prompt.
         document: the body as JSON; None when it is none.
     """
@@ -31,6 +32,7 @@ class Meaning:
     output_limit: int = dataclasses.field(default=0, compare=False)
     tells_usage: bool = dataclasses.field(default=True, compare=False)
     generates: bool = dataclasses.field(default=False, compare=False)
+    priority: int = dataclasses.field(default=0, compare=False)
     prompt_at: int = dataclasses.field(default=0, compare=False)
     document: dict[str, Any] | None = dataclasses.field(default=None, compare=False, repr=False)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
@@ -57,9 +57,18 @@ def meaning(document: dict[str, Any], body: bytes = b"", prompt: bytes = b"") ->
         user or "",
         _output_limit(document),
         stream is not True or _asks_usage(document.get("stream_options")),
+        priority=_priority(document.get("service_tier")),
         prompt_at=max(0, begins),
         document=document,
     )
+
+
+def _priority(tier: Any) -> int:
+    """OpenAI's ``service_tier``; others than these, and what is no text, are nothing special."""
+    return _TIERS.get(tier, 0) if type(tier) is str else 0
+
+
+_TIERS: Final = {"priority": 1, "flex": -1}
 
 
 def _output_limit(document: dict[str, Any]) -> int:

@@ -210,6 +210,9 @@ class Attempt:
         self._stage = Stage.OVER
         self._deadline = _NEVER
         self._lease.release(used)
+        queue = self._plane.queue
+        if queue.waiting:
+            queue.freed(self.decision.endpoint.model)
 
     def _progressed(self) -> bool:
         connection = self._connection

@@ -62,6 +62,7 @@ _REQUEST: Final[dict[bytes, int]] = {
                 names.HEADER_SESSION_KEY,
                 names.HEADER_AUTHORIZATION,
                 names.HEADER_API_KEY,
+                names.HEADER_PRIORITY,
             ),
         ),
         _NOTE,

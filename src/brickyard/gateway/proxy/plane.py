@@ -9,6 +9,7 @@ from typing import Protocol
 
 from brickyard.gateway import contract, metrics, settings
 from brickyard.gateway.proxy import accesslog, budget, cors, ids, pool, router
+from brickyard.gateway.queueing import queue
 
 
 class Connection(Protocol):
@@ -51,6 +52,7 @@ class Plane:
     budget: budget.Budget
     access: accesslog.AccessLog | None
     gate: contract.Gate | None
+    queue: queue.Queue
     now: Callable[[], float]
     clients: set[Connection] = dataclasses.field(default_factory=set)
     tick: float = 0.0

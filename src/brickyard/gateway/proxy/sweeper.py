@@ -37,6 +37,7 @@ def sweep(shared: plane.Plane) -> None:
     shared.tick = now = shared.now()
     for client in tuple(shared.clients):
         client.sweep(now)
+    shared.queue.sweep(now)
     shared.pools.reap(now)
     if shared.access is not None:
         shared.access.flush()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Final
 
@@ -13,6 +14,7 @@ from brickyard.gateway.proxy import incoming, pages, plane
 from brickyard.lib import values
 from brickyard.routing import contract as routing
 
+_PRIORITY: Final = names.HEADER_PRIORITY.encode()
 _USER: Final = names.HEADER_USER.encode()
 _STRATEGY: Final = names.HEADER_ROUTING_STRATEGY.encode()
 _FILTER: Final = names.HEADER_EXTERNAL_FILTER.encode()
@@ -37,6 +39,8 @@ def request(shared: plane.Plane, given: incoming.Incoming, dialect: dialects.Dia
     """
     notes = given.notes
     meaning = dialect.read(given.body, notes.get(b"content-type", b""))
+    if _PRIORITY in notes:
+        meaning.priority = _priority(notes[_PRIORITY])
     if not shared.director.knows(meaning.model):
         raise pages.unknown_model(meaning.model, shared.director)
     return Understood(
@@ -66,10 +70,34 @@ def _text(notes: Mapping[bytes, bytes], name: bytes) -> str:
     return notes[name].decode("latin-1") if name in notes else ""
 
 
+MOST_URGENT: Final = 10
+"""Priorities go from minus this to this."""
+
+
+def _priority(text: bytes) -> int:
+    """The value of the priority header.
+
+    Raises:
+        RefusedError: it is no whole number, or out of bounds.
+    """
+    if _NUMBER.fullmatch(text) and abs(int(text)) <= MOST_URGENT:
+        return int(text)
+    message = f"{names.HEADER_PRIORITY} must be a whole number from -{MOST_URGENT} to {MOST_URGENT}"
+    raise errors.RefusedError(openai.ApiError(400, message, param=names.HEADER_PRIORITY))
+
+
+_NUMBER: Final = re.compile(rb"[+-]?[0-9]{1,3}")
+
+
 def turned_away(decision: routing.NoDecision) -> errors.RefusedError:
-    """400 when the request asks for what cannot be, else 503: endpoints may come."""
+    """400 when the request asks for what cannot be, 429 when all endpoints are full, else 503: endpoints may come."""
     if decision.bad_request:
         return errors.RefusedError(openai.ApiError(400, decision.reason), ((names.ERROR_ROUTING, "true"),))
+    if decision.saturated:
+        return errors.RefusedError(
+            openai.ApiError(429, f"{decision.reason}: try again shortly", "overloaded", "model"),
+            (("retry-after", "1"),),
+        )
     return errors.RefusedError(
         openai.ApiError(503, decision.reason, "service_unavailable", "model"),
         ((names.ERROR_NO_MODEL_BACKENDS, "true"), ("retry-after", "5")),

@@ -37,3 +37,8 @@ class QueueSettings:
         env="BRICKYARD_GATEWAY_QUEUE_HOLD_ABSENT",
         help="Let requests wait also while their model has no endpoint that is ready, such as one that is being started for them.",
     )
+
+    @property
+    def limits(self) -> bool:
+        """Whether an endpoint can be full."""
+        return self.max_in_flight > 0 or self.max_waiting >= 0
