@@ -199,8 +199,8 @@ def test_more_than_one_budget() -> None:
 @pytest.mark.parametrize(
     ("path", "words"),
     [
-        (f"{PODS}/p/exec", "use its shell"),
-        (f"{PODS}/p/portforward", "status.podIP"),
+        (f"{PODS}/p/proxy", "status.podIP"),
+        (f"{PODS}/p/ephemeralcontainers", "kubectl exec"),
         ("/api/v1/namespaces/default/serviceaccounts/default/token", "lies in the kubeconfig"),
     ],
 )
