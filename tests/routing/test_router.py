@@ -9,7 +9,7 @@ from collections.abc import Mapping
 import pytest
 
 from brickyard.assembly import routing_policies
-from brickyard.routing import contract, errors, modelconfig, pickers, registry, router, scorers, testing
+from brickyard.routing import contract, errors, explain, modelconfig, pickers, registry, router, scorers, testing
 from brickyard.routing.policies import least_request, session_affinity
 from brickyard.routing.policies import random as random_policy
 
@@ -43,7 +43,24 @@ class NumberLedger:
         self.events.append(event)
 
 
+class BrokenLedger(NumberLedger):
+    """Raises whatever it hears or is asked, once ``broken``."""
+
+    broken = True
+
+    def facts(self, request: contract.Request, snapshot: contract.EndpointSnapshot, now: float) -> Numbers:
+        if self.broken:
+            raise ZeroDivisionError("division by zero")
+        return super().facts(request, snapshot, now)
+
+    def observe(self, event: contract.Event) -> None:
+        if self.broken:
+            raise KeyError("p0")
+        super().observe(event)
+
+
 INPUT = contract.Input("numbers", Numbers, NumberLedger)
+LONG = modelconfig.ConfigProfile("random", routing={"promptTokensGte": 0})
 
 
 def policy(name: str, source: contract.Input[Numbers] = INPUT) -> contract.Policy:
@@ -107,6 +124,29 @@ class TestStrategies:
         assert choice.profile is not None
         assert choice.profile.requests_per_second == 5
 
+    @pytest.mark.parametrize(
+        ("config", "asked", "told"),
+        [
+            (None, "x", {}),
+            (modelconfig.ModelConfig(locked="random"), "x", {}),  # a lock is no profile
+            (modelconfig.ModelConfig(profiles={"x": modelconfig.ConfigProfile()}), "", {}),
+            (modelconfig.ModelConfig(profiles={"x": modelconfig.ConfigProfile()}), "x", {"x-aibrix-config-profile": "x"}),
+            (modelconfig.of_label("random"), "unheard-of", {"x-aibrix-config-profile": "default"}),
+            (
+                modelconfig.ModelConfig("", "a", {"a": modelconfig.ConfigProfile("random"), "long": LONG}),
+                "auto",
+                {"x-aibrix-config-profile": "long"},
+            ),
+        ],
+    )  # fmt: skip
+    def test_the_client_hears_which_profile_it_got(
+        self, config: modelconfig.ModelConfig | None, asked: str, told: Mapping[str, str]
+    ) -> None:
+        made = decide(make(), "", config, asked)
+        assert isinstance(made, contract.Decision)
+        assert router.response_headers(made) == told
+        assert explain.explain(made)["config_profile"] == told.get("x-aibrix-config-profile", "")
+
     def test_an_unknown_one_is_the_clients_fault_and_the_nearest_is_named(self) -> None:
         made = decide(make(), "randum")
         assert isinstance(made, contract.NoDecision)
@@ -166,6 +206,45 @@ class TestInputs:
         policies = registry.Registry([policy("one"), policy("two", contract.Input("numbers", Others, NumberLedger))])
         with pytest.raises(errors.PolicyError, match="reads other facts as 'numbers'"):
             router.Router(policies, "one")
+
+
+class TestBrokenLedgers:
+    """They cost their own say: the request goes on, other ledgers hear of it, and explanations name them."""
+
+    def test_facts_that_cannot_be_had_are_none(self) -> None:
+        made = decide(make(numbers=BrokenLedger()), "by-number")
+        assert isinstance(made, contract.Decision)
+        assert made.faults == ("input numbers raised ZeroDivisionError: division by zero; it was ignored",)
+        assert made.snapshot.data == {}
+        assert made.totals == [0.0, 0.0, 0.0]
+
+    def test_what_it_cannot_hear_the_others_do(self) -> None:
+        broken, sound = BrokenLedger(), NumberLedger()
+        second = policy("second", contract.Input("others", Numbers, NumberLedger))
+        policies = registry.Registry([policy("by-number"), second])
+        made = router.Router(policies, "by-number,second", {"numbers": broken, "others": sound})
+        chosen = decide(made)
+        assert isinstance(chosen, contract.Decision)
+        ticket = made.begin(chosen, 1.0)
+        ticket.answered(2.0)
+        ticket.finished(3.0)
+        assert len(sound.events) == 3
+
+    def test_later_decisions_say_that_it_missed_something(self) -> None:
+        broken = BrokenLedger()
+        made = make("by-number", numbers=broken)
+        chosen = decide(made)
+        assert isinstance(chosen, contract.Decision)
+        made.begin(chosen, 1.0).finished(2.0)
+        broken.broken = False
+        later, plain = decide(made), decide(made, "least-request")
+        assert isinstance(later, contract.Decision)
+        assert isinstance(plain, contract.Decision)
+        assert later.endpoint.pod == "a"
+        assert later.faults == (
+            "input numbers raised KeyError: 'p0' when told of a request; what it says may be wrong",
+        )
+        assert plain.faults == ()
 
 
 class TestTickets:

@@ -313,7 +313,7 @@ class Decision:
     ``removed`` the rows that were not, with reasons. ``decided_at`` is the ``now`` that was given. ``faults`` names the parts that
     misbehaved and what was done instead; empty as a rule. ``measures[k]`` are the numbers behind ``scores[k]``, None where the
     scorer has none to tell. ``companions`` are the other endpoints of a plan, by role. ``row`` is the chosen endpoint's; -1 where
-    nobody noted it.
+    nobody noted it. ``config_profile`` names the profile of the model's configuration that the request got, "" for none.
     """
 
     request: Request
@@ -329,6 +329,7 @@ class Decision:
     measures: tuple[Sequence[float] | None, ...] = ()
     companions: Mapping[str, Decision] = dataclasses.field(default_factory=lambda: NOTHING_KNOWN)
     row: int = -1
+    config_profile: str = ""
 
 
 @values.value

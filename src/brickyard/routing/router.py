@@ -3,21 +3,28 @@
 A ``Router`` owns the state behind policies: one ledger per declared input. It reads the ledgers that the chosen strategy needs just before
 the decision and tells them what becomes of each request, through the ``Ticket`` of its decision. A ledger is told from the moment on
 that a strategy first needs it: what nobody reads costs nothing. Single-threaded, clock-free.
+
+Ledgers may come from third parties as the parts of a profile do, and the worst they achieve is the same: one that raises when it is
+asked is left out of that decision, one that raises when it is told is named in every later decision that reads it.
 """
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
+from brickyard.api import names
 from brickyard.routing import contract, errors, modelconfig, pipeline, registry
 
 NO_LEDGERS: Final[Mapping[str, contract.Ledger]] = {}
 
 
 def response_headers(decision: contract.Decision) -> Mapping[str, str]:
-    """Headers that the decision's policies have for the client's answer; empty as a rule."""
+    """Headers that the decision's policies and its profile have for the client's answer; empty as a rule."""
     told: dict[str, str] = {}
+    if decision.config_profile:
+        told[names.HEADER_AIBRIX_CONFIG_PROFILE] = decision.config_profile
     for scorer, _ in decision.profile.scorers:
         # Asked for by name: a runtime check of the protocol would cost more than the decision's other parts.
         headers = getattr(scorer, "response_headers", None)
@@ -29,11 +36,18 @@ def response_headers(decision: contract.Decision) -> Mapping[str, str]:
 class Ticket:
     """A request that is under way. Whatever is called how often in whatever order: ledgers hear of one answer and one end."""
 
-    __slots__ = ("_decision", "_ledgers", "_quiet")
+    __slots__ = ("_broken", "_decision", "_ledgers", "_quiet")
 
-    def __init__(self, decision: contract.Decision, ledgers: tuple[contract.Ledger, ...], now: float) -> None:
+    def __init__(
+        self,
+        decision: contract.Decision,
+        ledgers: tuple[tuple[str, contract.Ledger], ...],
+        broken: dict[str, str],
+        now: float,
+    ) -> None:
         self._decision: contract.Decision | None = decision
         self._ledgers = ledgers
+        self._broken = broken
         self._quiet = True
         self._tell(contract.Chosen(decision, now))
 
@@ -51,8 +65,11 @@ class Ticket:
             self._tell(contract.Finished(decision, now, usage))
 
     def _tell(self, event: contract.Event) -> None:
-        for ledger in self._ledgers:
-            ledger.observe(event)
+        for name, ledger in self._ledgers:
+            try:
+                ledger.observe(event)
+            except Exception as error:  # noqa: BLE001 - border to plug-ins: the others must hear of it, and the request end
+                self._broken[name] = f"input {name} raised {type(error).__name__}: {error} when told of a request"
 
 
 class Router:
@@ -79,7 +96,8 @@ class Router:
         made = {name: each.make() for name, each in policies.inputs().items() if each.make and name not in provided}
         self._ledgers: dict[str, contract.Ledger] = {**made, **provided}
         self._awake: dict[str, contract.Ledger] = {}
-        self._told: tuple[contract.Ledger, ...] = ()
+        self._told: tuple[tuple[str, contract.Ledger], ...] = ()
+        self._broken: dict[str, str] = {}
         self._wake(policies.profile(default))
 
     def resolve(self, request: contract.Request, config: modelconfig.ModelConfig | None) -> modelconfig.Choice:
@@ -93,25 +111,29 @@ class Router:
         self, request: contract.Request, snapshot: contract.EndpointSnapshot, now: float, rng: contract.Random
     ) -> contract.Decision | contract.NoDecision:
         """Choose an endpoint, or say why there is none. Never raises."""
-        strategy = self.resolve(request, snapshot.config).strategy
+        choice = self.resolve(request, snapshot.config)
         try:
-            profile = self._policies.profile(strategy)
+            profile = self._policies.profile(choice.strategy)
         except errors.BadRequestError as error:
             return contract.NoDecision(request, snapshot, contract.NOTHING_REMOVED, str(error), now, bad_request=True)
+        faults: tuple[str, ...] = ()
         if profile.inputs and snapshot.endpoints:
-            snapshot = self._informed(request, snapshot, profile, now)
-        return pipeline.route(request, snapshot, profile, now, rng)
+            snapshot, faults = self._informed(request, snapshot, profile, now)
+        made = pipeline.route(request, snapshot, profile, now, rng)
+        if (choice.name or faults) and isinstance(made, contract.Decision):
+            return dataclasses.replace(made, config_profile=choice.name, faults=faults + made.faults)
+        return made
 
     def begin(self, decision: contract.Decision, now: float) -> Ticket:
         """The request goes to ``decision.endpoint``. The ticket must be finished, whatever happens."""
-        return Ticket(decision, self._told, now)
+        return Ticket(decision, self._told, self._broken, now)
 
     def _wake(self, profile: contract.Profile) -> None:
         """Let the ledgers of ``profile`` hear from now on."""
         for each in profile.inputs:
             if each.name in self._ledgers:
                 self._awake[each.name] = self._ledgers[each.name]
-        self._told = tuple(self._awake.values())
+        self._told = tuple(self._awake.items())
 
     def _informed(
         self,
@@ -119,16 +141,23 @@ class Router:
         snapshot: contract.EndpointSnapshot,
         profile: contract.Profile,
         now: float,
-    ) -> contract.EndpointSnapshot:
-        """``snapshot`` with the facts that the profile's policies read."""
-        awake = self._awake
+    ) -> tuple[contract.EndpointSnapshot, tuple[str, ...]]:
+        """``snapshot`` with the facts that the profile's policies read, and what went wrong with them."""
+        awake, data, faults = self._awake, dict[str, Any](), list[str]()
         if any(each.name not in awake and each.name in self._ledgers for each in profile.inputs):
             self._wake(profile)
-        data = {
-            each.name: awake[each.name].facts(request, snapshot, now) for each in profile.inputs if each.name in awake
-        }
+        for each in profile.inputs:
+            name, ledger = each.name, awake.get(each.name)
+            if ledger is None:
+                continue
+            if name in self._broken:
+                faults.append(f"{self._broken[name]}; what it says may be wrong")
+            try:
+                data[name] = ledger.facts(request, snapshot, now)
+            except Exception as error:  # noqa: BLE001 - border to plug-ins: broken facts are no facts, and the request goes on
+                faults.append(f"input {name} raised {type(error).__name__}: {error}; it was ignored")
         # The constructor in full: dataclasses.replace costs several times as much, on every request.
-        return contract.EndpointSnapshot(
+        told = contract.EndpointSnapshot(
             snapshot.endpoints,
             snapshot.in_flight,
             snapshot.loads,
@@ -138,3 +167,4 @@ class Router:
             snapshot.config,
             data,
         )
+        return told, tuple(faults)
