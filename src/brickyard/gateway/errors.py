@@ -3,6 +3,7 @@
 GatewayError
 ├── PortInUseError            the operator: choose another port
 ├── EndpointsFileError        the operator: correct the file
+├── CertificateError          the operator: correct the files
 ├── RefusedError       the client: carries the answer it gets
 └── UpstreamError        an attempt at an endpoint failed; maps to an HTTP status once no attempt is left
     ├── ConnectError        502   refused or unreachable
@@ -43,6 +44,10 @@ class EndpointsFileError(GatewayError, errors.UsageError):
     def __init__(self, faults: Sequence[str]) -> None:
         super().__init__("the file of endpoints cannot be used: " + "; ".join(faults))
         self.faults = tuple(faults)
+
+
+class CertificateError(GatewayError, errors.UsageError):
+    """A certificate and its key cannot be used."""
 
 
 class RefusedError(GatewayError):

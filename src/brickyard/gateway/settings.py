@@ -24,6 +24,15 @@ class GatewaySettings:
         "", env=environment.POD_NAME, help="The gateway's own name: the label `gateway_pod` of its series."
     )
 
+    tls_cert: str = settings.field(
+        "",
+        env="BRICKYARD_GATEWAY_TLS_CERT",
+        help="PEM file with the certificate and its chain: the API is served over TLS 1.2 and 1.3. Read again when it changes.",
+    )
+    tls_key: str = settings.field(
+        "", env="BRICKYARD_GATEWAY_TLS_KEY", help="PEM file with the certificate's private key, not encrypted."
+    )
+
     max_connections: int = settings.field(
         16384,
         env="BRICKYARD_GATEWAY_MAX_CONNECTIONS",

@@ -97,6 +97,8 @@ class ClientConnection(asyncio.Protocol):
         self._half_closed = True
         if self._ending or not (self._current or self._queue):
             return False
+        if not self._transport.can_write_eof():
+            return False  # TLS: a client that says goodbye there takes nothing more
         self._look_for_life()
         return True
 
@@ -306,7 +308,8 @@ class ClientConnection(asyncio.Protocol):
         self._ending = True
         self._deadline = self._plane.tick + (LINGER if linger else self._plane.settings.client_stall_timeout)
         if linger and not self._half_closed:
-            self._transport.write_eof()
+            if self._transport.can_write_eof():
+                self._transport.write_eof()
             if self._read_paused:
                 self._transport.resume_reading()
         else:

@@ -7,14 +7,26 @@ import dataclasses
 import errno
 import os
 from collections.abc import Callable, Collection, Sequence
-from typing import Final, Self
+from typing import Any, Final, Self
 
 import prometheus_client
 from prometheus_client import registry
 
 from brickyard.gateway import contract, errors, metrics, settings
 from brickyard.gateway.dialects import registry as dialects
-from brickyard.gateway.proxy import accesslog, budget, client, cors, ids, pages, plane, pool, router, sweeper
+from brickyard.gateway.proxy import (
+    accesslog,
+    budget,
+    client,
+    cors,
+    ids,
+    pages,
+    plane,
+    pool,
+    router,
+    sweeper,
+    tls,
+)
 from brickyard.gateway.queueing import queue
 from brickyard.gateway.queueing import settings as queue_settings
 from brickyard.lib import clock, logs, tasks
@@ -50,6 +62,7 @@ class DataPlane:
 
     Attributes:
         port: the TCP port it listens on.
+        certificate: what it shows to clients; None without TLS.
         plane: what its connections share.
     """
 
@@ -66,6 +79,7 @@ class DataPlane:
         self._unready = around.unready
         self._scope = tasks.Scope("gateway")
         self._server: asyncio.Server | None = None
+        self.certificate: tls.Certificate | None = None
         self.plane = self._assemble(director, options, around, (time or clock.SystemClock()).monotonic)
 
     def _assemble(
@@ -111,8 +125,15 @@ class DataPlane:
         loop = asyncio.get_running_loop()
         try:
             self._server = await loop.create_server(
-                lambda: client.ClientConnection(self.plane), options.host, options.port, backlog=BACKLOG
+                lambda: client.ClientConnection(self.plane),
+                options.host,
+                options.port,
+                backlog=BACKLOG,
+                **self._encryption(options),
             )
+        except errors.CertificateError:
+            self._close_log()
+            raise
         except OSError as error:
             self._close_log()
             if error.errno == errno.EADDRINUSE:
@@ -124,7 +145,24 @@ class DataPlane:
         self.port = int(self._server.sockets[0].getsockname()[1])
         await self._scope.__aenter__()
         self._scope.start(sweeper.run(self.plane), name="sweeper")
+        if self.certificate is not None:
+            self._scope.start(self.certificate.follow(), name="certificate")
         return self
+
+    def _encryption(self, options: settings.GatewaySettings) -> dict[str, Any]:
+        """What the listener needs to know of TLS.
+
+        Raises:
+            CertificateError: the files cannot be used.
+        """
+        if not (options.tls_cert or options.tls_key):
+            return {}
+        self.certificate = tls.Certificate(options.tls_cert, options.tls_key)
+        return {
+            "ssl": self.certificate.context,
+            "ssl_handshake_timeout": options.head_timeout,
+            "ssl_shutdown_timeout": client.LINGER,
+        }
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
         try:
