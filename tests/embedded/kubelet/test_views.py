@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pathlib
 import subprocess
+from concurrent import futures
 
 import pytest
 
@@ -186,6 +188,16 @@ def test_a_folder_of_very_many_is_not_covered(tmp_path: pathlib.Path, monkeypatc
     assert not ground.can_mount(f"{tmp_path}/new/place")
     assert ground.can_mount(f"{tmp_path}/one-more")
     assert not ground.can_mount(f"{tmp_path}/one-more/below-a-file")
+
+
+def test_a_view_can_be_made_by_several_at_a_time(tmp_path: pathlib.Path, volume: pathlib.Path) -> None:
+    ground = views.Ground(mounts=True)
+    asked = wanted(tmp_path, volumes.Mount("/models", volume))
+    with futures.ThreadPoolExecutor(4) as pool:
+        made = list(pool.map(lambda _: views.make(asked, ground), range(400)))
+    assert len({each.entrance for each in made}) == 1
+    assert json.loads(asked.file.read_bytes())["binds"][0]["path"] == "/models"
+    assert {each.name for each in asked.file.parent.iterdir()} == {"main.json", "staging"}
 
 
 def test_a_survey_keeps_our_own_programs_visible(tmp_path: pathlib.Path) -> None:

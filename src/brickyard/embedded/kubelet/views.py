@@ -182,6 +182,7 @@ def _write(wanted: Wanted, binds: Sequence[volumes.Mount]) -> None:
     staging = wanted.file.parent / "staging"
     staging.mkdir(mode=0o700, parents=True, exist_ok=True)
     fields = [{"path": each.path, "target": str(each.target), "read_only": each.read_only} for each in binds]
-    draft = wanted.file.with_suffix(".new")
-    draft.write_bytes(orjson.dumps({"staging": str(staging), "cwd": wanted.cwd, "binds": fields}))
-    draft.replace(wanted.file)
+    # A draft of its own: probes, hooks and exec make the view of one container at the same time.
+    with tempfile.NamedTemporaryFile(dir=wanted.file.parent, prefix=".new-", delete=False) as draft:
+        draft.write(orjson.dumps({"staging": str(staging), "cwd": wanted.cwd, "binds": fields}))
+    pathlib.Path(draft.name).replace(wanted.file)
