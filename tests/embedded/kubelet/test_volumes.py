@@ -252,6 +252,25 @@ def test_memory_is_memory_and_goes_with_the_pod(tmp_path: pathlib.Path, monkeypa
     assert place.is_dir()
 
 
+def test_memory_is_made_once_for_containers_that_start_together(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(volumes, "MEMORY", tmp_path / "shm")
+    (tmp_path / "shm").mkdir()
+    obj = pod(volumes=[{"name": "v", "emptyDir": {"medium": "Memory"}}])
+    facts = environment.Facts(obj, "here", "h", "p")
+    together = threading.Barrier(4)
+
+    def prepare(folder: pathlib.Path) -> pathlib.Path:
+        together.wait(10)
+        return volumes.prepare(obj, folder, facts)["v"]
+
+    with futures.ThreadPoolExecutor(4) as pool:
+        for number in range(50):
+            places = list(pool.map(prepare, [tmp_path / f"pod-{number}"] * 4))
+            assert len(set(places)) == 1
+
+
 def test_only_memory_of_ours_is_discarded(tmp_path: pathlib.Path) -> None:
     (tmp_path / "precious").mkdir()
     (tmp_path / "pod").mkdir()

@@ -16,6 +16,7 @@ request bounds what is written.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
 import pathlib
@@ -138,8 +139,9 @@ def _empty(place: pathlib.Path, source: Mapping[str, Any], facts: environment.Fa
     memory = MEMORY / f"{_PREFIX}{facts.pod['metadata'].get('uid', '')}-{place.name}"
     memory.mkdir(mode=0o700, exist_ok=True)
     place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    place.unlink(missing_ok=True)  # after a boot the link is there and the memory is not
-    place.symlink_to(memory)
+    # After a boot the link is there already, and so it may be when containers start together.
+    with contextlib.suppress(FileExistsError):
+        place.symlink_to(memory)
     return memory
 
 
