@@ -9,10 +9,12 @@ from typing import Any
 import pytest
 
 from brickyard.api.kinds import resources
-from brickyard.embedded.kubelet import follower, views
+from brickyard.embedded.kubelet import follower, records, surroundings, views
 from brickyard.embedded.kubelet.testing import container, pod
 from brickyard.embedded.kubelet.testing_agent import House, eventually
 from brickyard.kube.client import contract
+from brickyard.kube.client import testing as kube_testing
+from brickyard.lib import tasks
 
 pytestmark = pytest.mark.slow
 GROUND = views.survey([])
@@ -97,3 +99,20 @@ async def test_a_claim_that_is_bound_a_moment_later_is_waited_for(tmp_path: path
         await house.client.patch(resources.PERSISTENT_VOLUME_CLAIM, ("default", "data"), bound, subresource="status")
         await house.until(lambda obj: (obj.get("status") or {}).get("phase") == "Succeeded")
     assert (disk / "file").read_text() == "kept\n"
+
+
+async def test_names_do_not_bring_back_a_pod_that_is_gone(tmp_path: pathlib.Path) -> None:
+    obj, folder = pod(), records.PodFolder(tmp_path, "u")
+    place = surroundings.Place(obj, folder, "127.64.0.1")
+    client = kube_testing.MemoryClient()
+    names = follower.Names(client, tmp_path / "none")
+    following = follower.Follower(names, surroundings.Objects(client, surroundings.Site("n", "h", {})), lambda: [place])
+    async with tasks.Scope("test") as scope:
+        await names.write(place)
+        assert "127.64.0.1" in (folder.path / surroundings.HOSTS).read_text()
+        folder.remove()
+        scope.start(following.run(), name="follower")
+        names.changed.set()
+        await eventually(lambda: not names.changed.is_set())
+        await names.write(place, make=False)
+    assert not folder.path.exists()

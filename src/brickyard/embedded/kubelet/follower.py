@@ -56,12 +56,12 @@ class Names:
             self._common[namespace] = hosts.lines(self._entries, namespace)
         return self._common[namespace]
 
-    async def write(self, place: surroundings.Place) -> None:
-        """Write the pod's file of names, if it says something new."""
+    async def write(self, place: surroundings.Place, *, make: bool = True) -> None:
+        """Write the pod's file of names, if it says something new. Without ``make`` only where there is one already."""
         common = self.common(meta.namespace(place.pod))
-        await asyncio.to_thread(self._write, place, common)
+        await asyncio.to_thread(self._write, place, common, make)
 
-    def _write(self, place: surroundings.Place, common: str) -> None:
+    def _write(self, place: surroundings.Place, common: str, make: bool) -> None:
         try:
             machine = self._machine.read_text(errors="replace")
         except OSError:
@@ -70,9 +70,13 @@ class Names:
         text = hosts.render(place.pod, place.address, common, machine).encode()
         if file.is_file() and file.read_bytes() == text:
             return
-        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        # Written over, not replaced: containers have this very file mounted.
-        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        if make:
+            file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
+            # Written over, not replaced: containers have this very file mounted.
+            descriptor = os.open(file, os.O_WRONLY | os.O_CLOEXEC | (os.O_CREAT if make else 0), 0o644)
+        except FileNotFoundError:
+            return  # the pod is being removed, or has not come so far
         try:
             os.pwrite(descriptor, text, 0)
             os.ftruncate(descriptor, len(text))
@@ -107,7 +111,7 @@ class Follower:
             await asyncio.sleep(SETTLE)
             names.changed.clear()
             for place in self._places():
-                await _tolerant(names.write(place), place)
+                await _tolerant(names.write(place, make=False), place)
 
     async def _follow_files(self) -> None:
         while True:
