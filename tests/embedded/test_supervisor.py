@@ -10,7 +10,7 @@ import pytest
 
 from brickyard.embedded import supervisor
 from brickyard.embedded.kubelet.shim import files
-from brickyard.lib import process
+from brickyard.lib import backoff, process
 
 READY = "import os; os.write(int(os.environ['BRICKYARD_READY_FD']), b'ready\\n'); "
 FOREVER = "import time; time.sleep(60)"
@@ -66,6 +66,50 @@ async def test_a_killed_part_comes_back(tmp_path: pathlib.Path) -> None:
         _, second = await pids(note, 2)
         assert second != first
     assert process.identity(second) is None
+
+
+async def test_a_part_whose_program_is_missing_for_a_while_comes_back(
+    tmp_path: pathlib.Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    note, program = tmp_path / "pids", tmp_path / "program"
+
+    def install() -> None:
+        program.write_text(f"#!{sys.executable}\n{note_pid(note)}{READY}{FOREVER}\n")
+        program.chmod(0o755)
+
+    install()
+    async with supervisor.Supervisor([supervisor.Part("part", (str(program),), tmp_path / "part.log")]):
+        (first,) = await pids(note, 1)
+        program.unlink()
+        os.kill(first, signal.SIGKILL)
+        async with asyncio.timeout(10):
+            while sum("part ended" in each.message for each in caplog.records) < 2:
+                await asyncio.sleep(0.01)
+        install()
+        _, second = await pids(note, 2)
+    assert process.identity(second) is None
+
+
+async def test_a_part_without_a_program_says_so(tmp_path: pathlib.Path) -> None:
+    with pytest.raises(supervisor.PartFailed, match=r"part cannot start: .*No such file or directory: .*nowhere"):
+        async with supervisor.Supervisor([supervisor.Part("part", (f"{tmp_path}/nowhere",), tmp_path / "part.log")]):
+            pytest.fail("the body ran")
+
+
+@pytest.mark.slow
+async def test_a_part_that_is_just_coming_back_is_stopped_too(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(supervisor, "RESTART", backoff.Backoff(0.001, 1, 0.001))
+    note = tmp_path / "pids"
+    for moment in range(10):
+        async with supervisor.Supervisor([part(tmp_path, note_pid(note) + READY + FOREVER)]):
+            started = await pids(note, 1)
+            os.kill(started[-1], signal.SIGKILL)
+            await asyncio.sleep(0.001 * moment)
+        await asyncio.sleep(0.05)
+        assert all(process.identity(each) is None for each in await pids(note, 1))
+        note.unlink()
 
 
 async def test_a_part_that_cannot_start_says_why_in_its_own_words(tmp_path: pathlib.Path) -> None:

@@ -161,6 +161,7 @@ class _Keeper:
         self._process: asyncio.subprocess.Process | None = None
         self._ready: asyncio.Future[None] | None = None
         self._stopping = asyncio.Event()
+        self._starting = asyncio.Lock()
         self._output: _Output | None = None
 
     async def ready(self) -> None:
@@ -187,15 +188,19 @@ class _Keeper:
         failures = 0
         while not self._stopping.is_set():
             started = loop.time()
-            code = await self._run_once()
+            try:
+                code, why = await self._run_once(), ""
+            except OSError as error:
+                # No room on the disk, no process numbers, a program that is just being replaced: it may pass.
+                code, why = USAGE_ERROR, str(error)
             if self._stopping.is_set():
                 return
             if code == USAGE_ERROR and not self._first_ready().done():
-                self._first_ready().set_exception(self._cannot_start())
+                self._first_ready().set_exception(self._cannot_start(why))
                 return
             failures = 1 if loop.time() - started > STEADY_AFTER else failures + 1
             delay = RESTART.delay(failures)
-            log.warning("part ended", part=self.part.name, code=code, restart_in=delay)
+            log.warning("part ended", part=self.part.name, code=code, error=why, restart_in=delay)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), delay)
 
@@ -208,18 +213,22 @@ class _Keeper:
 
     async def _run_into(self, output: _Output, said: IO[bytes], ready: IO[bytes]) -> int:
         with said, ready:
-            self._process = await asyncio.create_subprocess_exec(
-                *self.part.argv, stdin=asyncio.subprocess.DEVNULL, stdout=said, stderr=said,
-                pass_fds=(ready.fileno(),), env=_environ(ready.fileno()), start_new_session=True,
-            )  # fmt: skip
+            async with self._starting:
+                if self._stopping.is_set():
+                    return 0
+                self._process = await asyncio.create_subprocess_exec(
+                    *self.part.argv, stdin=asyncio.subprocess.DEVNULL, stdout=said, stderr=said,
+                    pass_fds=(ready.fileno(),), env=_environ(ready.fileno()), start_new_session=True,
+                )  # fmt: skip
         log.info("part started", part=self.part.name, pid=self._process.pid)
         code = await self._process.wait()
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(output.over.wait(), OUTPUT_PATIENCE)
         return code
 
-    def _cannot_start(self) -> PartFailed:
-        return PartFailed(f"{self.part.name} cannot start: {self._last_words()}", hint=f"its log: {self.part.log}")
+    def _cannot_start(self, why: str) -> PartFailed:
+        text = f"{self.part.name} cannot start: {why or self._last_words()}"
+        return PartFailed(text, hint=f"its log: {self.part.log}")
 
     def _last_words(self) -> str:
         said = self._output.tail if self._output else b""
@@ -230,7 +239,8 @@ class _Keeper:
     async def stop(self) -> None:
         """End the part: SIGTERM, its patience, SIGKILL."""
         self._stopping.set()
-        running = self._process
+        async with self._starting:
+            running = self._process
         if running is None or running.returncode is not None:
             return
         with contextlib.suppress(ProcessLookupError):
