@@ -261,3 +261,17 @@ async def test_status_is_not_written_without_need(house: House) -> None:
             await house.until(phase("Succeeded"), name)
         after = house.client.wrote("update", resources.POD)[before:]
         assert "a" not in {each.name for each in after}
+
+
+async def test_a_hook_that_the_disk_refuses_has_failed_and_its_pod_goes(house: House) -> None:
+    script = "rm -r ../../volumes/v && touch ../../volumes/v broken && exec sleep 60"
+    hook = {"preStop": {"exec": {"command": ["true"]}}}
+    volume = {"name": "v", "emptyDir": {}}
+    async with house.running():
+        made = await house.create(pod(container(command=["sh", "-c", script], lifecycle=hook), volumes=[volume]))
+        broken = house.settings.folder / "pods" / made["metadata"]["uid"] / "containers/web/broken"
+        await eventually(broken.exists)
+        await house.until(phase("Running"))
+        await house.delete(grace=5)
+        await house.gone()
+    assert any(reason == "FailedPreStopHook" and "File exists" in text for reason, text in house.events())

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 
 from brickyard.api.kinds import podlogs, resources
 from brickyard.embedded.kubelet.testing import container, pod
-from brickyard.embedded.kubelet.testing_agent import House, phase, python, state, waiting
+from brickyard.embedded.kubelet.testing_agent import House, eventually, phase, python, ready, server, state, waiting
 from brickyard.engines import contract as engines
 
 
@@ -83,6 +84,18 @@ async def test_a_pod_can_be_deleted_while_its_model_is_fetched(house: House) -> 
         await house.delete(grace=30)
         await house.gone()
     assert house.models.cancelled == 1
+
+
+async def test_pods_that_are_gone_before_their_start_has_begun_are_forgotten(house: House) -> None:
+    async with house.running() as one:
+        await house.create(pod(server()))
+        await house.until(ready)
+        for turns in range(10):
+            await house.create(pod(server(), name=f"brief-{turns}", nodeName="here"))
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            await house.delete(f"brief-{turns}", grace=0)
+        await eventually(lambda: len(one.pods) == 1)
 
 
 async def test_what_a_launcher_refuses_is_shown(house: House) -> None:

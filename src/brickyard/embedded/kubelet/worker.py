@@ -210,7 +210,10 @@ class PodWorker:
     def _do(self, instruction: messages.Instruction) -> None:
         match instruction:
             case messages.StartContainer(name, attempt):
-                self._starts[name] = self._begin(self._start(name, attempt), f"start/{name}")
+                self._starts[name] = start = self._begin(self._start(name, attempt), f"start/{name}")
+                # Not in ``_start``, which a cancel may keep from ever beginning: every start gets its answer.
+                cancelled = messages.StartCancelled(name, attempt)
+                start.add_done_callback(lambda task: self.post(cancelled) if task.cancelled() else None)
             case messages.CancelStart(name):
                 self._starts[name].cancel()
             case messages.SendSignal(name, _, signal):
@@ -245,9 +248,6 @@ class PodWorker:
         )
         try:
             process = await self._tools.starts.start(self.place, name, attempt, telling)
-        except asyncio.CancelledError:
-            self.post(messages.StartCancelled(name, attempt))
-            raise
         except errors.NoProgram as error:
             self.post(messages.Exited(name, attempt, 128, str(error), error.reason))
         except errors.NotStarted as error:
@@ -308,7 +308,7 @@ class PodWorker:
     async def _ask(self, name: str, attempt: int, action: Mapping[str, Any], timeout: float) -> probes.Answer:
         try:
             target = await self.target(name, attempt)
-        except errors.NotStarted as error:
+        except (errors.NotStarted, OSError) as error:
             return probes.Answer(False, str(error))
         return await self._tools.prober.run(action, target, timeout)
 

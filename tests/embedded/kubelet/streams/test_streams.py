@@ -18,7 +18,7 @@ from brickyard.api.kinds import podstreams
 from brickyard.embedded.kubelet import procfs
 from brickyard.embedded.kubelet.streams import children, commands, descriptors, forwarding
 from brickyard.embedded.kubelet.testing import container, pod
-from brickyard.embedded.kubelet.testing_agent import House, python, ready, state
+from brickyard.embedded.kubelet.testing_agent import House, eventually, python, ready, state
 
 SLEEPER = "import time; time.sleep(1000)"
 ALL = podstreams.CommandQuery("default", "a", stdin=True, stdout=True, stderr=True)
@@ -219,6 +219,19 @@ class TestPods:
             with pytest.raises(podstreams.StreamsUnavailable, match="kubectl exec -it a -c one"):
                 await agent.streams.attach(dataclasses.replace(asked, container="one"))
             await house.delete(grace=1)
+            await house.gone()
+
+    async def test_what_the_disk_refuses_is_told(self, tmp_path: pathlib.Path) -> None:
+        script = "rm -r ../../volumes/v && touch ../../volumes/v broken && exec sleep 60"
+        async with House(tmp_path) as house, house.running() as agent:
+            obj = pod(container(command=["sh", "-c", script]), volumes=[{"name": "v", "emptyDir": {}}])
+            made = await house.create(obj)
+            await house.until(ready)
+            await eventually((tmp_path / "pods" / made["metadata"]["uid"] / "containers/web/broken").exists)
+            session = await agent.streams.execute(dataclasses.replace(ALL, command=("true",)))
+            with pytest.raises(podstreams.StreamFailed, match="File exists"):
+                await session.run(Client())
+            await house.delete(grace=0)
             await house.gone()
 
     async def test_a_command_ends_with_its_container(self, tmp_path: pathlib.Path) -> None:

@@ -41,7 +41,7 @@ class KubeletStreams:
         async def make() -> children.Command:
             try:
                 return _command(await pod.target(container.name, attempt), query)
-            except errors.NotStarted as error:
+            except (errors.NotStarted, OSError) as error:
                 raise podstreams.StreamFailed(str(error)) from error
 
         return commands.CommandSession(make, lambda: self._runs(query, pod.uid, container.name, attempt))
