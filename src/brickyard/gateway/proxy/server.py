@@ -24,6 +24,7 @@ from brickyard.gateway.proxy import (
     plane,
     pool,
     router,
+    signals,
     sweeper,
     tls,
 )
@@ -115,6 +116,7 @@ class DataPlane:
         counters.client_connections = lambda: len(shared.clients)
         counters.upstream_connections = lambda: len(shared.pools)
         counters.buffered_bytes = lambda: shared.budget.held
+        counters.lost_log_lines = lambda: shared.access.lost if shared.access is not None else 0
         return shared
 
     def _why_unready(self) -> str:
@@ -223,7 +225,9 @@ async def serve(
     """
     async with DataPlane(director, options, around) as running:
         log.info("gateway listens", host=options.host, port=running.port)
-        if ready is not None:
-            ready(running.port)
-        await stop.wait()
+        access = running.plane.access
+        with signals.heard(access.reopen if access is not None and access.rotates else None):
+            if ready is not None:
+                ready(running.port)
+            await stop.wait()
         log.info("gateway stops", connections=len(running.plane.clients))
