@@ -54,16 +54,26 @@ def _candidates(told: dict[str, Any]) -> Table:
     scorers = list(told["candidates"][0]["scores"]) if told["candidates"] else []
     shown = scorers if len(scorers) > 1 else []  # the total says it all when there is but one
     table = Table(box=None, header_style="dim", pad_edge=False)
-    for name in ("", "pod", "in flight", "waiting", "kv use", "load age", *shown, "total", "removed because"):
-        words = name in {"", "pod", "removed because"}
-        table.add_column(name, justify="left" if words else "right", no_wrap=name == "pod")
+    reasons = ("removed because",) if any(row["removed"] for row in told["candidates"]) else ()
+    for name in ("", "pod", "in flight", "waiting", "kv use", "load age", *shown, "total", *reasons):
+        words = name in {"", "pod", *reasons}
+        # Strategies' names have hyphens where a narrow column wants blanks to break at.
+        header = name.replace("-", " ")
+        narrowest = max((len(word) for word in header.split()), default=1)
+        table.add_column(
+            header,
+            justify="left" if words else "right",
+            no_wrap=name == "pod",
+            overflow="fold",
+            min_width=narrowest,
+        )
     for row in told["candidates"]:
         load = row["load"] or {}
         scores = [_number(row["scores"].get(name, {}).get("normalised")) for name in shown]
         table.add_row(
             "→" if row["chosen"] else "", row["endpoint"].split("/", 1)[-1].rsplit(":", 1)[0], str(row["in_flight"]),
             _number(load.get("waiting"), 0), _number(load.get("kv_cache_usage")), _age(row["load_age"]), *scores,
-            _number(row["total"]), row["removed"] or "",
+            _number(row["total"]), *(row["removed"] or "" for _ in reasons),
         )  # fmt: skip
     return table
 
