@@ -41,6 +41,14 @@ def until(condition: Callable[[], Any], *, within: float = 30.0, what: str = "")
         time.sleep(0.05)
 
 
+def parent(process: psutil.Process) -> int:
+    """The pid of the parent of ``process``; 0 when it has gone."""
+    try:
+        return process.ppid()
+    except psutil.Error:
+        return 0
+
+
 @dataclasses.dataclass(frozen=True)
 class Yard:
     """A data directory and three ports; ``up`` and ``down`` as often as wanted."""
@@ -106,9 +114,16 @@ class Yard:
 
     def part(self, name: str) -> psutil.Process:
         """The process of the part called ``name``."""
-        found = [each for each in self.processes() if f"brickyard.cli.main {name}" in " ".join(each.cmdline())]
-        assert len(found) == 1, found
-        return found[0]
+        found = []
+        for each in self.processes():
+            with contextlib.suppress(psutil.Error):
+                if f"brickyard.cli.main {name}" in " ".join(each.cmdline()):
+                    found.append(each)
+        # A child that has not yet become its program looks like its parent.
+        known = {each.pid for each in found}
+        parts = [each for each in found if parent(each) not in known]
+        assert len(parts) == 1, parts
+        return parts[0]
 
 
 @contextlib.contextmanager
