@@ -54,17 +54,19 @@ def estimated(prompt_bytes: int, seen: tail.Tail, *, events: bool) -> contract.U
 
 def _told(data: bytes, which: int, *, chunked: bool) -> dict[str, Any]:
     """The first (0) or last (-1) usage in ``data``; empty when there is none."""
-    found = _objects(data)
+    found = _found(data, which)
     if not found and chunked:
-        found = _objects(_FRAMING.sub(b"", data))
-    return found[which] if found else {}
+        found = _found(_FRAMING.sub(b"", data), which)
+    return found
 
 
-def _objects(data: bytes) -> list[dict[str, Any]]:
+def _found(data: bytes, which: int) -> dict[str, Any]:
     if _KEY not in data:
-        return []
-    each = (_object(data, match.end()) for match in _OPENS.finditer(data))
-    return [told for told in each if told]
+        return {}
+    begins = [match.end() for match in _OPENS.finditer(data)]
+    # One is read and not all: some engines tell usage with every event of a stream.
+    ordered = reversed(begins) if which else begins
+    return next((told for told in (_object(data, begin) for begin in ordered) if told), {})
 
 
 def _object(data: bytes, begin: int) -> dict[str, Any] | None:
