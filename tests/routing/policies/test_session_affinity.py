@@ -122,3 +122,15 @@ def test_in_a_mix_the_header_follows_the_final_endpoint() -> None:
     assert made.row == 2
     assert router.response_headers(made) == {"x-session-id": cookie("10.0.0.3:8000")}
     assert made.scores[0] == [1.0, 0.0, 0.0, 0.0, 0.0]
+
+
+@given(st.binary(min_size=1, max_size=256), st.text("0123456789abcdef:.[]", min_size=1, max_size=50))
+def test_weights_are_fnv_1a(key: bytes, authority: str) -> None:
+    """The definition, byte by byte: gateways of both kinds send a session to the same endpoint."""
+    state = 0xCBF29CE484222325
+    for byte in key + b"\0" + authority.encode():
+        state = (state ^ byte) * 0x100000001B3 % 2**64
+    after_key = 0xCBF29CE484222325
+    for byte in key + b"\0":
+        after_key = (after_key ^ byte) * 0x100000001B3 % 2**64
+    assert session_affinity._weight(after_key, authority) == state
