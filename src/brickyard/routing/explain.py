@@ -48,13 +48,13 @@ def contest(decision: contract.Decision) -> Contest:
 def explain(decision: contract.Decision | contract.NoDecision, outcome: Mapping[str, object] | None = None) -> Json:
     """Everything the decision was made from.
 
-    ``outcome`` is how the request ended, as JSON-ready data; None while nobody knows. Keys of the answer: ``request``,
-    ``sentence``, ``strategy``, ``config_profile`` ("" for none), ``endpoint`` and ``reason`` (one of the two is None), ``candidates``
-    (every row: the chosen one first, the others by total, removed ones last), ``runner_up`` (``endpoint``, ``total``, and ``by`` how
-    much it lost; None when there was no contest), ``faults``, ``inputs`` (what the policy read beyond the rows, with ages), ``companions`` (the plan's other endpoints by
-    role), ``membership`` (the table's version) and ``outcome``. Scores have ``raw`` (the scorer's own number; None: nothing known),
-    ``normalised`` (0..1), ``weight`` (its share of 1) and ``weighted``. Each candidate's ``inputs`` are the facts of its row. Ages are
-    seconds; an engine that never answered has None for load and age.
+    ``outcome`` is how the request ended, as JSON-ready data; None while nobody knows. Keys of the answer: ``request``, ``sentence``,
+    ``strategy``, ``config_profile`` ("" for none), ``endpoint`` and ``reason`` (one of the two is None), ``candidates`` (every row: the
+    chosen one first, the others by total, removed ones last), ``runner_up`` (``endpoint``, ``total``, and ``by`` how much it lost; None
+    when there was no contest), ``faults``, ``inputs`` (what the policy read beyond the rows, with ages), ``companions`` (the plan's
+    other endpoints by role), ``membership`` (the table's version) and ``outcome``. Scores have ``raw`` (the scorer's own number; None:
+    nothing known), ``normalised`` (0..1), ``weight`` (its share of 1) and ``weighted``. Each candidate's ``inputs`` are the facts of
+    its row. Ages are seconds; an engine that never answered has None for load and age.
     """
     request = decision.request
     told: Json = {
