@@ -166,6 +166,8 @@ def route(snapshot: contract.EndpointSnapshot, strategy: str, **asked: Any) -> c
         ([("d", -1, 0.6, 0.5), ("d", -1, 0.6, 0.9)], None, 0, None),
         # just full is not too full
         ([("d", -1, 0.5, 0.5)], 0, 0, 0),
+        # an idle one takes what would be too much beside others: measured one at a time, a request is all of an engine and a bit
+        ([("d", -1, 1.02, 0.0), ("d", -1, 1.02, 1.02)], 0, 0, 0),
         # without a profile or a throughput it is left out
         ([("d", -1, 0.1, 0.9), ("none", None, 0.1, 0.0), ("odd", -9, None, 0.0)], 0, 0, 0),
     ],
@@ -247,6 +249,15 @@ def used(there: testing.World) -> Sequence[float]:
     return [row.utilisation for row in facts.rows]
 
 
+@pytest.mark.parametrize(("rate", "seconds"), [(1e-200, 1e-200), (0.0, 4.0), (-2.0, 4.0), (2.0, 0.0), (1e-300, 1.0)])
+def test_a_measurement_that_cannot_be_says_nothing(rate: float, seconds: float) -> None:
+    """Too small to divide by, nothing, or less: the request is turned away with the reason, and nothing breaks."""
+    there, _ = world(2, tputs=[[rate] * 3] * 2, e2e=[[seconds] * 3] * 2)
+    made = there.router.choose(asked(), there.snapshot(), 0.0, there.rng)
+    assert isinstance(made, contract.NoDecision)
+    assert "no throughput" in made.reason
+
+
 def test_requests_in_flight_use_an_engine_up_and_give_it_back() -> None:
     there, _ = world(2)  # each request takes an eighth of an engine
     made = [there.send(asked()) for _ in range(16)]
@@ -303,7 +314,7 @@ def test_words_and_rows() -> None:
         st.tuples(
             st.sampled_from("abc"),
             st.one_of(st.none(), st.floats(-5, 5)),
-            st.one_of(st.none(), st.floats(0.01, 1)),
+            st.one_of(st.none(), st.floats(0.01, 1.5)),
             st.floats(0, 1),
         ),
         min_size=1,
@@ -326,10 +337,11 @@ def test_nobody_is_overfilled_and_no_better_deployment_with_room_is_passed_over(
     assert rank is not None
     assert share is not None
     capped = strategy != "slo-least-load"
-    assert not capped or load + share <= 1.0 + 1e-5
+    assert not capped or load == 0 or load + share <= 1.0 + 1e-5
     for other in usable:
         assert other[1] is not None
         assert other[2] is not None
         if other[1] < rank and name != other[0]:
             assert capped
+            assert other[3] > 0
             assert other[3] + other[2] > 1.0

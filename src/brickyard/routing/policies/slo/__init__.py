@@ -8,8 +8,9 @@ Deployments are tried by rank, the best first, those after the first only while 
 | ``slo-least-load`` | the least utilisation before it | never |
 | ``slo-pack-load`` | the most utilisation with the request on it | above 1.0 |
 
-When everything that may be tried is full, nobody is chosen and the decision says ``saturated``: the request can wait. Without a
-profile, or with none that promises anything, it goes by ``least-request`` and is said to.
+An idle endpoint is never full, however much of it the request takes: there is nobody to whom a promise could be broken, and a request
+that fits nowhere would wait for ever. When everything that may be tried is full, nobody is chosen and the decision says ``saturated``:
+the request can wait. Without a profile, or with none that promises anything, it goes by ``least-request`` and is said to.
 """
 
 from __future__ import annotations
@@ -96,7 +97,7 @@ def chosen(kind: Kind, facts: objectives.Prospects, possible: Sequence[int]) -> 
             ranks[seen.deployment] = seen.rank
     order = sorted(ranks, key=lambda name: (ranks[name], name))
     tried = [name for at, name in enumerate(order) if at == 0 or ranks[name] <= 0]
-    full = {row for row in possible if row not in out and kind.capped and facts.rows[row].after > FULL + _ROUNDING}
+    full = {row for row in possible if row not in out and kind.capped and _full(facts.rows[row])}
     roomy = {facts.rows[row].deployment for row in possible if row not in out and row not in full}
     taken = next((name for name in tried if name in roomy), None)
     for row in possible:
@@ -108,6 +109,10 @@ def chosen(kind: Kind, facts: objectives.Prospects, possible: Sequence[int]) -> 
         elif row not in out and name != taken:
             out[row] = f"deployment {taken!r} comes first"
     return Left(out, waits=bool(full) and taken is None)
+
+
+def _full(seen: objectives.Prospect) -> bool:
+    return seen.utilisation > 0 and seen.after > FULL + _ROUNDING
 
 
 def _possible(request: contract.Request, snapshot: contract.EndpointSnapshot) -> Sequence[int]:

@@ -27,6 +27,8 @@ from brickyard.routing.policies.slo import profiles
 PARTS: Final = 1_000_000_000
 """Parts of an engine that utilisation is counted in: whole numbers, so that what comes in goes out to exactly zero."""
 MODELS_KEPT: Final = 1024
+LEAST_SERVED: Final = 1e-6
+"""Requests that an engine of a profile has under way at once, below which that is no measurement."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -145,7 +147,8 @@ def judged(
         target = promised.tpat * (prompt_tokens + output_tokens)
     elif promised.e2e > 0:
         target = promised.e2e
-    consumption = 1.0 / (cell.throughput * cell.e2e) if cell.throughput and cell.e2e else None
+    served = (cell.throughput or 0.0) * (cell.e2e or 0.0)
+    consumption = 1.0 / served if served > LEAST_SERVED else None
     if target <= 0 or expected is None:
         return None, consumption
     return request.waited + expected - target, consumption
