@@ -142,6 +142,28 @@ class TestWindow:
         expected = window.V100.prefill(200, 200, 1) + missed * window.V100.prefill(own, context, 1) + 2 * 45 * 0.15
         assert seen(there).costs[first.row] == pytest.approx(expected)
 
+    def test_prompts_are_computed_one_at_a_time(self) -> None:
+        """Attention is halved for short contexts alone, however often they come."""
+        there = world()
+        long = testing.request(prompt=b"abcdefgh" * 1000)  # 2000 tokens: too long to be halved
+        first = there.send(long)
+        for _ in range(3):
+            there.send(long)
+        assert seen(there).costs[first.row] == pytest.approx(4 * window.V100.prefill(2000, 2000, 1) + 45 * 0.15)
+
+    def test_a_prompt_that_keeps_coming_forgets_endpoints_that_left(self) -> None:
+        there = world(2)
+        for generation in range(20):
+            there.endpoints = tuple(testing.endpoint(f"g{generation}-{row}") for row in range(2))
+            there.now += 1
+            there.end(there.send(self.PROMPT))
+        ledger = there.router._ledgers["preble"]
+        assert isinstance(ledger, window.WindowLedger)
+        assert set(ledger._requests) == set(ledger._costs) <= {"default/g19-0:8000", "default/g19-1:8000"}
+        assert sum(ledger._requests.values()) == 20
+        there.now += 181
+        assert seen(there) == window.Window([0, 0], [0.0, 0.0])
+
     def test_after_three_minutes_it_is_forgotten(self) -> None:
         there = world()
         made = there.send(self.PROMPT)

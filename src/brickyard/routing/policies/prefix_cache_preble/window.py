@@ -4,7 +4,7 @@ A prompt is known by the hash of its last block (its **leaf**). For each prompt 
 came, how many tokens it has, how many of them were not cached anywhere when it first came, and which endpoints got it:
 
     cost(endpoint)  = sum over its prompts of  prefill(prompt) + DECODING * TIME_PER_TOKEN
-    prefill(prompt) = miss rate * requests * (linear(n) + attention(context) + quadratic(n)) / 0.9
+    prefill(prompt) = miss rate * requests * (linear(n) + attention(context) + quadratic(n)) / 0.9        of one request at a time
     miss rate       = 1 - cached tokens / prompt tokens, over the prompt's requests in the window
 
 n: tokens of the prompt's own, context: all of them. The times are those measured for a 7-billion-parameter model on two devices.
@@ -111,6 +111,7 @@ class WindowLedger:
         self._entries: collections.deque[tuple[float, tuple[str, int], int, int]] = collections.deque()
         self._requests: dict[str, int] = {}
         self._costs: dict[str, float] = {}
+        self._present: tuple[Sequence[contract.Endpoint], frozenset[str]] = ((), frozenset())
 
     def facts(self, request: contract.Request, snapshot: contract.EndpointSnapshot, now: float) -> Window:
         self._expire(now)
@@ -129,11 +130,20 @@ class WindowLedger:
         prompt = self._prompts.get(key)
         if prompt is None:
             prompt = self._prompts[key] = _Prompt(context - int(context * share), context)
+        self._purge(prompt, event.decision.snapshot.endpoints)
         cached = max(0, context - prompt.own)
         self._entries.append((event.at, key, context, cached))
         self._change(prompt, 1, context, cached, joins=endpoint)
         if len(self._entries) > PROMPTS_KEPT:
             self._forget()
+
+    def _purge(self, prompt: _Prompt, endpoints: Sequence[contract.Endpoint]) -> None:
+        """Forget those of the prompt's endpoints that left: a prompt that keeps coming would remember every one there ever was."""
+        if self._present[0] is not endpoints:  # one tuple until a pod comes or goes
+            self._present = (endpoints, frozenset(endpoint.key for endpoint in endpoints))
+        for name in prompt.endpoints - self._present[1]:
+            self._sum(name, -prompt.requests, -prompt.cost)
+            prompt.endpoints.remove(name)
 
     def _change(self, prompt: _Prompt, requests: int, context: int, cached: int, joins: str = "") -> None:
         """Count requests of ``prompt`` in or out, and bring the sums of its endpoints along."""
@@ -152,7 +162,7 @@ class WindowLedger:
         if not prompt.requests:
             return 0.0
         missed = 1.0 - prompt.cached / prompt.asked if prompt.asked else 1.0
-        once = self._device.prefill(prompt.own, prompt.context, prompt.requests)
+        once = self._device.prefill(prompt.own, prompt.context, 1)
         return missed * prompt.requests * once + self._decode
 
     def _sum(self, name: str, requests: int, cost: float) -> None:
