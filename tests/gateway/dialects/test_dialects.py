@@ -22,6 +22,7 @@ RESPONSES, MESSAGES, RERANK, SCORE, CLASSIFY = (
     "/v1/classify",
 )
 IMAGES, VIDEO, TOKENIZE, DETOKENIZE = "/v1/images/generations", "/v1/video/generations", "/tokenize", "/detokenize"
+COUNT = "/v1/messages/count_tokens"
 FORMS = ["/v1/audio/transcriptions", "/v1/audio/translations"]
 LEAST: dict[str, dict[str, Any]] = {
     CHAT: {"model": "m", "messages": [{"role": "user", "content": "a"}]},
@@ -29,6 +30,7 @@ LEAST: dict[str, dict[str, Any]] = {
     EMBEDDINGS: {"model": "m", "input": "a"},
     RESPONSES: {"model": "m", "input": "a"},
     MESSAGES: {"model": "m", "max_tokens": 9, "messages": [{"role": "user", "content": "a"}]},
+    COUNT: {"model": "m", "messages": [{"role": "user", "content": "a"}]},
     RERANK: {"model": "m", "query": "q", "documents": ["a"]},
     SCORE: {"model": "m", "text_1": "a", "text_2": ["b"]},
     CLASSIFY: {"model": "m", "input": "a"},
@@ -256,3 +258,10 @@ def test_any_body_is_understood_or_refused_with_a_field(path: str, change: dict[
 def test_any_bytes_are_understood_or_refused(path: str, body: bytes) -> None:
     found = verdict(path, body)
     assert isinstance(found, contract.Meaning) or found.status == 400
+
+
+@pytest.mark.parametrize(
+    ("tier", "priority"), [("priority", 1), ("flex", -1), ("auto", 0), ("default", 0), (None, 0), (["flex"], 0), (3, 0)]
+)
+def test_a_service_tier_is_a_priority(tier: Any, priority: int) -> None:
+    assert read(CHAT, LEAST[CHAT] | {"service_tier": tier}).priority == priority

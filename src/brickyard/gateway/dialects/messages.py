@@ -26,6 +26,18 @@ class Messages:
         return meaning
 
 
+class CountTokens:
+    """How many tokens a conversation has, which engines tell without answering it."""
+
+    path = "/v1/messages/count_tokens"
+
+    def read(self, body: bytes, content_type: bytes = b"") -> contract.Meaning:
+        document = fields.load(body)
+        meaning = fields.no_stream(fields.meaning(document, body, b'"messages"'), "a count of tokens")
+        chat.check_messages(document.get("messages"))
+        return meaning
+
+
 def _user(metadata: Any) -> str:
     user = metadata.get("user_id") if type(metadata) is dict else None
     return user if type(user) is str else ""

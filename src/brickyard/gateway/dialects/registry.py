@@ -21,6 +21,7 @@ _BUILT_IN: tuple[contract.Dialect, ...] = (
     completions.Completions(),
     responses.Responses(),
     messages.Messages(),
+    messages.CountTokens(),
     embeddings.Embeddings(),
     judging.Rerank(),
     judging.Score(),

@@ -9,6 +9,7 @@ from typing import Final
 import orjson
 
 from brickyard.api import names
+from brickyard.api.anthropic import errors as anthropic
 from brickyard.gateway import errors
 from brickyard.gateway.proxy import heads
 
@@ -31,9 +32,14 @@ def document(status: int, value: object) -> Answer:
     return Answer(status, orjson.dumps(value))
 
 
-def refusal(refused: errors.RefusedError) -> Answer:
-    """The OpenAI error object of a refusal."""
-    return Answer(refused.error.status, refused.error.body(), JSON, refused.headers)
+def refusal(refused: errors.RefusedError, path: bytes = b"") -> Answer:
+    """The error object of a refusal, in the shape that clients of ``path`` read: OpenAI's, or Anthropic's."""
+    error = refused.error
+    body = anthropic.body(error.status, error.message) if path.startswith(_ANTHROPIC) else error.body()
+    return Answer(error.status, body, JSON, refused.headers)
+
+
+_ANTHROPIC: Final = b"/v1/messages"
 
 
 def id_lines(request_id: str) -> bytes:
@@ -59,10 +65,12 @@ def render(answer: Answer, own: bytes = b"", *, close: bool = False, head_only: 
     return b"".join(lines)
 
 
-def error_event(error: errors.UpstreamError) -> bytes:
-    """The server-sent event that ends a stream which cannot go on.
+def error_event(error: errors.UpstreamError, path: bytes = b"") -> bytes:
+    """The server-sent event that ends a stream which cannot go on, as clients of ``path`` read it.
 
     It begins with an empty line, so that it stands alone even when the engine's last event was cut.
     """
+    if path.startswith(_ANTHROPIC):
+        return b"\n\nevent: error\ndata: " + anthropic.body(error.status, str(error)) + b"\n\n"
     body = {"error": {"message": str(error), "type": "api_error", "code": error.code, "param": None}}
     return b"\n\ndata: " + orjson.dumps(body) + b"\n\n"

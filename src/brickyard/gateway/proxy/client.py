@@ -277,7 +277,7 @@ class ClientConnection(asyncio.Protocol):
         if current is not None:
             current.client_gone()
         refused = errors.RefusedError(openai.ApiError(500, "the gateway failed on this request: its log says how"))
-        self.answer(answers.refusal(refused))
+        self.answer(answers.refusal(refused, request.path))
 
     def _dispatch(self, request: incoming.Incoming) -> None:
         route = request.route
@@ -299,7 +299,7 @@ class ClientConnection(asyncio.Protocol):
             shared = self._plane
             request_id = shared.ids.of(request.notes)
             ledger.refused(shared, request, refused, request_id, shared.now())
-            self.answer(answers.refusal(refused), answers.id_lines(request_id))
+            self.answer(answers.refusal(refused, request.path), answers.id_lines(request_id))
 
     # Ends.
 

@@ -357,7 +357,7 @@ class Exchange:
         head = reader.head
         if head is None or not head.events:
             return b""
-        event = answers.error_event(error)
+        event = answers.error_event(error, self._incoming.path)
         if self._until_close(reader):
             return event
         return b"%x\r\n%b\r\n%b" % (len(event), event, _LAST_CHUNK) if head.chunked and reader.at_boundary() else b""
@@ -381,7 +381,7 @@ class Exchange:
         try:
             self._settle(decision, refused.error.message)
         finally:
-            self._client.answer(answers.refusal(refused), answers.id_lines(self._request.id) + who)
+            self._client.answer(answers.refusal(refused, self._incoming.path), answers.id_lines(self._request.id) + who)
 
     def _settle(
         self, decision: routing.Decision | routing.NoDecision | None, error: str, *, cancelled: bool = False
@@ -407,7 +407,7 @@ def begin(shared: plane.Plane, client: Client, given: incoming.Incoming, dialect
         understood = understand.request(shared, given, dialect, request_id)
     except errors.RefusedError as refused:
         ledger.refused(shared, given, refused, request_id, started)
-        client.answer(answers.refusal(refused), answers.id_lines(request_id))
+        client.answer(answers.refusal(refused, given.path), answers.id_lines(request_id))
         return None
     meaning = understood.meaning
     entry = ledger.Entry(started, meaning.model, shared.metrics.model(meaning.model), stream=meaning.stream)

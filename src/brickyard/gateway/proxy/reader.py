@@ -249,7 +249,8 @@ class RequestReader:
     def _refuse(self, error: openai.ApiError, headers: tuple[tuple[str, str], ...] = ()) -> None:
         known = self._current
         self._discard()
-        request = incoming.Incoming(b"GET", _NO_ROUTE, _NO_ROUTE, False, False, [], known.notes if known else {})
+        path = known.path if known else _NO_ROUTE
+        request = incoming.Incoming(b"GET", path, path, False, False, [], known.notes if known else {})
         request.refusal = errors.RefusedError(error, headers, close=True)
         self._queue.append(request)
         self.done = self.broken = True
