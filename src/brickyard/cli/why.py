@@ -53,13 +53,13 @@ def _candidates(told: dict[str, Any]) -> Table:
 
     scorers = list(told["candidates"][0]["scores"]) if told["candidates"] else []
     shown = scorers if len(scorers) > 1 else []  # the total says it all when there is but one
-    table = Table(box=None, header_style="dim", pad_edge=False)
+    table = Table(box=None, header_style="dim", pad_edge=False, padding=(0, 2 if len(shown) < 3 else 1, 0, 0))
     reasons = ("removed because",) if any(row["removed"] for row in told["candidates"]) else ()
     for name in ("", "pod", "in flight", "waiting", "kv use", "load age", *shown, "total", *reasons):
         words = name in {"", "pod", *reasons}
         # Strategies' names have hyphens where a narrow column wants blanks to break at.
         header = name.replace("-", " ")
-        narrowest = max((len(word) for word in header.split()), default=1)
+        narrowest = 4 if name in shown else max((len(word) for word in header.split()), default=1)
         table.add_column(
             header,
             justify="left" if words else "right",
