@@ -144,6 +144,22 @@ class TestUsage:
                     assert (found.least, found.most) == pytest.approx((min(positive), max(positive)))
 
 
+def test_the_ends_of_totals_that_move_all_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Made anew as often as not: always the least and the most, and never more kept than twice the users."""
+    monkeypatch.setattr(usage, "STALE", 3)
+    rng, totals = random.Random(4), dict[str, int]()
+    ends = usage._Ends(totals)
+    for _ in range(2000):
+        name = rng.choice("abcdefgh")
+        if rng.random() < 0.2 and len(totals) > 1:
+            totals.pop(name, None)
+        else:
+            totals[name] = rng.randrange(1, 30)
+            ends.moved(name, totals[name])
+        assert ends.now() == (min(totals.values()), max(totals.values()))
+        assert max(len(ends._low), len(ends._high)) <= 2 * 8 + 3
+
+
 def _inside(when: object, now: float) -> bool:
     assert isinstance(when, int)
     return when >= math.floor(now - 300.0) + 1

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import collections
 import dataclasses
+import heapq
 import math
 from collections.abc import Mapping
 from typing import Final
@@ -18,6 +19,8 @@ from brickyard.routing import contract
 OUTPUT_PER_INPUT: Final = 1.5
 USERS_KEPT: Final = 65536
 """Users with charges in the window; while there are more, the oldest slice of time is forgotten early."""
+STALE: Final = 1024
+"""Entries that do not hold any more, beyond one for each user, that the ends are not yet made anew for."""
 PARTS: Final = 1000
 """Parts of a token that charges are whole numbers of."""
 
@@ -53,6 +56,34 @@ class Used:
         return {}
 
 
+class _Ends:
+    """The least and the most of ``totals``, at hand whoever moves: heaps in which what does not hold any more is left until it surfaces."""
+
+    def __init__(self, totals: Mapping[str, int]) -> None:
+        self._totals = totals
+        self._low: list[tuple[int, str]] = []
+        self._high: list[tuple[int, str]] = []
+
+    def moved(self, name: str, total: int) -> None:
+        """A user's total is ``total`` now, above 0."""
+        heapq.heappush(self._low, (total, name))
+        heapq.heappush(self._high, (-total, name))
+        if len(self._low) > 2 * len(self._totals) + STALE or len(self._high) > 2 * len(self._totals) + STALE:
+            self._low = [(each, user) for user, each in self._totals.items()]
+            self._high = [(-each, user) for user, each in self._totals.items()]
+            heapq.heapify(self._low)
+            heapq.heapify(self._high)
+
+    def now(self) -> tuple[int, int]:
+        """Of at least one user."""
+        totals, low, high = self._totals, self._low, self._high
+        while totals.get(low[0][1]) != low[0][0]:
+            heapq.heappop(low)
+        while totals.get(high[0][1]) != -high[0][0]:
+            heapq.heappop(high)
+        return low[0][0], -high[0][0]
+
+
 class UsageLedger:
     """Charges by slice of time and user, in thousandths of a token: what comes in goes out to exactly zero."""
 
@@ -61,16 +92,15 @@ class UsageLedger:
         self._slices: collections.OrderedDict[int, dict[str, int]] = collections.OrderedDict()
         self._totals: dict[str, int] = {}
         self._open: dict[int, tuple[contract.Decision, int, int]] = {}
-        self._extremes: tuple[int, int] | None = None
+        self._ends = _Ends(self._totals)
 
     def facts(self, request: contract.Request, snapshot: contract.EndpointSnapshot, now: float) -> Used:
         self._expire(now)
         own = self._totals.get(request.user, 0) / PARTS if request.user else math.nan
         if not self._totals:
             return Used(own, self._rules.least, self._rules.most)
-        if self._extremes is None:
-            self._extremes = (min(self._totals.values()), max(self._totals.values()))
-        return Used(own, self._extremes[0] / PARTS, self._extremes[1] / PARTS)
+        least, most = self._ends.now()
+        return Used(own, least / PARTS, most / PARTS)
 
     def observe(self, event: contract.Event) -> None:
         decision = event.decision
@@ -108,18 +138,12 @@ class UsageLedger:
         self._move(name, users[name] - before)
 
     def _move(self, name: str, by: int) -> None:
-        """Change a user's total, and the extremes where that is possible without looking at everybody."""
-        old = self._totals.get(name)
-        new = (old or 0) + by
+        new = self._totals.get(name, 0) + by
         if new:
             self._totals[name] = new
+            self._ends.moved(name, new)
         else:
             self._totals.pop(name, None)
-        if self._extremes is not None:
-            least, most = self._extremes
-            # Whoever was at an end and moved inwards leaves the end to somebody unknown.
-            inwards = (old == least and (by > 0 or not new)) or (old == most and by < 0)
-            self._extremes = None if inwards or not new else (min(least, new), max(most, new))
 
     def _expire(self, now: float) -> None:
         """Forget what has left the window."""
