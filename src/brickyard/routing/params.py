@@ -13,7 +13,8 @@ from brickyard.routing import errors
 def parse(kind: type, given: Mapping[str, Any], policy: str) -> Any:
     """An instance of the parameter class ``kind`` with ``given`` over its defaults.
 
-    Fields are of type ``str``, ``bool``, ``int`` or ``float`` (which takes whole numbers too). The class may check ranges
+    Fields are of type ``str``, ``bool``, ``int`` or ``float`` (which takes whole numbers too, and neither NaN nor an infinity: a
+    bound that is none would switch a rule off unseen). The class may check ranges
     in ``__post_init__`` and raise ValueError.
 
     Raises:
@@ -29,8 +30,9 @@ def parse(kind: type, given: Mapping[str, Any], policy: str) -> Any:
                 f"policy {policy!r} has no parameter {name!r}: {errors.nearest(name, known)}{takes}"
             )
         if not _fits(value, hints[name]):
+            wanted = "float and finite" if hints[name] is float else hints[name].__name__
             raise errors.BadParameterError(
-                f"parameter {name!r} of policy {policy!r} must be of type {hints[name].__name__}, not {value!r}"
+                f"parameter {name!r} of policy {policy!r} must be of type {wanted}, not {value!r}"
             )
     try:
         return kind(**given)
@@ -41,4 +43,9 @@ def parse(kind: type, given: Mapping[str, Any], policy: str) -> Any:
 def _fits(value: object, kind: type) -> bool:
     if isinstance(value, bool):  # a bool is an int to isinstance, and never meant as one here
         return kind is bool
-    return isinstance(value, (int, float)) if kind is float else isinstance(value, kind)
+    if kind is float:
+        return isinstance(value, (int, float)) and -_HUGE < value < _HUGE
+    return isinstance(value, kind)
+
+
+_HUGE = float("inf")
