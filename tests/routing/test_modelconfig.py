@@ -194,6 +194,10 @@ class TestAuto:
         )
         assert modelconfig.choose(given, "", "auto", "D", modelconfig.Features(5, None)).name == "usual"
 
+    def test_a_bound_beyond_every_float_is_a_bound(self) -> None:
+        text = '{"profiles": {"any": {"routingConfig": {"promptTokensLt": 1%s}}}}' % ("0" * 400)
+        assert modelconfig.choose(modelconfig.parse(text), "", "auto", "D", modelconfig.Features(5, None)).name == "any"
+
     def test_hints_are_looked_at_for_auto_only(self) -> None:
         given = profiles(default={}, long={"promptTokensGte": 1})
         assert modelconfig.choose(given, "", "", "D", modelconfig.Features(50, None)).name == "default"

@@ -158,7 +158,7 @@ def _most_specific(profiles: Mapping[str, ConfigProfile], features: Features) ->
 
 def _bound(written: object) -> float | None:
     """A hint's number; None when it is none, and then the hint never holds."""
-    return float(written) if isinstance(written, (int, float)) and not isinstance(written, bool) else None
+    return written if isinstance(written, (int, float)) and not isinstance(written, bool) else None
 
 
 def _or_endless(bound: float | None) -> float:
