@@ -20,3 +20,6 @@ USER_KEYS_PREFIX: Final = "brickyard:user-api-keys:"
 """Completed by a user's name: the set of hashes of their keys."""
 BATCH_PREFIX: Final = "brickyard:settled:"
 """Completed by a batch's id: there while its charges must not be applied again."""
+
+GATEWAYS_PREFIX: Final = "brickyard:gateways:"
+"""Completed by a group's name: the channel on which its gateways talk. With one gateway's name behind it: what is for that one alone."""
