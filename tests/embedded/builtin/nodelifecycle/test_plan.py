@@ -39,6 +39,7 @@ def lease(age: float) -> dict[str, Any]:
         ("False", 290, 51, 1000, True, None),
         ("Unknown", 290, 51, 1000, False, None),
         ("Unknown", 290, 10, 1000, False, 41),
+        ("True", 10, 80000, 90000, False, 41),
         ("True", 20, None, 1000, False, 31),
         ("True", 60, None, 1000, True, None),
         ("True", None, None, 20, False, 31),

@@ -4,8 +4,9 @@
     at most 50 s ago                                      as it says   50 s after it
     longer ago                                            Unknown      when something changes
 
-A sign of life is the lease, which the agent renews every ten seconds; of a node without one, its last heartbeat or its making. The
-node is not tainted and its pods stay as they are: there is no other machine to go to, and containers outlive their agent.
+A sign of life is the lease, which the agent renews every ten seconds, or the heartbeat in the node's status, whichever is later: they
+are watched apart, and a status that has just been written must not be judged by a lease of yesterday. Of a node without either it is its
+making. The node is not tainted and its pods stay as they are: there is no other machine to go to, and containers outlive their agent.
 """
 
 from __future__ import annotations
@@ -48,9 +49,6 @@ def plan(node: resources.Object, lease: resources.Object | None, now: float) -> 
 
 def _sign_of_life(node: resources.Object, lease: resources.Object | None) -> float:
     ready = conditions.find((node.get("status") or {}).get("conditions"), "Ready") or {}
-    texts = (
-        paths.get(lease or {}, "spec.renewTime"),
-        ready.get("lastHeartbeatTime"),
-        node["metadata"].get("creationTimestamp"),
-    )
-    return next((timestamps.parse_rfc3339(each) for each in texts if each), 0.0)
+    told = [paths.get(lease or {}, "spec.renewTime"), ready.get("lastHeartbeatTime")]
+    texts = list(filter(None, told)) or list(filter(None, [node["metadata"].get("creationTimestamp")]))
+    return max(map(timestamps.parse_rfc3339, texts), default=0.0)
