@@ -8,6 +8,7 @@ import ipaddress
 import itertools
 from typing import Any
 
+from brickyard.api import names
 from brickyard.api.kinds import resources
 from brickyard.kube.client import contract, errors
 from brickyard.kube.client import testing as clients
@@ -342,6 +343,6 @@ def daemon_set(name: str = "web", image: str = "web:1", **spec: Any) -> resource
 
 def node(name: str = "here", **labels: str) -> resources.Object:
     """A node."""
-    made = metadata(name, labels={"kubernetes.io/hostname": name, **labels})
+    made = metadata(name, labels={names.HOSTNAME_TOPOLOGY: name, **labels})
     del made["namespace"]
     return {"apiVersion": "v1", "kind": "Node", "metadata": made, "spec": {}, "status": {}}

@@ -21,11 +21,12 @@ import ipaddress
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from brickyard.api import names
 from brickyard.api.kinds import resources
 from brickyard.kube.objects import meta
 
 DOMAIN = "cluster.local"
-SERVICE_NAME = "kubernetes.io/service-name"
+SERVICE_NAME = names.SERVICE_OF_SLICE
 _HOPS = 8
 """ExternalNames that may lead to one another."""
 _HEAD = "# Names of Services and pods, as Brickyard knows them; what the machine's own file says follows at the end."
