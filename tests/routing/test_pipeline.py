@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import random
 from collections.abc import Sequence
@@ -162,6 +163,42 @@ class TestBarred:
         table = testing.snapshot(0, barred={0: "broken"})
         made = refuse(table, profile(filters=filters.ALWAYS), testing.request(excluded=["default/a:8000"]))
         assert made.removed == {0: "already failed this request"}
+
+
+class TestYoung:
+    """A new endpoint is offered a share of the requests."""
+
+    @pytest.mark.parametrize(
+        ("in_flight", "young", "dice", "left"),
+        [
+            ((0, 0), {}, [0.99], [0, 1]),
+            ((0, 0), {1: 0.3}, [0.29], [0, 1]),
+            ((0, 0), {1: 0.3}, [0.3], [0]),
+            ((0, 0, 0), {1: 0.3, 2: 0.9}, [0.5], [0, 2]),
+            ((0,), {0: 0.3}, [0.9], [0]),
+            ((0, 0), {0: 0.3, 1: 0.3}, [0.9], [0, 1]),
+        ],
+    )
+    def test_who_is_left(
+        self, in_flight: tuple[int, ...], young: dict[int, float], dice: list[float], left: list[int]
+    ) -> None:
+        table = dataclasses.replace(testing.snapshot(*in_flight), young=young)
+        made = pipeline.route(testing.request(), table, profile(), 0.0, testing.Dice(dice))
+        assert isinstance(made, contract.Decision)
+        assert list(made.rows) == left
+        assert all("new: it is offered" in reason for reason in made.removed.values())
+
+    def test_one_that_others_leave_it_alone_with_takes_all(self) -> None:
+        table = dataclasses.replace(testing.snapshot(0, 0), young={1: 0.1})
+        made = pipeline.route(
+            testing.request(excluded=["default/a:8000"]),
+            table,
+            profile(filters=filters.ALWAYS),
+            0.0,
+            testing.Dice([0.9]),
+        )
+        assert isinstance(made, contract.Decision)
+        assert made.endpoint.pod == "b"
 
 
 class TestFaultyScorers:

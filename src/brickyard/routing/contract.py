@@ -41,6 +41,8 @@ NOTHING_REMOVED: Final[Mapping[int, str]] = types.MappingProxyType({})
 """What a filter answers when every row may stay."""
 BYTES_PER_TOKEN: Final = 4
 """What a token is taken for where nobody counts: right within a third for English, and free."""
+NOBODY_YOUNG: Final[Mapping[int, float]] = types.MappingProxyType({})
+"""What a snapshot says where no endpoint is new."""
 NOTHING_KNOWN: Final[Mapping[str, Any]] = types.MappingProxyType({})
 """The inputs of a snapshot that nobody has filled in."""
 
@@ -88,6 +90,7 @@ class EndpointSnapshot:
         load_ages: seconds since then, infinite when never.
         version: grows with every change of membership.
         barred: row → why it should be left alone for now although it is routable, such as connections that fail; empty as a rule.
+        young: row → the share of requests, 0..1, that it is offered while others are there, because it is new; empty as a rule.
         config: the model's routing profiles, from its pods' annotation; None when no pod has any.
         data: input's name → its facts, filled in for the policy that reads them; see ``Input``.
     """
@@ -100,6 +103,7 @@ class EndpointSnapshot:
     barred: Mapping[int, str] = dataclasses.field(default_factory=lambda: NOTHING_REMOVED)
     config: modelconfig.ModelConfig | None = None
     data: Mapping[str, Any] = dataclasses.field(default_factory=lambda: NOTHING_KNOWN)
+    young: Mapping[int, float] = dataclasses.field(default_factory=lambda: NOBODY_YOUNG)
 
 
 @values.value

@@ -5,7 +5,8 @@ little more than the decision itself. The parts of a profile may come from third
 to be ignored in this decision and named in its ``faults``.
 
 A **barred** row (its connections fail at the moment) is a last resort: it is out while any other row is left, and back in when none
-is, because a connection that is refused costs less than a client that is turned away.
+is, because a connection that is refused costs less than a client that is turned away. A **young** row (its endpoint has just come) is
+offered a share of the requests that grows; it is never out when no other row is left either.
 """
 
 from __future__ import annotations
@@ -49,6 +50,8 @@ def route(
         rows, removed = _without_barred(rows, removed, snapshot.barred)
         if rows and rows[0] in snapshot.barred and _saturated(request, snapshot, profile.filters, snapshot.barred):
             rows = ()  # a place among those that work comes back sooner than one that does not
+    if snapshot.young:
+        rows, removed = _without_young(rows, removed, snapshot.young, rng)
     if not rows:
         full = _saturated(request, snapshot, profile.filters)
         return contract.NoDecision(request, snapshot, removed, _nobody(request, removed), now, saturated=full)
@@ -141,6 +144,18 @@ def _without_barred(
     if not free or len(free) == len(rows):
         return rows, removed
     return free, {**{row: barred[row] for row in rows if row in barred}, **removed}
+
+
+def _without_young(
+    rows: Sequence[int], removed: Mapping[int, str], young: Mapping[int, float], rng: contract.Random
+) -> tuple[Sequence[int], Mapping[int, str]]:
+    """``rows`` less those new ones whose turn it is not this time, unless these are all."""
+    resting = {
+        row: f"new: it is offered {share:.0%} of the requests for now"
+        for row, share in young.items()
+        if rng.random() >= share
+    }
+    return _without_barred(rows, removed, resting) if resting else (rows, removed)
 
 
 def _scored(

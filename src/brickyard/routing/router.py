@@ -166,5 +166,6 @@ class Router:
             snapshot.barred,
             snapshot.config,
             data,
+            snapshot.young,
         )
         return told, tuple(faults)

@@ -351,3 +351,42 @@ class Life(RuleBasedStateMachine):
 
 Life.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
 TestLife = Life.TestCase
+
+
+class TestSlowStart:
+    @staticmethod
+    def grown(ramp: float = 10.0) -> table.Table:
+        """One endpoint that was always there, and a second one since time 100."""
+        live = table.Table(None, ramp)
+        live.put(pod("a"))
+        live.snapshot("demo", 50.0)
+        live.put(pod("b"))
+        live.snapshot("demo", 100.0)
+        return live
+
+    def test_those_that_were_there_first_are_not_new(self) -> None:
+        live = table.Table(None, 10.0)
+        live.put(pod("a"))
+        live.put(pod("b"))
+        assert live.snapshot("demo", 0.0).young == {}
+
+    @pytest.mark.parametrize(
+        ("now", "young"),
+        [(100.0, {1: 0.1}), (100.5, {1: 0.1}), (105.0, {1: 0.5}), (109.0, {1: 0.9}), (110.0, {}), (1e6, {})],
+    )
+    def test_a_newcomer_s_share_grows(self, now: float, young: dict[int, float]) -> None:
+        assert self.grown().snapshot("demo", now).young == pytest.approx(young)
+
+    def test_off_is_off(self) -> None:
+        assert self.grown(0.0).snapshot("demo", 100.0).young == {}
+
+    def test_what_comes_back_ready_is_new_again(self) -> None:
+        live = self.grown()
+        live.put(pod("a", ready=False))
+        live.put(pod("a"))
+        assert live.snapshot("demo", 200.0).young == {0: 0.1}
+
+    def test_what_only_changes_is_not(self) -> None:
+        live = self.grown()
+        live.put(pod("a", labels={"tier": "gold"}))
+        assert live.snapshot("demo", 200.0).young == {}

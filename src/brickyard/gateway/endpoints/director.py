@@ -60,7 +60,7 @@ class TableDirector:
         rng: routing.Random | None = None,
     ) -> None:
         self.prefixes = known or prefixes.Prefixes(kvindex.PrefixSettings())
-        self.table = table.Table(self.prefixes.gone)
+        self.table = table.Table(self.prefixes.gone, given.slow_start)
         self._registry = policies
         self._clock = time or clock.SystemClock()
         self._now = self._clock.monotonic

@@ -40,6 +40,11 @@ class EndpointSettings:
     scrape_connections: int = settings.field(
         32, env="BRICKYARD_GATEWAY_SCRAPE_CONNECTIONS", help="Metrics pages read at the same time."
     )
+    slow_start: float = settings.field(
+        0.0,
+        env="BRICKYARD_GATEWAY_SLOW_START",
+        help="Over which a new endpoint's share of the requests grows from a tenth to all; 0: it takes its full part at once.",
+    )
     decisions_kept: int = settings.field(
         2048, env="BRICKYARD_GATEWAY_DECISIONS_KEPT", help="Latest decisions that `brickyard why` can explain."
     )

@@ -27,11 +27,14 @@ from brickyard.routing import contract, modelconfig
 NEVER = -math.inf
 """When an engine that never answered was last heard."""
 
+LEAST_SHARE = 0.1
+"""Of the requests that an endpoint could take, the share that it is offered when it is quite new."""
+
 
 class Slot:
     """What changes about one endpoint while it exists."""
 
-    __slots__ = ("breaker", "elsewhere", "endpoint", "heard_at", "in_flight", "load")
+    __slots__ = ("breaker", "elsewhere", "endpoint", "heard_at", "in_flight", "load", "since")
 
     def __init__(self, endpoint: contract.Endpoint) -> None:
         self.endpoint = endpoint
@@ -40,6 +43,7 @@ class Slot:
         self.load: serving.EngineLoad | None = None
         self.heard_at = NEVER
         self.breaker = breaker.CLOSED
+        self.since: float | None = None
 
 
 class Lease:
@@ -69,7 +73,19 @@ class _Member:
 class _View:
     """A model's members and the rows made of those that are routable."""
 
-    __slots__ = ("config", "endpoints", "heard_at", "loads", "loads_stale", "members", "rows_stale", "slots", "version")
+    __slots__ = (
+        "config",
+        "endpoints",
+        "greeted",
+        "heard_at",
+        "loads",
+        "loads_stale",
+        "members",
+        "rows_stale",
+        "slots",
+        "version",
+        "young_until",
+    )
 
     def __init__(self) -> None:
         self.members: dict[str, _Member] = {}
@@ -81,6 +97,16 @@ class _View:
         self.rows_stale = True
         self.loads_stale = True
         self.version = 0
+        self.greeted = 0
+        self.young_until = NEVER
+
+    def greet(self, now: float, ramp: float) -> None:
+        """Note since when endpoints that have come are there; those that were there first never were new."""
+        for slot in self.slots:
+            if slot.since is None:
+                slot.since = now if self.greeted else NEVER
+                self.young_until = max(self.young_until, slot.since + ramp)
+        self.greeted = self.version
 
     def refresh(self) -> None:
         """Make the shared tuples again if what they are made of has changed."""
@@ -97,9 +123,13 @@ class _View:
 
 
 class Table:
-    """Pods by model, and one slot per endpoint. ``gone`` hears the keys of endpoints that are no more, their memory with them."""
+    """Pods by model, and one slot per endpoint. ``gone`` hears the keys of endpoints that are no more, their memory with them.
 
-    def __init__(self, gone: Callable[[str], None] | None = None) -> None:
+    ``ramp``: seconds over which the share of requests that a new endpoint is offered grows to all; 0: it is never called new.
+    """
+
+    def __init__(self, gone: Callable[[str], None] | None = None, ramp: float = 0.0) -> None:
+        self._ramp = ramp
         self._gone = gone
         self._views: dict[str, _View] = {}
         self._model_of: dict[str, str] = {}
@@ -122,6 +152,7 @@ class Table:
         for slot, endpoint in zip(slots, pod.endpoints, strict=True):
             slot.endpoint = endpoint
             if old is not None and old.pod.unready and not pod.unready:
+                slot.since = None
                 slot.breaker = breaker.CLOSED  # readiness is fresher evidence than connections that failed before it
             self._index(slot)
         view = self._views.setdefault(pod.model, _View())
@@ -178,6 +209,7 @@ class Table:
             view.version,
             self._barred(view, now) if self._suspects else contract.NOTHING_REMOVED,
             view.config,
+            young=self._young(view, now) if self._ramp else contract.NOBODY_YOUNG,
         )
 
     def config(self, model: str) -> modelconfig.ModelConfig | None:
@@ -307,6 +339,14 @@ class Table:
         self._version += 1
         view.version = self._version
         view.rows_stale = True
+
+    def _young(self, view: _View, now: float) -> Mapping[int, float]:
+        if view.greeted != view.version:
+            view.greet(now, self._ramp)
+        if now >= view.young_until:
+            return contract.NOBODY_YOUNG
+        ages = ((row, now - slot.since) for row, slot in enumerate(view.slots) if slot.since is not None)
+        return {row: max(LEAST_SHARE, age / self._ramp) for row, age in ages if age < self._ramp}
 
     def _barred(self, view: _View, now: float) -> Mapping[int, str]:
         return {
