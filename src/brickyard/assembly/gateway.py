@@ -19,7 +19,7 @@ from typing import Any
 
 from brickyard.accounts import settings as account_settings
 from brickyard.api.kinds import resources
-from brickyard.assembly import engines, routing_policies, stores
+from brickyard.assembly import engines, routing_policies, stores, tracing
 from brickyard.gateway import settings as gateway_settings
 from brickyard.gateway.endpoints import director, filewatch, loads, metrics, pages, prefixes
 from brickyard.gateway.endpoints import settings as endpoint_settings
@@ -52,6 +52,8 @@ class Settings:
     )
     prefixes: kvindex.PrefixSettings = dataclasses.field(default_factory=kvindex.PrefixSettings)
     queue: queueing.QueueSettings = dataclasses.field(default_factory=queueing.QueueSettings)
+    tracing: bool = False
+    """Requests are traced, as ``OTEL_*`` variables say."""
 
     def routing(self) -> registry.Registry:
         """All routing policies, behind the limits of endpoints."""
@@ -88,6 +90,7 @@ def load(environ: Mapping[str, str], said: Said | None = None) -> Settings:
         stores.load(environ, store=said.store),
         settings.load(kvindex.PrefixSettings, environ),
         settings.load(queueing.QueueSettings, environ),
+        tracing.wanted(environ),
     )
 
 
@@ -144,7 +147,12 @@ class _Parts:
 async def _run(parts: _Parts, given: Settings, stop: asyncio.Event, ready: Callable[[int], None] | None) -> None:
     chosen, table, shown = given.endpoints, parts.chooser.table, prefixes.PrefixMetrics(parts.chooser.prefixes)
     fetcher = pages.Pages(connections=chosen.scrape_connections, timeout=chosen.scrape_timeout)
-    async with fetcher, stores.access(given.accounts, parts.time) as access, tasks.Scope("gateway") as scope:
+    async with (
+        fetcher,
+        stores.access(given.accounts, parts.time) as access,
+        tracing.tracer(on=given.tracing, pod=given.proxy.pod) as tracer,
+        tasks.Scope("gateway") as scope,
+    ):
         scope.start(parts.source, name="endpoints")
         scraper = loads.LoadScraper(
             table,
@@ -167,6 +175,7 @@ async def _run(parts: _Parts, given: Settings, stop: asyncio.Event, ready: Calla
                     given.gate, None if given.accounts.store == stores.MEMORY else access.directory, access.limiter
                 ),
                 queue=given.queue,
+                tracer=tracer,
                 present=table.endpoints,
             ),
             ready=ready,

@@ -254,6 +254,8 @@ class Exchange:
         lines = given.lines
         if self._admission is not None and self._admission.secrets:
             lines = heads.without(lines, self._admission.secrets)
+        if self._entry.trace is not None:
+            lines, own = heads.without(lines, self._entry.trace.replaced), own + self._entry.trace.lines()
         head = heads.request_head(given.target, lines, own, len(body))
         self._plane.metrics.request_bytes += len(body)
         self._entry.connect = None if connection.requests else connection.opening
@@ -340,6 +342,8 @@ class Exchange:
 
     def _try(self, decision: routing.Decision) -> None:
         self._entry.attempts += 1
+        if self._entry.trace is not None:
+            self._entry.trace.tried(decision.endpoint)
         self._attempt = attempt.Attempt(self._plane, self, decision)
         self._attempt.start()
 
@@ -411,4 +415,6 @@ def begin(shared: plane.Plane, client: Client, given: incoming.Incoming, dialect
         return None
     meaning = understood.meaning
     entry = ledger.Entry(started, meaning.model, shared.metrics.model(meaning.model), stream=meaning.stream)
+    if shared.tracer is not None:
+        entry.trace = shared.tracer.begin(given.notes, understood.request, stream=meaning.stream)
     return Exchange(shared, client, given, understood, entry)

@@ -6,6 +6,7 @@ import time
 
 from brickyard.gateway import contract, errors, metrics, traffic
 from brickyard.gateway.proxy import incoming, plane
+from brickyard.gateway.tracing import contract as tracing
 from brickyard.gateway.usage import contract as usage
 from brickyard.routing import contract as routing
 
@@ -30,6 +31,7 @@ class Entry:
         model: as served, "" before it is known.
         user: whose account counts, "" for nobody's.
         usage: tokens, once the answer is over.
+        trace: its spans; None where it has none.
     """
 
     __slots__ = (
@@ -46,6 +48,7 @@ class Entry:
         "started",
         "status",
         "stream",
+        "trace",
         "usage",
         "user",
     )
@@ -65,6 +68,7 @@ class Entry:
         self.limits = b""
         self.user = ""
         self.usage: usage.Usage | None = None
+        self.trace: tracing.Trace | None = None
         self._counts = counts
         counts.in_flight += 1
 
@@ -119,13 +123,13 @@ def settle(
     counters.response_bytes += entry.received
     if cancelled:
         counters.cancelled += 1
+    outcome = contract.Outcome(
+        entry.status, entry.attempts, entry.first_byte, duration, error, entry.usage, entry.course()
+    )
     if decision is not None:
-        shared.director.record(
-            decision,
-            contract.Outcome(
-                entry.status, entry.attempts, entry.first_byte, duration, error, entry.usage, entry.course()
-            ),
-        )
+        shared.director.record(decision, outcome)
+    if entry.trace is not None:
+        entry.trace.ended(decision, outcome, cancelled=cancelled)
     if shared.access is not None:
         shared.access.write(_line(entry, request, decision, error, duration))
 

@@ -10,6 +10,7 @@ from typing import Protocol
 from brickyard.gateway import contract, metrics, settings
 from brickyard.gateway.proxy import accesslog, budget, cors, ids, pool, router
 from brickyard.gateway.queueing import queue
+from brickyard.gateway.tracing import contract as tracing
 
 
 class Connection(Protocol):
@@ -52,6 +53,7 @@ class Plane:
     budget: budget.Budget
     access: accesslog.AccessLog | None
     gate: contract.Gate | None
+    tracer: tracing.Tracer | None
     queue: queue.Queue
     now: Callable[[], float]
     clients: set[Connection] = dataclasses.field(default_factory=set)

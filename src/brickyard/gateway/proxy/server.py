@@ -30,6 +30,7 @@ from brickyard.gateway.proxy import (
 )
 from brickyard.gateway.queueing import queue
 from brickyard.gateway.queueing import settings as queue_settings
+from brickyard.gateway.tracing import contract as tracing
 from brickyard.lib import clock, logs, tasks
 
 log = logs.get(__name__)
@@ -48,6 +49,7 @@ class Around:
         collectors: add series to ``/metrics``.
         gate: lets requests in; None lets all in.
         queue: what becomes of requests while all endpoints are full.
+        tracer: follows requests; None: they are not traced.
         present: keys of the endpoints that there are, whose series are shown; None: of all that were asked.
     """
 
@@ -55,6 +57,7 @@ class Around:
     collectors: Sequence[registry.Collector] = ()
     gate: contract.Gate | None = None
     queue: queue_settings.QueueSettings = dataclasses.field(default_factory=queue_settings.QueueSettings)
+    tracer: tracing.Tracer | None = None
     present: Callable[[], Collection[str]] | None = None
 
 
@@ -109,6 +112,7 @@ class DataPlane:
             budget=budget.Budget(options.max_buffered_bytes),
             access=accesslog.AccessLog(options.access_log) if options.access_log else None,
             gate=around.gate,
+            tracer=around.tracer,
             queue=line,
             now=now,
             tick=now(),
