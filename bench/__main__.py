@@ -1,36 +1,50 @@
-"""``python -m bench [part …]``: measure, print tables.
+"""``python -m bench [part …]``: measure, print tables. ``python -m bench PART OPTIONS…`` gives one part its options.
 
-Parts: apiserver, gateway (beside peers), kubeclients, kvindex, limits, routing, sim, startup; all without arguments.
+Parts: apiserver, gateway (beside peers), kubeclients, kvindex, limits, quality (of routing), routing, sim, startup; all without arguments.
+Options have: gateway, quality, routing (``--help`` tells).
 """
 
 from __future__ import annotations
 
+import itertools
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
-from bench import apiserver, gateway, kubeclients, kvindex, limits, routing, sim, startup
+from bench import apiserver, gateway, kubeclients, kvindex, limits, quality, routing, sim, startup
 
-PARTS: Mapping[str, Callable[[], None]] = {
-    "apiserver": apiserver.main,
+WITH_OPTIONS: Mapping[str, Callable[[Sequence[str]], None]] = {
     "gateway": gateway.main,
+    "quality": quality.main,
+    "routing": routing.main,
+}
+PLAIN: Mapping[str, Callable[[], None]] = {
+    "apiserver": apiserver.main,
     "kubeclients": kubeclients.main,
     "kvindex": kvindex.main,
     "limits": limits.main,
-    "routing": routing.main,
     "sim": sim.main,
     "startup": startup.main,
 }
 
 
-def main(wanted: list[str]) -> int:
-    """Exit code 2 for a part that is none."""
-    unknown = set(wanted) - PARTS.keys()
-    if unknown:
-        print(f"no such part: {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}", file=sys.stderr)
+def main(words: list[str]) -> int:
+    """Exit code 2 for a part that is none, and for options that nobody or more than one would take."""
+    wanted = list(itertools.takewhile(lambda word: not word.startswith("-"), words))
+    options = words[len(wanted) :]
+    if options and not (len(wanted) == 1 and wanted[0] in WITH_OPTIONS):
+        # Whatever follows a part's first option is that part's, such as the values of an option.
+        print(f"options follow one of {', '.join(WITH_OPTIONS)}: not {' '.join(words)!r}", file=sys.stderr)
         return 2
-    for name in wanted or PARTS:
+    parts = sorted({*WITH_OPTIONS, *PLAIN})
+    if unknown := sorted(set(wanted) - set(parts)):
+        print(f"no such part: {', '.join(unknown)}; there are {', '.join(parts)}", file=sys.stderr)
+        return 2
+    for name in wanted or parts:
         print(f"\n== {name}")
-        PARTS[name]()
+        if name in WITH_OPTIONS:
+            WITH_OPTIONS[name](options)
+        else:
+            PLAIN[name]()
     return 0
 
 

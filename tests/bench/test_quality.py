@@ -1,0 +1,63 @@
+import dataclasses
+import json
+import pathlib
+
+import pytest
+
+from bench import __main__ as bench
+from bench import quality, record
+from brickyard.sim.fleet import outcome, trace
+
+FIGURES = outcome.Figures(10, 0, 0.5, 2.0, 1.0, 3.0, 4.0, 0.01, 1.1, 3, 60.0)
+
+
+def faster(by: float) -> outcome.Figures:
+    return dataclasses.replace(FIGURES, mean=FIGURES.mean * by)
+
+
+def test_rows_compare_with_chance() -> None:
+    found = quality.rows({"random": FIGURES, "prefix-cache": faster(0.5)})
+    assert [row[:4] for row in found] == [
+        ("random", "50.0%", "2.000", "+0%"),
+        ("prefix-cache", "50.0%", "1.000", "-50%"),
+    ]
+
+
+def test_without_chance_nothing_is_compared() -> None:
+    assert quality.rows({"prefix-cache": FIGURES})[0][3] == ""
+    assert quality.verdict({"prefix-cache": FIGURES}) == ""
+
+
+@pytest.mark.parametrize(("by", "word"), [(0.5, "-45% everywhere"), (0.54, "-45% everywhere"), (0.56, "NOT")])
+def test_the_verdict_holds_the_claim_against_the_figures(by: float, word: str) -> None:
+    assert word in quality.verdict({"random": FIGURES, "prefix-cache": faster(by), "least-request": FIGURES})
+
+
+def test_engines_take_prompts_as_long_as_their_memory() -> None:
+    made = quality.engine("h200/qwen2.5-7b")
+    assert made.max_model_len == made.capacity > 1_000_000
+
+
+@pytest.mark.slow
+def test_a_trace_from_a_file_is_run_and_recorded(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "small.jsonl"
+    file.write_text("\n".join(trace.write(trace.Conversations(number=40, every=0.5).arrivals())))
+    monkeypatch.setattr(record, "FOLDER", tmp_path / "results")
+    code = bench.main(
+        ["quality", "--trace", str(file), "--paces", "1", "--jobs", "1", "--strategies", "random", "prefix-and-load"]
+    )
+    assert code == 0
+    assert "prefix-and-load" in capsys.readouterr().out
+    (figures,) = (tmp_path / "results").glob("quality-*.json")
+    (picture,) = (tmp_path / "results").glob("quality-*.html")
+    runs = {run["strategy"]: run["figures"] for run in json.loads(figures.read_text())["runs"]}
+    assert runs["prefix-and-load"]["hit_rate"] > runs["random"]["hit_rate"]
+    assert picture.read_text().count("<svg") == 3
+
+
+@pytest.mark.parametrize("words", [["no-such"], ["sim", "--rounds", "1"], ["--rounds", "1"], ["gateway", "sim", "-h"]])
+def test_what_nobody_understands_is_refused(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert bench.main(words) == 2
+    assert capsys.readouterr().err
