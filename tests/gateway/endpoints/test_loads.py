@@ -111,6 +111,18 @@ async def test_two_misses_change_nothing_and_the_third_makes_the_load_void() -> 
     assert age <= 1.1
 
 
+async def test_a_page_that_cannot_be_read_counts_as_missed_and_harms_no_other_endpoint() -> None:
+    bench = Bench("a", "b")
+    async with bench.running():
+        await asyncio.sleep(2)
+        bench.pages.page = b"no number"
+        await asyncio.sleep(5)
+        assert bench.seen() == [(None, float("inf"))] * 2
+        bench.pages.page = b"7"
+        await asyncio.sleep(2)
+        assert [load for load, _ in bench.seen()] == [serving.EngineLoad(running=7.0)] * 2
+
+
 async def test_endpoints_come_and_go() -> None:
     bench = Bench("a")
     async with bench.running():

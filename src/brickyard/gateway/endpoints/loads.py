@@ -1,7 +1,8 @@
 """Keeps the table's engine loads current: one small task per routable endpoint, each at its own moment.
 
 One missed page changes nothing; the third in a row makes the load void, because numbers of a moment ago mislead less than none and
-numbers of long ago mislead more. Health is not judged here: that is the pod's readiness and the breaker.
+numbers of long ago mislead more. A page that its engine's adapter cannot read counts as missed: what one engine writes must not end
+the looks at all others, and the gateway with them. Health is not judged here: that is the pod's readiness and the breaker.
 """
 
 from __future__ import annotations
@@ -93,15 +94,15 @@ class LoadScraper:
             return
         try:
             page = await self._fetch(f"http://{pods.metrics_authority(slot.endpoint)}{reader.path}")
+            digest = hash((slot.endpoint.engine, page))  # an engine's label may change under a running pod
+            if digest != seen.digest:
+                seen.load, seen.digest = _parsed(reader, page), digest
         except pages.PageMissed as error:
             self._missed(slot, seen, error)
             return
         if seen.misses >= MISSES:
             log.info("metrics page is back", endpoint=slot.endpoint.key)
         seen.misses = 0
-        digest = hash((slot.endpoint.engine, page))  # an engine's label may change under a running pod
-        if digest != seen.digest:
-            seen.digest, seen.load = digest, reader.parse(page)
         self._table.heard(slot, seen.load, self._clock.monotonic())
 
     def _missed(self, slot: table.Slot, seen: _Seen, error: pages.PageMissed) -> None:
@@ -109,3 +110,15 @@ class LoadScraper:
         if seen.misses == MISSES:
             log.warning("metrics page is missing, load unknown", endpoint=slot.endpoint.key, error=error)
             self._table.heard(slot, None, self._clock.monotonic())
+
+
+def _parsed(reader: engines.MetricsReader, page: bytes) -> serving.EngineLoad:
+    """What ``page`` says.
+
+    Raises:
+        PageMissed: the reader fails at it.
+    """
+    try:
+        return reader.parse(page)
+    except Exception as error:  # noqa: BLE001 - border to adapters, which other packages may bring
+        raise pages.PageMissed(f"the page cannot be read: {type(error).__name__}: {error}") from error
