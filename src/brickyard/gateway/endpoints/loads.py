@@ -120,5 +120,5 @@ def _parsed(reader: engines.MetricsReader, page: bytes) -> serving.EngineLoad:
     """
     try:
         return reader.parse(page)
-    except Exception as error:  # noqa: BLE001 - border to adapters, which other packages may bring
+    except Exception as error:
         raise pages.PageMissed(f"the page cannot be read: {type(error).__name__}: {error}") from error
