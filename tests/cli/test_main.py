@@ -125,6 +125,16 @@ def test_an_error_brings_its_next_step(tmp_path: pathlib.Path) -> None:
     assert done.stderr.splitlines()[-1] == "  → start it with `brickyard up --detach`"
 
 
+@pytest.mark.parametrize("words", [["get", "pods"], ["events"], ["logs", "a-pod"], ["delete", "pod", "a"]])
+def test_without_any_cluster_the_way_to_one_is_told(tmp_path: pathlib.Path, words: list[str]) -> None:
+    done = run(*words, BRICKYARD_DATA_DIR=str(tmp_path / "data"), HOME=str(tmp_path), KUBECONFIG="")
+    assert done.returncode == 2
+    assert done.stderr.splitlines() == [
+        f"error: Brickyard does not run in {tmp_path / 'data'}",
+        "  → start it with `brickyard up --detach`, or set KUBECONFIG to a cluster's",
+    ]
+
+
 def test_a_setting_that_does_not_parse_is_named(tmp_path: pathlib.Path) -> None:
     done = run("up", BRICKYARD_DATA_DIR=str(tmp_path), BRICKYARD_API_PORT="often")
     assert done.returncode == 2

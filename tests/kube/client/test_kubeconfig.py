@@ -155,7 +155,7 @@ def test_no_proxy_stands_before_this_machine(tmp_path: pathlib.Path, server: str
 
 
 def test_without_any_the_next_step_is_told() -> None:
-    with pytest.raises(errors.KubeconfigError, match="no cluster to talk to") as failed:
+    with pytest.raises(errors.NoCluster, match="no cluster to talk to") as failed:
         kubeconfig.load(None, {})
     assert "--kubeconfig" in failed.value.hint
     assert isinstance(failed.value, roots.UsageError)

@@ -3,6 +3,7 @@
     BrickyardError
     ├── UsageError
     │   └── KubeconfigError         there is no usable kubeconfig; a person must name one
+    │       └── NoCluster           there is none at all
     └── KubeError                   anything an API refused, or that kept it from answering
         ├── BadRequest              400   the request makes no sense; a bug on our side or a person's typo
         ├── Unauthorized            401   credentials are missing or no longer valid
@@ -34,6 +35,10 @@ from brickyard.lib import errors
 
 class KubeconfigError(errors.UsageError):
     """There is no kubeconfig, or it cannot be used."""
+
+
+class NoCluster(KubeconfigError):
+    """Nothing says where a cluster is: no file is named, none is in the usual place, and this is no pod."""
 
 
 class KubeError(errors.BrickyardError):

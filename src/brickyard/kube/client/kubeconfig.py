@@ -110,7 +110,7 @@ def _find(path: str | os.PathLike[str] | None, environ: Mapping[str, str]) -> _F
         return _from_files([default])
     if environ.get("KUBERNETES_SERVICE_HOST") and SERVICE_ACCOUNT.joinpath("token").is_file():
         return _Found(kubeconfig.KubeConfig.from_service_account(SERVICE_ACCOUNT), {})
-    raise errors.KubeconfigError(
+    raise errors.NoCluster(
         f"there is no cluster to talk to: {default} does not exist and this is no pod",
         hint="name a kubeconfig with --kubeconfig FILE or KUBECONFIG=FILE",
     )
