@@ -19,8 +19,6 @@ import pytest
 from tests.e2e import witnesses
 from tests.e2e import yard as yards
 
-from brickyard.embedded.kubelet import procfs
-
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 SEED = 20
@@ -140,18 +138,6 @@ def served(yard: yards.Yard, crowd: witnesses.Crowd, writer: witnesses.Writer) -
     yards.until(lambda: writer.acknowledged > acknowledged, what="the API server acknowledges")
 
 
-def marks(yard: yards.Yard) -> list[str]:
-    """Of every process of a container of this yard, its mark: pod, container, attempt."""
-    home = str(yard.path.parent)
-    found = []
-    for each in psutil.process_iter():
-        with contextlib.suppress(psutil.Error):
-            environ = each.environ()
-            if procfs.COOKIE in environ and environ.get("HOME") == home and each.status() != psutil.STATUS_ZOMBIE:
-                found.append(environ[procfs.COOKIE])
-    return sorted(found)
-
-
 def wanted(yard: yards.Yard) -> list[str]:
     """The marks that there are to be: one process for each container that runs, and nobody else."""
     return sorted(
@@ -168,7 +154,7 @@ def ready(pod: dict[str, Any]) -> bool:
 
 def settled(yard: yards.Yard) -> bool:
     pods = yard.objects("pods")
-    return len(pods) == 4 and all(ready(each) for each in pods) and marks(yard) == wanted(yard)
+    return len(pods) == 4 and all(ready(each) for each in pods) and yard.marks() == wanted(yard)
 
 
 def tolerable(kind: str, began: bool, trouble: str) -> bool:

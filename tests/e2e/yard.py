@@ -16,6 +16,8 @@ from typing import Any
 
 import psutil
 
+from brickyard.embedded.kubelet import procfs
+
 ROOT = pathlib.Path(__file__).parents[2]
 BIN = pathlib.Path(sys.executable).parent
 DEMO = ROOT / "examples" / "demo" / "smollm2.yaml"
@@ -111,6 +113,17 @@ class Yard:
                 ):
                     found.append(each)
         return found
+
+    def marks(self) -> list[str]:
+        """Of every process that runs for a container of this yard its mark, ``<pod uid>/<container>/<attempt>``."""
+        found = []
+        for each in psutil.process_iter():
+            with contextlib.suppress(psutil.Error):
+                environ = each.environ()
+                ours = environ.get("HOME") == str(self.path.parent) and each.status() != psutil.STATUS_ZOMBIE
+                if ours and (mark := environ.get(procfs.COOKIE)):
+                    found.append(mark)
+        return sorted(found)
 
     def part(self, name: str) -> psutil.Process:
         """The process of the part called ``name``."""
