@@ -33,6 +33,12 @@ class GatewaySettings:
         "", env="BRICKYARD_GATEWAY_TLS_KEY", help="PEM file with the certificate's private key, not encrypted."
     )
 
+    reuse_port: bool = settings.field(
+        False,
+        env="BRICKYARD_GATEWAY_REUSE_PORT",
+        help="Let other processes of this user listen on the same port; the kernel deals connections out among them.",
+    )
+
     max_connections: int = settings.field(
         16384,
         env="BRICKYARD_GATEWAY_MAX_CONNECTIONS",

@@ -37,6 +37,7 @@ class ClientConnection(asyncio.Protocol):
         "_ending",
         "_exchange",
         "_half_closed",
+        "_page",
         "_plane",
         "_probe",
         "_pumping",
@@ -58,6 +59,7 @@ class ClientConnection(asyncio.Protocol):
         self._stash = b""
         self._current: incoming.Incoming | None = None
         self._exchange: exchange.Exchange | None = None
+        self._page: asyncio.Future[answers.Answer] | None = None
         self._pumping = False
         self._read_paused = False
         self._half_closed = False
@@ -113,6 +115,8 @@ class ClientConnection(asyncio.Protocol):
             self._current = None
         if self._probe is not None:
             self._probe.cancel()
+        if self._page is not None:
+            self._page.cancel()
         self._reader.close()
         self._stash = b""
         self.write = _nowhere
@@ -286,12 +290,26 @@ class ClientConnection(asyncio.Protocol):
         elif request.method == b"OPTIONS":
             self.answer(self._plane.cors.options(request.notes, route.allow))
         elif route.page is not None:
-            self.answer(route.page(route.rest))
+            made = route.page(route.rest)
+            if isinstance(made, answers.Answer):
+                self.answer(made)
+            else:
+                self._page = asyncio.ensure_future(made)
+                self._page.add_done_callback(self._page_made)
         elif route.dialect is not None:
             current = exchange.begin(self._plane, self, request, route.dialect)
             if current is not None:
                 self._exchange = current
                 current.start()
+
+    def _page_made(self, page: asyncio.Future[answers.Answer]) -> None:
+        self._page = None
+        if page.cancelled() or self._current is None:
+            return
+        try:
+            self.answer(page.result())
+        except Exception as error:  # noqa: BLE001 - the border of a request, as in ``_start``
+            self._fail(self._current, error)
 
     def _refuse(self, request: incoming.Incoming) -> None:
         refused = request.refusal

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import urllib.parse
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any
 
 from brickyard.api.openai import errors as openai
 from brickyard.gateway import errors
 from brickyard.gateway.dialects import contract
 from brickyard.gateway.proxy import answers
 
-Page = Callable[[str], answers.Answer]
-"""A page of the gateway's own; the argument is what stands behind the route's prefix, decoded, "" when there is none."""
+Page = Callable[[str], answers.Answer | Coroutine[Any, Any, answers.Answer]]
+"""A page of the gateway's own, at once or soon; the argument is what stands behind the route's prefix, decoded, "" when there is none."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -14,6 +14,8 @@ from prometheus_client import registry
 
 from brickyard.gateway import contract, errors, metrics, settings
 from brickyard.gateway.dialects import registry as dialects
+from brickyard.gateway.optimizer import contract as optimizer
+from brickyard.gateway.optimizer import traces
 from brickyard.gateway.proxy import (
     accesslog,
     budget,
@@ -27,9 +29,11 @@ from brickyard.gateway.proxy import (
     signals,
     sweeper,
     tls,
+    together,
 )
 from brickyard.gateway.queueing import queue
 from brickyard.gateway.queueing import settings as queue_settings
+from brickyard.gateway.sharing import neighbours
 from brickyard.gateway.tracing import contract as tracing
 from brickyard.lib import clock, logs, tasks
 
@@ -50,7 +54,9 @@ class Around:
         gate: lets requests in; None lets all in.
         queue: what becomes of requests while all endpoints are full.
         tracer: follows requests; None: they are not traced.
+        traces: counts requests for the optimizer; None: nobody asks.
         present: keys of the endpoints that there are, whose series are shown; None: of all that were asked.
+        neighbours: other workers behind the same port, whose pages are told with this one's.
     """
 
     unready: Callable[[], str] = str
@@ -58,7 +64,9 @@ class Around:
     gate: contract.Gate | None = None
     queue: queue_settings.QueueSettings = dataclasses.field(default_factory=queue_settings.QueueSettings)
     tracer: tracing.Tracer | None = None
+    traces: traces.Traces | None = None
     present: Callable[[], Collection[str]] | None = None
+    neighbours: neighbours.Neighbours | None = None
 
 
 class DataPlane:
@@ -101,6 +109,8 @@ class DataPlane:
         for collector in (counters, line.metrics, *around.collectors):
             page_registry.register(collector)
         own_pages = pages.Pages(director, page_registry, self._why_unready).table(debug=options.debug_pages)
+        if around.neighbours is not None:
+            own_pages = together.pages(own_pages, around.neighbours)
         shared = plane.Plane(
             director=director,
             settings=options,
@@ -113,6 +123,7 @@ class DataPlane:
             access=accesslog.AccessLog(options.access_log) if options.access_log else None,
             gate=around.gate,
             tracer=around.tracer,
+            traces=around.traces,
             queue=line,
             now=now,
             tick=now(),
@@ -120,6 +131,8 @@ class DataPlane:
         counters.client_connections = lambda: len(shared.clients)
         counters.upstream_connections = lambda: len(shared.pools)
         counters.buffered_bytes = lambda: shared.budget.held
+        if around.traces is not None:
+            around.traces.standings = lambda: _standings(shared)
         counters.lost_log_lines = lambda: shared.access.lost if shared.access is not None else 0
         return shared
 
@@ -135,6 +148,7 @@ class DataPlane:
                 options.host,
                 options.port,
                 backlog=BACKLOG,
+                reuse_port=options.reuse_port or None,
                 **self._encryption(options),
             )
         except errors.CertificateError:
@@ -209,6 +223,16 @@ class DataPlane:
     def _close_log(self) -> None:
         if self.plane.access is not None:
             self.plane.access.close()
+
+
+def _standings(shared: plane.Plane) -> dict[str, optimizer.Standing]:
+    """How the requests of each model that is served stand."""
+    waiting = dict(shared.queue.metrics.lengths())
+    return {
+        name: optimizer.Standing(counts.arrived, counts.in_flight, waiting.get(name, 0))
+        for name, counts in shared.metrics.models().items()
+        if name not in {metrics.UNKNOWN, metrics.OTHER}
+    }
 
 
 async def serve(

@@ -12,8 +12,8 @@ from __future__ import annotations
 import asyncio
 import collections
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Final
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
+from typing import Any, Final
 
 from brickyard.gateway.endpoints import prefixes, table
 from brickyard.gateway.sharing import contract, merge, messages, metrics, settings, telling
@@ -24,6 +24,8 @@ log = logs.get(__name__)
 
 MOST_ASKED: Final = 64
 """Questions that wait for their answer; who asks more often is asking again."""
+LAST_WORDS: Final = 0.05
+"""Seconds in which the word of the end gets out before the channel closes."""
 PAUSE: Final = 0.002
 """Seconds between two pieces of a long answer: requests come first."""
 MOST_STRANGE: Final = 64
@@ -73,18 +75,18 @@ class Sharer:
         """The channel this is the end of."""
         return self._channel
 
-    async def run(self) -> None:
-        """Share until cancelled; the others are told of the end."""
+    async def run(self, channel: Coroutine[Any, Any, None] | None = None) -> None:
+        """Share until cancelled; the others are told of the end. ``channel`` runs the channel where somebody else listens on it too."""
         async with tasks.Scope("sharing") as scope:
-            scope.start(self._channel.run(self), name="channel")
+            scope.start(channel or self._channel.run(self), name="channel")
             scope.start(self._answer(), name="answers")
             try:
                 while True:
                     self.turn()
                     await asyncio.sleep(self._given.interval)
             finally:
-                self._say(messages.Bye())
-                await asyncio.sleep(0)  # lets it out before the channel closes
+                if self._say(messages.Bye()):
+                    await asyncio.sleep(LAST_WORDS)
 
     def turn(self) -> None:
         """Say what changed, ask what is missing, forget who is silent."""
