@@ -19,12 +19,13 @@ from typing import Any
 
 from brickyard.accounts import settings as account_settings
 from brickyard.api.kinds import resources
-from brickyard.assembly import engines, routing_policies, stores, tracing
+from brickyard.assembly import engines, optimizer, routing_policies, stores, tracing
 from brickyard.gateway import settings as gateway_settings
 from brickyard.gateway.endpoints import director, filewatch, loads, metrics, pages, prefixes
 from brickyard.gateway.endpoints import settings as endpoint_settings
 from brickyard.gateway.limits import gate
 from brickyard.gateway.limits import settings as gate_settings
+from brickyard.gateway.optimizer import settings as optimizer_settings
 from brickyard.gateway.proxy import server
 from brickyard.gateway.queueing import settings as queueing
 from brickyard.kube.client import contract, rest
@@ -54,6 +55,9 @@ class Settings:
     queue: queueing.QueueSettings = dataclasses.field(default_factory=queueing.QueueSettings)
     tracing: bool = False
     """Requests are traced, as ``OTEL_*`` variables say."""
+    optimizer: optimizer_settings.OptimizerSettings = dataclasses.field(
+        default_factory=optimizer_settings.OptimizerSettings
+    )
 
     def routing(self) -> registry.Registry:
         """All routing policies, behind the limits of endpoints."""
@@ -91,6 +95,7 @@ def load(environ: Mapping[str, str], said: Said | None = None) -> Settings:
         settings.load(kvindex.PrefixSettings, environ),
         settings.load(queueing.QueueSettings, environ),
         tracing.wanted(environ),
+        settings.load(optimizer_settings.OptimizerSettings, environ),
     )
 
 
@@ -151,6 +156,7 @@ async def _run(parts: _Parts, given: Settings, stop: asyncio.Event, ready: Calla
         fetcher,
         stores.access(given.accounts, parts.time) as access,
         tracing.tracer(on=given.tracing, pod=given.proxy.pod) as tracer,
+        optimizer.records(given.optimizer, given.accounts, parts.time) as traces,
         tasks.Scope("gateway") as scope,
     ):
         scope.start(parts.source, name="endpoints")
@@ -176,6 +182,7 @@ async def _run(parts: _Parts, given: Settings, stop: asyncio.Event, ready: Calla
                 ),
                 queue=given.queue,
                 tracer=tracer,
+                traces=traces,
                 present=table.endpoints,
             ),
             ready=ready,

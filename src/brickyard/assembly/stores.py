@@ -102,10 +102,15 @@ async def access(given: account_settings.AccountSettings, time: clock.Clock) -> 
             yield Access(known, limits, counted)
 
 
+def is_redis(address: str) -> bool:
+    """The store is a server that other programs may look into."""
+    return address.startswith(_REDIS)
+
+
 def _open(address: str) -> contract.Store:
     if address.startswith(_SQLITE):
         return sqlite.SqliteStore.open(_path(address))
-    if address.startswith(_REDIS):
+    if is_redis(address):
         return _redis(address)
     if address == MEMORY:
         return memory.MemoryStore()

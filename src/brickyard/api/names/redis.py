@@ -14,6 +14,13 @@ MODEL_COUNTER_PREFIX: Final = "aibrix_model:"
 """Completed by a model's name, RPS_COUNTER, and a window's number."""
 RPS_COUNTER: Final = "_MODEL_RPS_CURRENT:"
 
+REQUEST_TRACE_PREFIX: Final = "aibrix:"
+"""Completed by a model's name, REQUEST_TRACE, and Unix seconds: JSON of counts of requests by tokens."""
+REQUEST_TRACE: Final = "_request_trace_"
+
+GPU_PROFILE_PREFIX: Final = "aibrix:profile_"
+"""Completed by a model's name, an underscore and a deployment's: what its engines can do, as the optimizer measured it."""
+
 API_KEY_PREFIX: Final = "brickyard:api-key:"
 """Completed by a token's hash: JSON ``{"user", "created", "label"}``."""
 USER_KEYS_PREFIX: Final = "brickyard:user-api-keys:"

@@ -128,6 +128,8 @@ def settle(
     )
     if decision is not None:
         shared.director.record(decision, outcome)
+    if shared.traces is not None and entry.usage is not None:
+        shared.traces.note(entry.model, entry.usage.prompt, entry.usage.completion)
     if entry.trace is not None:
         entry.trace.ended(decision, outcome, cancelled=cancelled)
     if shared.access is not None:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from brickyard.gateway import contract, metrics, settings
+from brickyard.gateway.optimizer import traces
 from brickyard.gateway.proxy import accesslog, budget, cors, ids, pool, router
 from brickyard.gateway.queueing import queue
 from brickyard.gateway.tracing import contract as tracing
@@ -54,6 +55,7 @@ class Plane:
     access: accesslog.AccessLog | None
     gate: contract.Gate | None
     tracer: tracing.Tracer | None
+    traces: traces.Traces | None
     queue: queue.Queue
     now: Callable[[], float]
     clients: set[Connection] = dataclasses.field(default_factory=set)
