@@ -50,7 +50,11 @@ class Identity:
     def wait(self, seconds: float) -> bool:
         """Block until this very process has ended, ``seconds`` at most; whether it has."""
         with self._held() as descriptor:
-            return descriptor is None or bool(select.select([descriptor], [], [], max(0.0, seconds))[0])
+            if descriptor is None:
+                return True
+            ended = select.poll()
+            ended.register(descriptor, select.POLLIN)
+            return bool(ended.poll(max(0.0, seconds) * 1000))
 
     @contextlib.contextmanager
     def _held(self) -> Iterator[int | None]:

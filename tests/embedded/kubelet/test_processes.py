@@ -353,6 +353,21 @@ async def test_a_shim_that_does_not_answer_is_given_up(box: Box, monkeypatch: py
         await processes.start(box.command("true"))
 
 
+@pytest.mark.skipif(resource.getrlimit(resource.RLIMIT_NOFILE)[0] < 2000, reason="so many may not be open here")
+async def test_an_agent_with_very_many_descriptors_starts_and_watches_containers(box: Box) -> None:
+    held = [os.open(os.devnull, os.O_RDONLY)]
+    try:
+        held += [os.dup(held[0]) for _ in range(1100)]
+        one = await box.python(FOREVER)
+        assert not one.identity.wait(0.0)
+        await one.kill()
+        assert (await one.wait()).exit_code == 137
+        assert one.identity.wait(0.0)
+    finally:
+        for each in held:
+            os.close(each)
+
+
 async def test_a_shim_is_light(box: Box) -> None:
     process = await box.python(FOREVER)
     await box.until_logged("up")

@@ -134,8 +134,11 @@ def _launched(child: subprocess.Popen[bytes], command: Command) -> Launched:
 def _answer(descriptor: int, deadline: float) -> str:
     """What a shim says of its start: up to the end of its line, or of all it says."""
     told = b""
+    # Not ``select``, which refuses descriptors from 1024 on: this process holds everybody's connections, too.
+    readable = select.poll()
+    readable.register(descriptor, select.POLLIN)
     while not told.startswith(spec.STARTED.encode()) or not told.endswith(b"\n"):
-        if not select.select([descriptor], [], [], max(0.0, deadline - time.monotonic()))[0]:
+        if not readable.poll(max(0.0, deadline - time.monotonic()) * 1000):
             return f"its shim did not answer within {PATIENCE:.0f} s"
         if not (part := os.read(descriptor, 4096)):
             break
