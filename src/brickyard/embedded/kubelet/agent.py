@@ -13,7 +13,8 @@ import fcntl
 import os
 import pathlib
 import signal
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Collection, Iterator, Sequence
 from typing import IO
 
 from brickyard.api.kinds import podlogs as logs_contract
@@ -56,6 +57,8 @@ FAREWELL = 2.0
 """Seconds for the last heartbeat and the last events."""
 SPARE = 5.0
 """Seconds beyond all limits before containers that do not end are given up."""
+STRAYS = 5.0
+"""Seconds that processes which are killed when the agent starts get to be gone."""
 WORKER_RETRY = backoff.Backoff(1.0, 2.0, 60.0)
 
 log = logs.get(__name__)
@@ -223,9 +226,7 @@ class NodeAgent:
         known = {mark for each in self._workers.values() for mark in each.marks}
         uids = {folder.uid for folder, _ in found}
         # Before any worker runs: what they start is not in ``known``.
-        for each in await asyncio.to_thread(procfs.strays, uids, known):
-            log.warning("killing a process that no record knows", pid=each.identity.pid)
-            await asyncio.to_thread(procfs.send, each.identity, signal.SIGKILL)
+        await asyncio.to_thread(_end_strays, uids, known)
         self._unclaimed = [folder for folder, _ in found if folder.uid not in self._workers]
         for uid in self._workers:
             self._start(tools, uid)
@@ -360,6 +361,18 @@ class NodeAgent:
         # While a pod ends, another may have its name already: the one that the API knows is meant.
         found = self._workers.get(meta.uid(held)) if held else None
         return found or next((each for each in self._workers.values() if each.key == (namespace, name)), None)
+
+
+def _end_strays(uids: Collection[str], known: Collection[str]) -> None:
+    """Kill what no record knows, and wait for it: what starts next wants its ports and its GPU's memory. Blocks."""
+    strays = [each.identity for each in procfs.strays(uids, known)]
+    for each in strays:
+        log.warning("killing a process that no record knows", pid=each.pid)
+        procfs.send(each, signal.SIGKILL)
+    deadline = time.monotonic() + STRAYS
+    for each in strays:
+        if not each.wait(deadline - time.monotonic()):
+            log.warning("a process outlives SIGKILL", pid=each.pid)
 
 
 async def _outcome(running: worker.PodWorker) -> Exception | None:
