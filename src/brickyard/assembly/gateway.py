@@ -19,8 +19,9 @@ from typing import Any
 
 from brickyard.accounts import settings as account_settings
 from brickyard.api.kinds import resources
-from brickyard.assembly import engines, optimizer, routing_policies, stores, tracing
+from brickyard.assembly import engines, optimizer, routing_policies, sharing, stores, tracing
 from brickyard.gateway import settings as gateway_settings
+from brickyard.gateway import workers
 from brickyard.gateway.endpoints import director, filewatch, loads, metrics, pages, prefixes
 from brickyard.gateway.endpoints import settings as endpoint_settings
 from brickyard.gateway.limits import gate
@@ -28,6 +29,7 @@ from brickyard.gateway.limits import settings as gate_settings
 from brickyard.gateway.optimizer import settings as optimizer_settings
 from brickyard.gateway.proxy import server
 from brickyard.gateway.queueing import settings as queueing
+from brickyard.gateway.sharing import settings as sharing_settings
 from brickyard.kube.client import contract, rest
 from brickyard.kube.informers import informer
 from brickyard.kvindex import settings as kvindex
@@ -58,6 +60,9 @@ class Settings:
     optimizer: optimizer_settings.OptimizerSettings = dataclasses.field(
         default_factory=optimizer_settings.OptimizerSettings
     )
+    sharing: sharing_settings.SharingSettings = dataclasses.field(default_factory=sharing_settings.SharingSettings)
+    seat: workers.Seat | None = None
+    """This process's place, where it is one of several workers."""
 
     def routing(self) -> registry.Registry:
         """All routing policies, behind the limits of endpoints."""
@@ -96,6 +101,8 @@ def load(environ: Mapping[str, str], said: Said | None = None) -> Settings:
         settings.load(queueing.QueueSettings, environ),
         tracing.wanted(environ),
         settings.load(optimizer_settings.OptimizerSettings, environ),
+        settings.load(sharing_settings.SharingSettings, environ),
+        workers.seat(environ),
     )
 
 
@@ -154,9 +161,10 @@ async def _run(parts: _Parts, given: Settings, stop: asyncio.Event, ready: Calla
     fetcher = pages.Pages(connections=chosen.scrape_connections, timeout=chosen.scrape_timeout)
     async with (
         fetcher,
-        stores.access(given.accounts, parts.time) as access,
+        stores.access(_accounts(given), parts.time) as access,
         tracing.tracer(on=given.tracing, pod=given.proxy.pod) as tracer,
         optimizer.records(given.optimizer, given.accounts, parts.time) as traces,
+        sharing.shared(given.sharing, given.accounts.store, given.seat, parts.chooser) as shared,
         tasks.Scope("gateway") as scope,
     ):
         scope.start(parts.source, name="endpoints")
@@ -175,7 +183,7 @@ async def _run(parts: _Parts, given: Settings, stop: asyncio.Event, ready: Calla
             stop,
             server.Around(
                 parts.unready,
-                (metrics.EndpointMetrics(table, parts.time.monotonic), access.metrics, shown),
+                (metrics.EndpointMetrics(table, parts.time.monotonic), access.metrics, shown, *shared.collectors),
                 # What this process keeps in its own memory has no users: nobody else could write them there.
                 gate.Gate(
                     given.gate, None if given.accounts.store == stores.MEMORY else access.directory, access.limiter
@@ -184,6 +192,14 @@ async def _run(parts: _Parts, given: Settings, stop: asyncio.Event, ready: Calla
                 tracer=tracer,
                 traces=traces,
                 present=table.endpoints,
+                neighbours=shared.neighbours,
             ),
             ready=ready,
         )
+
+
+def _accounts(given: Settings) -> account_settings.AccountSettings:
+    """Where counts are kept: workers that were given no store count together in a file of theirs, which is gone when they are."""
+    if given.seat is None or given.accounts.store != stores.MEMORY:
+        return given.accounts
+    return dataclasses.replace(given.accounts, store=f"sqlite://{given.seat.folder / 'counts.db'}")

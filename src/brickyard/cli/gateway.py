@@ -26,6 +26,7 @@ def gateway(
         ),
     ] = None,
     strategy: Annotated[str | None, typer.Option(help="Routing strategy of requests that name none.")] = None,
+    workers: Annotated[int | None, typer.Option(help="Processes behind the one port.  [default: 1]")] = None,
     standalone: Annotated[bool, typer.Option(hidden=True, help="AIBrix' way to say --endpoints-config.")] = False,
 ) -> None:
     """Run the gateway alone."""
@@ -34,6 +35,7 @@ def gateway(
     import uvloop
 
     from brickyard.assembly import gateway as assembly
+    from brickyard.assembly import workers as several
     from brickyard.lib import errors, logs, process, tasks
 
     if standalone and endpoints_config is None:
@@ -42,9 +44,13 @@ def gateway(
     process.die_with_supervisor(os.environ)
     said = assembly.Said(host, port, kubeconfig, endpoints_config, strategy, store)
     settings = assembly.load(os.environ, said)
+    plan = several.plan(os.environ, said, settings, workers)
 
     async def serve() -> None:
         async with tasks.stop_signal() as stop:
-            await assembly.serve(settings, stop, ready=lambda _: process.announce_ready(os.environ))
+            if plan is None:
+                await assembly.serve(settings, stop, ready=lambda _: process.announce_ready(os.environ))
+            else:
+                await several.run(plan, stop, ready=lambda _: process.announce_ready(os.environ))
 
     uvloop.run(serve())
