@@ -19,7 +19,7 @@ from typing import Any
 
 from brickyard.accounts import settings as account_settings
 from brickyard.api.kinds import resources
-from brickyard.assembly import engines, optimizer, routing_policies, sharing, stores, tracing
+from brickyard.assembly import engines, gpu_profiles, optimizer, routing_policies, sharing, stores, tracing
 from brickyard.gateway import settings as gateway_settings
 from brickyard.gateway import workers
 from brickyard.gateway.endpoints import director, filewatch, loads, metrics, pages, prefixes
@@ -165,6 +165,7 @@ async def _run(parts: _Parts, given: Settings, stop: asyncio.Event, ready: Calla
         tracing.tracer(on=given.tracing, pod=given.proxy.pod) as tracer,
         optimizer.records(given.optimizer, given.accounts, parts.time) as traces,
         sharing.shared(given.sharing, given.accounts.store, given.seat, parts.chooser) as shared,
+        gpu_profiles.followed(given.accounts.store, parts.chooser.promises, wanted=given.endpoints.gpu_profiles),
         tasks.Scope("gateway") as scope,
     ):
         scope.start(parts.source, name="endpoints")

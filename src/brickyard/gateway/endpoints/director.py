@@ -17,6 +17,7 @@ from brickyard.kvindex import settings as kvindex
 from brickyard.lib import clock, timestamps
 from brickyard.routing import contract as routing
 from brickyard.routing import explain, registry, router
+from brickyard.routing.policies.slo import objectives
 
 DEFAULTS: Final = settings.EndpointSettings()
 OWNER: Final = "aibrix"
@@ -66,7 +67,10 @@ class TableDirector:
         self._now = self._clock.monotonic
         self._rng = rng if rng is not None else random.Random()  # noqa: S311 - it spreads load and guards nothing
         self._ring = ring.Ring(given.decisions_kept)
-        self._router = router.Router(policies, given.strategy, {prefixes.NAME: self.prefixes})
+        self.promises = objectives.SloLedger(given.fleet_label, given.deployment_label)
+        """What deployments can keep, for slo strategies; profiles of the optimizer are told to it."""
+        ledgers: dict[str, routing.Ledger] = {prefixes.NAME: self.prefixes, objectives.INPUT.name: self.promises}
+        self._router = router.Router(policies, given.strategy, ledgers)
         self._tickets: dict[int, router.Ticket] = {}
         self._reading: dict[str, bool] = {}
         self.loads_wanted = self._reads_loads(given.strategy)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Final
 
+from brickyard.api import names
 from brickyard.api.names import environment
 from brickyard.lib import settings
 
@@ -44,6 +45,21 @@ class EndpointSettings:
         0.0,
         env="BRICKYARD_GATEWAY_SLOW_START",
         help="Over which a new endpoint's share of the requests grows from a tenth to all; 0: it takes its full part at once.",
+    )
+    gpu_profiles: bool = settings.field(
+        True,
+        env=environment.MODEL_GPU_PROFILE_CACHING,
+        help="Read the optimizer's profiles of deployments every 10 s, for slo strategies; needs a store in Redis.",
+    )
+    fleet_label: str = settings.field(
+        names.RAY_CLUSTER_FLEET_NAME,
+        env=environment.POD_RAY_CLUSTER_FLEET_LABEL,
+        help="Pod label by which a profile's deployment is known, where the pod has it.",
+    )
+    deployment_label: str = settings.field(
+        names.APP_NAME,
+        env=environment.POD_DEPLOYMENT_LABEL,
+        help="Pod label by which it is known otherwise, but for pods of Ray; without either by what made the pod.",
     )
     decisions_kept: int = settings.field(
         2048, env="BRICKYARD_GATEWAY_DECISIONS_KEPT", help="Latest decisions that `brickyard why` can explain."
