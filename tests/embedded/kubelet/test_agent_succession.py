@@ -6,12 +6,14 @@ import asyncio
 import os
 import pathlib
 import signal
+import subprocess
 import sys
 
 import psutil
 import pytest
 
 from brickyard.api.kinds import resources
+from brickyard.embedded.kubelet import agent as agents
 from brickyard.embedded.kubelet import errors, procfs
 from brickyard.embedded.kubelet.testing import container, pod
 from brickyard.embedded.kubelet.testing_agent import House, eventually, phase, pid, python, ready, server, state
@@ -137,6 +139,18 @@ async def test_a_process_that_no_record_knows_is_killed(house: House) -> None:
     async with house.running():
         assert await asyncio.wait_for(stray.wait(), 10) == -signal.SIGKILL
         assert state(await house.until(ready))["containerID"] == state(before)["containerID"]
+
+
+def test_what_no_record_knows_is_waited_for(tmp_path: pathlib.Path) -> None:
+    uid = f"{tmp_path.name}-{os.getpid()}"
+    code = "held = b'x' * (200 << 20); print('up', flush=True); import time; time.sleep(60)"
+    words, env = [sys.executable, "-c", code], {procfs.COOKIE: f"{uid}/web/0"}
+    with subprocess.Popen(words, env=env, stdout=subprocess.PIPE) as stray:
+        assert stray.stdout is not None
+        stray.stdout.readline()
+        agents.end_strays({uid}, {f"{uid}/web/1"})
+        assert procfs.strays({uid}, ()) == []
+    assert stray.returncode == -signal.SIGKILL
 
 
 async def test_two_agents_on_one_folder_are_refused(house: House) -> None:

@@ -226,7 +226,7 @@ class NodeAgent:
         known = {mark for each in self._workers.values() for mark in each.marks}
         uids = {folder.uid for folder, _ in found}
         # Before any worker runs: what they start is not in ``known``.
-        await asyncio.to_thread(_end_strays, uids, known)
+        await asyncio.to_thread(end_strays, uids, known)
         self._unclaimed = [folder for folder, _ in found if folder.uid not in self._workers]
         for uid in self._workers:
             self._start(tools, uid)
@@ -363,7 +363,7 @@ class NodeAgent:
         return found or next((each for each in self._workers.values() if each.key == (namespace, name)), None)
 
 
-def _end_strays(uids: Collection[str], known: Collection[str]) -> None:
+def end_strays(uids: Collection[str], known: Collection[str]) -> None:
     """Kill what no record knows, and wait for it: what starts next wants its ports and its GPU's memory. Blocks."""
     strays = [each.identity for each in procfs.strays(uids, known)]
     for each in strays:
