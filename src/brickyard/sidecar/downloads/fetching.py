@@ -68,6 +68,18 @@ class Remotes:
             return self
         return dataclasses.replace(self, hub=hub.Access.configured(full), stores=objects.Stores(full))
 
+    def source(self, reference: references.Remote, brought: Mapping[str, str]) -> str:
+        """What the cache knows ``reference`` by when it is asked for with ``brought``: equal where the contents are the same."""
+        if isinstance(reference, references.WebFile):
+            return reference.identity
+        scheme = reference.text.partition(":")[0]
+        if isinstance(reference, references.HubModel) and not reference.revision:
+            revision = self.asked_by(brought).hub.revision
+            reference = dataclasses.replace(reference, revision="" if revision == hub.REVISION else revision)
+        place = identity.address(scheme, identity.merged(self.environ, brought))
+        elsewhere = place != identity.address(scheme, self.environ)
+        return f"{reference.identity} at {place or 'its usual place'}" if elsewhere else reference.identity
+
     async def contents(self, http: httpx2.AsyncClient, reference: references.Remote) -> remote.Contents:
         """What ``reference`` is made of.
 
@@ -103,9 +115,10 @@ class _Meter:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Job:
-    """One download; its caller holds the lock. ``workspace`` is where files grow."""
+    """One download; its caller holds the lock. ``source`` is what the cache will know it by, ``workspace`` where files grow."""
 
     store: store.Store
+    source: str
     workspace: pathlib.Path
     remotes: Remotes
     clock: clocks.Clock
@@ -129,9 +142,9 @@ class Job:
         # Only now: until all is there, a file that came whole is taken up by the next try where it lies.
         members = [self._kept(piece, each) for piece, each in zip(contents.pieces, arrived, strict=True)]
         if len(members) == 1 and contents.entry:
-            path = self.store.name(reference.identity, reference.text, members[0])
+            path = self.store.name(self.source, reference.text, members[0])
         else:
-            path = self.store.publish(reference.identity, reference.text, members, contents.entry)
+            path = self.store.publish(self.source, reference.text, members, contents.entry)
         store.discard(self.workspace)
         return path
 

@@ -18,6 +18,8 @@ import orjson
 from brickyard.sidecar.downloads import errors, hubfiles, references, remote, transfer, web
 
 ENDPOINT: Final = "https://huggingface.co"
+REVISION: Final = "main"
+"""What is taken where neither reference nor settings name a revision."""
 _LISTING: Final = 64 << 20
 """Bytes that a listing may have."""
 _TRUE: Final = frozenset({"1", "true", "yes", "on"})
@@ -36,7 +38,7 @@ class Access:
 
     endpoint: str = ENDPOINT
     token: str = dataclasses.field(default="", repr=False)
-    revision: str = "main"
+    revision: str = REVISION
     offline: bool = False
 
     @classmethod
@@ -45,7 +47,7 @@ class Access:
         return cls(
             endpoint=(environ.get("HF_ENDPOINT") or ENDPOINT).rstrip("/"),
             token=_token(environ),
-            revision=environ.get("HF_REVISION") or "main",
+            revision=environ.get("HF_REVISION") or REVISION,
             offline=environ.get("HF_HUB_OFFLINE", "").lower() in _TRUE,
         )
 

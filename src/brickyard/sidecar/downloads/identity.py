@@ -2,6 +2,7 @@
 
 A manifest gives its engine a token as it would on Kubernetes: as a variable. Whoever brings credentials or an address of a place is
 asked for there with what they bring and nothing else, so that no manifest can send the machine's own token to a server of its choice.
+What comes from an address that a manifest chose is known by that address too: nobody else is given it under the same name.
 """
 
 from __future__ import annotations
@@ -24,6 +25,13 @@ _PLACES: Final = (
 )
 """For each place: the variables that say somebody else asks, and what else belongs to it."""
 
+_ADDRESSES: Final[Mapping[str, tuple[str, ...]]] = {
+    "hf": ("HF_ENDPOINT",),
+    "s3": ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"),
+    "tos": ("TOS_ENDPOINT",),
+}
+"""The variables that say where the contents of a scheme are, first come first."""
+
 _FILES: Final = {"HF_TOKEN_PATH": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
 """The machine's files are not asked either where somebody else asks."""
 
@@ -38,3 +46,8 @@ def merged(own: Mapping[str, str], brought: Mapping[str, str]) -> dict[str, str]
                 if given := brought.get(name, _FILES.get(name, "")):
                     full[name] = given
     return full
+
+
+def address(scheme: str, environ: Mapping[str, str]) -> str:
+    """Where the contents of ``scheme`` are by ``environ``; "" for their usual place."""
+    return next(filter(None, (environ.get(name, "").rstrip("/") for name in _ADDRESSES.get(scheme, ()))), "")
