@@ -390,3 +390,45 @@ class TestSlowStart:
         live = self.grown()
         live.put(pod("a", labels={"tier": "gold"}))
         assert live.snapshot("demo", 200.0).young == {}
+
+
+class TestOtherGateways:
+    def test_their_requests_stand_in_the_count_and_not_in_ones_own(self) -> None:
+        live = filled(pod("a"), pod("b"))
+        elsewhere: dict[str, int] = {}
+        live.share(elsewhere)
+        held = live.lease(endpoint(live), 0.0)
+        key = endpoint(live).key
+        elsewhere[key] = 3
+        live.changed(key, 3)
+        assert counts(live) == {"a": 4, "b": 0}
+        assert live.open_here() == {key: 1}
+        held.release()
+        assert (counts(live), live.open_here()) == ({"a": 3, "b": 0}, {})
+        del elsewhere[key]
+        live.changed(key, 0)
+        assert counts(live) == {"a": 0, "b": 0}
+        assert live.inconsistencies() == []
+
+    def test_a_successor_starts_with_what_others_have_open_there(self) -> None:
+        live = filled(pod("a"))
+        key = endpoint(live).key
+        live.share({key: 2})
+        live.changed(key, 2)
+        live.lease(endpoint(live), 0.0)
+        live.put(pod("a", uid="u2"))
+        assert counts(live) == {"a": 2}
+        assert live.open_here() == {}
+        assert live.inconsistencies() == []
+
+    def test_endpoints_that_are_not_here_are_no_matter(self) -> None:
+        live = filled(pod("a"))
+        live.changed("default/stranger:8000", 5)
+        assert counts(live) == {"a": 0}
+        assert live.holds(endpoint(live).key)
+        assert not live.holds("default/stranger:8000")
+
+    def test_a_count_that_drifts_is_found(self) -> None:
+        live = filled(pod("a"))
+        live.changed(endpoint(live).key, 2)
+        assert live.inconsistencies() == [f"{endpoint(live).key} is off by others' requests"]
