@@ -130,7 +130,12 @@ async def test_a_target_that_does_not_answer_is_passed_over() -> None:
         for _ in range(3):
             name, writer = await name_at(address)
             assert name == "a"
+            (listener,) = made._listeners[KEY].values()
+            assert isinstance(listener, proxy._Listener)
+            assert dict(listener._busy) == {a: 1}, "pods come and go: those that did not answer are not kept"
             await shut(writer)
+            while listener.links:
+                await asyncio.sleep(0)
 
 
 @pytest.mark.parametrize("dead", [True, False])

@@ -154,9 +154,13 @@ class _Listener:
     def closed(self, link: _Link) -> None:
         self.links.discard(link)
         if link.target is not None:
-            self._busy[link.target] -= 1
-            if self._busy[link.target] <= 0:
-                del self._busy[link.target]
+            self._leave(link.target)
+
+    def _leave(self, target: plan.Target) -> None:
+        """Targets come and go with their pods: one that nobody is connected to is not remembered."""
+        self._busy[target] -= 1
+        if self._busy[target] <= 0:
+            del self._busy[target]
 
     async def connect(self, link: _Link, client: str) -> bool:
         """Find a target that takes ``link``."""
@@ -176,7 +180,7 @@ class _Listener:
                 async with asyncio.timeout(CONNECT_DEADLINE):
                     await loop.create_connection(lambda: link.pod, target.host, target.port)
             except OSError:  # TimeoutError is one
-                self._busy[target] -= 1
+                self._leave(target)
                 link.target = None
                 continue
             if self._affinity is not None:
