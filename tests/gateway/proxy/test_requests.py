@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import re
 
 import orjson
@@ -11,6 +12,7 @@ from tests.gateway.proxy.conftest import Start, until
 
 from brickyard.gateway import testing
 from brickyard.gateway.proxy import client as proxy_client
+from brickyard.routing import contract as routing
 
 
 async def test_a_request_reaches_the_endpoint_and_its_answer_the_client(start: Start) -> None:
@@ -38,6 +40,20 @@ async def test_every_dialect_is_served_and_the_query_string_travels(
     assert (await house.ask(testing.post(body, path=f"{path}?a=1&b"))).status == 200
     assert house.engine.requests[0].head.startswith(f"POST {path}?a=1&b HTTP/1.1\r\n".encode())
     assert house.director.records[0][0].request.path == path
+
+
+async def test_the_answer_names_the_profile_that_the_request_got(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    house = await start()
+    assert "x-aibrix-config-profile" not in (await house.ask()).headers
+    choose = house.director.choose
+
+    def by_profile(request: routing.Request) -> routing.Decision:
+        made = choose(request)
+        assert isinstance(made, routing.Decision)
+        return dataclasses.replace(made, config_profile="long")
+
+    monkeypatch.setattr(house.director, "choose", by_profile)
+    assert (await house.ask()).headers["x-aibrix-config-profile"] == "long"
 
 
 async def test_the_body_travels_byte_for_byte(start: Start) -> None:
