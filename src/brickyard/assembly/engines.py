@@ -68,6 +68,11 @@ def engines() -> Mapping[str, contract.Engine]:
     return types.MappingProxyType({engine.name: engine for engine in _ENGINES})
 
 
+def series() -> Mapping[str, contract.SeriesReader]:
+    """The readers of everything that AIBrix has a name for, by engine name."""
+    return types.MappingProxyType({engine.name: engine.series for engine in _ENGINES if engine.series is not None})
+
+
 def launchers() -> tuple[contract.Launcher, ...]:
     """The launchers, in the order in which their image patterns are tried."""
     return tuple(engine.launcher for engine in _ENGINES if engine.launcher is not None)

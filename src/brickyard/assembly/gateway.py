@@ -22,7 +22,7 @@ from brickyard.api.kinds import resources
 from brickyard.assembly import engines, gpu_profiles, optimizer, routing_policies, sharing, stores, tracing
 from brickyard.gateway import settings as gateway_settings
 from brickyard.gateway import workers
-from brickyard.gateway.endpoints import director, filewatch, loads, metrics, pages, prefixes
+from brickyard.gateway.endpoints import director, exports, filewatch, loads, metrics, pages, prefixes
 from brickyard.gateway.endpoints import settings as endpoint_settings
 from brickyard.gateway.limits import gate
 from brickyard.gateway.limits import settings as gate_settings
@@ -156,6 +156,11 @@ class _Parts:
     unready: Callable[[], str]
 
 
+def _endpoint_metrics(parts: _Parts, scraper: loads.LoadScraper, pod: str) -> metrics.EndpointMetrics:
+    table, now = parts.chooser.table, parts.time.monotonic
+    return metrics.EndpointMetrics(table, now, missed=lambda: scraper.missed, gateway=pod)
+
+
 async def _run(parts: _Parts, given: Settings, stop: asyncio.Event, ready: Callable[[int], None] | None) -> None:
     chosen, table, shown = given.endpoints, parts.chooser.table, prefixes.PrefixMetrics(parts.chooser.prefixes)
     fetcher = pages.Pages(connections=chosen.scrape_connections, timeout=chosen.scrape_timeout)
@@ -178,13 +183,15 @@ async def _run(parts: _Parts, given: Settings, stop: asyncio.Event, ready: Calla
             rng=random.Random(),  # noqa: S311 - it spreads scrapes over time
         )
         scope.start(scraper.run(), name="loads")
+        again = exports.EngineSeries(engines.series(), table.endpoints, parts.time.monotonic, given.proxy.pod)
+        scraper.told = again.heard
         await server.serve(
             parts.chooser,
             given.proxy,
             stop,
             server.Around(
                 parts.unready,
-                (metrics.EndpointMetrics(table, parts.time.monotonic), access.metrics, shown, *shared.collectors),
+                (_endpoint_metrics(parts, scraper, given.proxy.pod), access.metrics, shown, *shared.collectors),
                 # What this process keeps in its own memory has no users: nobody else could write them there.
                 gate.Gate(
                     given.gate, None if given.accounts.store == stores.MEMORY else access.directory, access.limiter
@@ -192,6 +199,7 @@ async def _run(parts: _Parts, given: Settings, stop: asyncio.Event, ready: Calla
                 queue=given.queue,
                 tracer=tracer,
                 traces=traces,
+                texts={"/metrics/engines": again.page},
                 present=table.endpoints,
                 neighbours=shared.neighbours,
             ),

@@ -195,3 +195,18 @@ async def test_the_pace_may_change_while_it_runs() -> None:
         await asyncio.sleep(20.0)
     assert 3 <= seldom <= 6
     assert len(bench.pages.asked) - seldom >= 14
+
+
+async def test_who_wants_to_know_hears_of_every_page_and_misses_are_counted() -> None:
+    bench = Bench("a")
+    heard: list[tuple[str, bytes]] = []
+    bench.scraper.told = lambda endpoint, page: heard.append((endpoint.key, page))
+    async with bench.running():
+        await asyncio.sleep(5)
+        pages = len(heard)
+        bench.pages.down = True
+        await asyncio.sleep(5)
+    assert set(heard) == {("default/a:8000", b"3")}
+    assert 4 <= pages <= 7
+    assert len(heard) == pages
+    assert 4 <= bench.scraper.missed <= 7

@@ -20,7 +20,7 @@ def test_states_and_spread_by_model() -> None:
     for _ in range(3):
         live.failed(second, 5.0)
     registry = prometheus_client.CollectorRegistry(auto_describe=False)
-    registry.register(metrics.EndpointMetrics(live, lambda: 5.5))
+    registry.register(metrics.EndpointMetrics(live, lambda: 5.5, missed=lambda: 7, gateway="gw-0"))
     page = prometheus_client.generate_latest(registry).decode()
     samples = {line.rsplit(" ", 1)[0]: float(line.rsplit(" ", 1)[1]) for line in page.splitlines() if line[0] != "#"}
     assert samples == {
@@ -29,9 +29,15 @@ def test_states_and_spread_by_model() -> None:
         'gateway_endpoints{model="demo",state="unready"}': 2.0,
         'gateway_endpoint_in_flight{model="demo",which="busiest"}': 4.0,
         'gateway_endpoint_in_flight{model="demo",which="idlest"}': 0.0,
+        "llm_engine_metrics_query_fail": 7.0,
+        **{
+            f'model_replicas{{engine_type="vllm",gateway_pod="gw-0",model="demo",model_name="demo",namespace="default",pod="{pod}",'
+            'role="",role_replica_index="",roleset=""}': 1.0
+            for pod in ("a", "b")
+        },
     }
 
 
 def test_a_model_that_is_gone_leaves_no_series() -> None:
     families = list(metrics.EndpointMetrics(table.Table(), lambda: 0.0).collect())
-    assert [family.samples for family in families] == [[], []]
+    assert [sample.name for family in families for sample in family.samples] == ["llm_engine_metrics_query_fail"]

@@ -45,6 +45,10 @@ class LoadScraper:
     """Reads every routable endpoint's metrics page about every ``pace()`` seconds, which may change.
 
     ``readers`` knows engines by name; endpoints of other engines have no load. ``time`` must be the clock that snapshots are made by.
+
+    Attributes:
+        told: hears of every page that came; set by whoever wants to know.
+        missed: pages that did not come.
     """
 
     def __init__(
@@ -57,6 +61,8 @@ class LoadScraper:
         time: clock.Clock,
         rng: routing.Random,
     ) -> None:
+        self.told: Callable[[routing.Endpoint, bytes], None] | None = None
+        self.missed = 0
         self._table = live
         self._readers = readers
         self._fetch = fetch
@@ -104,8 +110,11 @@ class LoadScraper:
             log.info("metrics page is back", endpoint=slot.endpoint.key)
         seen.misses = 0
         self._table.heard(slot, seen.load, self._clock.monotonic())
+        if self.told is not None:
+            self.told(slot.endpoint, page)
 
     def _missed(self, slot: table.Slot, seen: _Seen, error: pages.PageMissed) -> None:
+        self.missed += 1
         seen.misses += 1
         if seen.misses == MISSES:
             log.warning("metrics page is missing, load unknown", endpoint=slot.endpoint.key, error=error)

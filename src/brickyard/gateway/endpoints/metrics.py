@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 
 from prometheus_client import core, registry
 
+from brickyard.gateway import traffic
 from brickyard.gateway.endpoints import table
 
 
@@ -14,16 +15,30 @@ class EndpointMetrics(registry.Collector):
 
     gateway_endpoints{model,state}         endpoints that are ready, barred (ready, but connections fail) or not ready
     gateway_endpoint_in_flight{model,…}    requests open on the busiest and on the idlest ready endpoint
+
+    AIBrix' own, for its dashboards:
+
+    model_replicas{pod's labels,…}         1 for each pod that takes requests
+    llm_engine_metrics_query_fail          metrics pages that did not come, as ``missed`` says
     """
 
-    def __init__(self, live: table.Table, now: Callable[[], float]) -> None:
+    def __init__(
+        self, live: table.Table, now: Callable[[], float], *, missed: Callable[[], int] = int, gateway: str = ""
+    ) -> None:
         self._table = live
         self._now = now
+        self._missed = missed
+        self._gateway = gateway
 
     def collect(self) -> Iterator[core.Metric]:
         states = core.GaugeMetricFamily("gateway_endpoints", "Endpoints by state", labels=("model", "state"))
         spread = core.GaugeMetricFamily(
             "gateway_endpoint_in_flight", "Requests open on one endpoint", labels=("model", "which")
+        )
+        replicas = core.GaugeMetricFamily(
+            "model_replicas",
+            "1 for each pod that takes requests",
+            labels=(*traffic.POD_LABELS, "gateway_pod", "model_name"),
         )
         for model, members in sorted(self._table.models().items()):
             snapshot = self._table.snapshot(model, self._now())
@@ -34,5 +49,9 @@ class EndpointMetrics(registry.Collector):
             if snapshot.in_flight:
                 spread.add_metric((model, "busiest"), max(snapshot.in_flight))
                 spread.add_metric((model, "idlest"), min(snapshot.in_flight))
-        yield states
-        yield spread
+            ready = {endpoint.pod: endpoint for endpoint in reversed(snapshot.endpoints)}
+            for endpoint in ready.values():
+                replicas.add_metric((*traffic.pod_labels(endpoint), self._gateway, model), 1)
+        failed = core.UnknownMetricFamily("llm_engine_metrics_query_fail", "Engines' metrics pages that did not come")
+        failed.add_metric((), self._missed())
+        yield from (states, spread, replicas, failed)

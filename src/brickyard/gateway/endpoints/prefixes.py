@@ -127,6 +127,12 @@ class PrefixMetrics(registry.Collector):
             )
             for name, text, value in gauges:
                 yield core.GaugeMetricFamily(name, text, value=value)
+        for name, text, share in (
+            ("gateway_prefix_index_precision", "Share of the cached tokens foreseen that engines told", seen.precision),
+            ("gateway_prefix_index_recall", "Share of the cached tokens that engines told that was foreseen", seen.recall),
+        ):
+            if share is not None:
+                yield core.GaugeMetricFamily(name, text, value=share)
         counters = (
             (
                 "gateway_cached_tokens_predicted",

@@ -77,6 +77,15 @@ class Pages:
         return answers.refusal(errors.RefusedError(openai.ApiError(404, message, "decision_not_found")))
 
 
+def texts(made: Mapping[str, Callable[[str], bytes]]) -> Mapping[str, router.Page]:
+    """Pages of series that others write."""
+    return {path: _text(write) for path, write in made.items()}
+
+
+def _text(write: Callable[[str], bytes]) -> router.Page:
+    return lambda rest: answers.Answer(200, write(rest), prometheus_client.CONTENT_TYPE_LATEST)
+
+
 def _card(card: contract.ModelCard) -> dict[str, object]:
     return {
         "id": card.id,

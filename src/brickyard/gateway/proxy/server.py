@@ -6,7 +6,7 @@ import asyncio
 import dataclasses
 import errno
 import os
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Final, Self
 
 import prometheus_client
@@ -54,6 +54,7 @@ class Around:
         gate: lets requests in; None lets all in.
         queue: what becomes of requests while all endpoints are full.
         tracer: follows requests; None: they are not traced.
+        texts: pages in Prometheus' text format, by path, beside ``/metrics``.
         traces: counts requests for the optimizer; None: nobody asks.
         present: keys of the endpoints that there are, whose series are shown; None: of all that were asked.
         neighbours: other workers behind the same port, whose pages are told with this one's.
@@ -65,6 +66,7 @@ class Around:
     queue: queue_settings.QueueSettings = dataclasses.field(default_factory=queue_settings.QueueSettings)
     tracer: tracing.Tracer | None = None
     traces: traces.Traces | None = None
+    texts: Mapping[str, Callable[[str], bytes]] = dataclasses.field(default_factory=dict)
     present: Callable[[], Collection[str]] | None = None
     neighbours: neighbours.Neighbours | None = None
 
@@ -106,9 +108,11 @@ class DataPlane:
         pools = pool.Pools(options, counters, now)
         page_registry = prometheus_client.CollectorRegistry(auto_describe=False)
         line = queue.Queue(around.queue, now)
-        for collector in (counters, line.metrics, *around.collectors):
+        process = prometheus_client.ProcessCollector(registry=None)
+        for collector in (counters, line.metrics, process, *around.collectors):
             page_registry.register(collector)
-        own_pages = pages.Pages(director, page_registry, self._why_unready).table(debug=options.debug_pages)
+        gateway_pages = pages.Pages(director, page_registry, self._why_unready).table(debug=options.debug_pages)
+        own_pages: Mapping[str, router.Page] = {**gateway_pages, **pages.texts(around.texts)}
         if around.neighbours is not None:
             own_pages = together.pages(own_pages, around.neighbours)
         shared = plane.Plane(
