@@ -119,3 +119,9 @@ def test_a_child_dies_with_its_supervisor(tmp_path: pathlib.Path) -> None:
         while seen.alive():
             assert time.monotonic() < deadline
             os.sched_yield()
+
+
+def test_an_orphan_is_one_whose_supervisor_is_not_its_parent() -> None:
+    assert not process.orphaned({})
+    assert not process.orphaned({process.SUPERVISOR_PID: str(os.getppid())})
+    assert process.orphaned({process.SUPERVISOR_PID: str(os.getpid())})

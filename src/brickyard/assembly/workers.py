@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Mapping
 from typing import Final
@@ -30,7 +31,10 @@ def plan(
         return None
     argv = (sys.executable, "-m", "brickyard.cli.main", "gateway", *_arguments(said))
     patience = given.proxy.drain_timeout + 2 * server.FINISH + MARGIN
-    return workers.Plan(argv, wanted, given.proxy.host, given.proxy.port, patience)
+    # Without an access log in a file, a gateway takes SIGHUP for what it usually means.
+    log = given.proxy.access_log not in {"", "-"}
+    passed_on = (signal.SIGUSR1, signal.SIGHUP) if log else (signal.SIGUSR1,)
+    return workers.Plan(argv, wanted, given.proxy.host, given.proxy.port, patience, passed_on)
 
 
 def _arguments(said: gateway.Said) -> list[str]:

@@ -92,6 +92,7 @@ class Plan:
     Attributes:
         argv: the command of a worker; what it listens on it is told by variables.
         patience: seconds between SIGTERM and SIGKILL.
+        passed_on: signals that every worker is to get when the one that looks after them does.
     """
 
     argv: tuple[str, ...]
@@ -99,6 +100,7 @@ class Plan:
     host: str
     port: int
     patience: float
+    passed_on: tuple[signal.Signals, ...] = ()
 
 
 async def run(plan: Plan, stop: asyncio.Event, *, ready: Callable[[int], None] | None = None) -> None:
@@ -117,7 +119,8 @@ async def run(plan: Plan, stop: asyncio.Event, *, ready: Callable[[int], None] |
                     for keeper in keepers:
                         scope.start(keeper.keep(), name=str(keeper.seat.number))
                     scope.start(_when_ready(keepers, port, ready), name="ready")
-                    await stop.wait()
+                    with _passing_on(keepers, plan.passed_on):
+                        await stop.wait()
                     await asyncio.gather(*(keeper.stop() for keeper in keepers))
             finally:
                 await asyncio.gather(*(keeper.stop() for keeper in keepers))
@@ -129,6 +132,28 @@ async def _when_ready(keepers: list[_Keeper], port: int, ready: Callable[[int], 
     log.info("gateway workers listen", port=port, workers=len(keepers))
     if ready is not None:
         ready(port)
+
+
+@contextlib.contextmanager
+def _passing_on(keepers: list[_Keeper], numbers: tuple[signal.Signals, ...]) -> Iterator[None]:
+    loop = asyncio.get_running_loop()
+
+    def pass_on(number: signal.Signals) -> None:
+        if number is signal.SIGHUP and process.orphaned(
+            os.environ
+        ):  # the same signal says that our own supervisor is dead
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)
+        for keeper in keepers:
+            keeper.pass_on(number)
+
+    for number in numbers:
+        loop.add_signal_handler(number, pass_on, number)
+    try:
+        yield
+    finally:
+        for number in numbers:
+            loop.remove_signal_handler(number)
 
 
 @contextlib.contextmanager
@@ -160,6 +185,7 @@ class _Keeper:
         self._port = port
         self._process: asyncio.subprocess.Process | None = None
         self._stopping = asyncio.Event()
+        self._said = asyncio.Event()
 
     async def keep(self) -> None:
         """Run the worker again and again until told to stop.
@@ -184,7 +210,7 @@ class _Keeper:
     async def _run_once(self) -> int:
         hears, says = os.pipe()
         loop = asyncio.get_running_loop()
-        said = asyncio.Event()
+        said = self._said = asyncio.Event()
         try:
             try:
                 running = await asyncio.create_subprocess_exec(
@@ -228,6 +254,11 @@ class _Keeper:
             "BRICKYARD_GATEWAY_REUSE_PORT": "true",
         }
         return {**os.environ, **own}
+
+    def pass_on(self, number: signal.Signals) -> None:
+        """Send the worker a signal, unless it is still starting: it would die of it."""
+        if self._process is not None and self._process.returncode is None and self._said.is_set():
+            self._process.send_signal(number)
 
     async def stop(self) -> None:
         """End the worker: SIGTERM, patience, SIGKILL."""

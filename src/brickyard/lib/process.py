@@ -113,3 +113,9 @@ def die_with_supervisor(environ: Mapping[str, str]) -> None:
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGHUP, 0, 0, 0)
     if os.getppid() != int(supervisor):
         os.kill(os.getpid(), signal.SIGHUP)
+
+
+def orphaned(environ: Mapping[str, str]) -> bool:
+    """Whether there was a supervisor and it is dead. Who uses SIGHUP for something else asks this first."""
+    supervisor = environ.get(SUPERVISOR_PID, "")
+    return bool(supervisor) and os.getppid() != int(supervisor)

@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import logging
+import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from brickyard.lib import logs
+from brickyard.lib import logs, process
 
 log = logs.get(__name__)
 
@@ -48,7 +50,7 @@ def heard(reopen: Callable[[], None] | None) -> Iterator[None]:
     loop, verbosity = asyncio.get_running_loop(), Verbosity()
     actions = {signal.SIGUSR1: verbosity.toggle}
     if reopen is not None:
-        actions[signal.SIGHUP] = reopen
+        actions[signal.SIGHUP] = functools.partial(_hung_up, reopen)
     for number, action in actions.items():
         loop.add_signal_handler(number, action)
     try:
@@ -57,3 +59,12 @@ def heard(reopen: Callable[[], None] | None) -> Iterator[None]:
         for number in actions:
             loop.remove_signal_handler(number)
         verbosity.restore()
+
+
+def _hung_up(reopen: Callable[[], None]) -> None:
+    """Somebody wants the log opened again; or the supervisor is dead, which comes as the same signal and means the end."""
+    if process.orphaned(os.environ):
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
+        os.kill(os.getpid(), signal.SIGHUP)
+    else:
+        reopen()
