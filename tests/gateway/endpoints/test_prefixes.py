@@ -74,7 +74,13 @@ def test_predictions_are_compared_with_what_engines_tell() -> None:
     assert 400 < sums.predicted <= 520
     assert sums.precision is not None
     assert sums.precision > 0.9
-    page = {metric.name: metric.samples[0].value for metric in prefixes.PrefixMetrics(chooser.prefixes).collect()}
+    page = {
+        metric.name: metric.samples[0].value
+        for metric in prefixes.PrefixMetrics(chooser.prefixes).collect()
+        if metric.samples
+    }
+    assert page["gateway_prefix_index_precision"] == sums.precision
+    assert page["gateway_prefix_index_recall"] == sums.recall
     assert page["gateway_cached_tokens_actual"] == 480
     assert page["gateway_prefix_index_endpoints"] == 1
 
@@ -86,3 +92,18 @@ def test_nothing_is_made_before_somebody_asks() -> None:
     names = {metric.name for metric in prefixes.PrefixMetrics(chooser.prefixes).collect()}
     assert "gateway_prefix_index_bytes" not in names
     assert prefixes.Prefixes(settings.PrefixSettings()).index is None
+
+
+def test_decisions_are_counted_by_how_much_the_chosen_endpoint_held() -> None:
+    chooser = made()
+    ask(chooser, FIRST)
+    ask(chooser, FIRST)
+    ask(chooser, FIRST + b"and now for something quite different " * 100)
+    (family,) = (
+        metric
+        for metric in prefixes.PrefixMetrics(chooser.prefixes).collect()
+        if metric.name == "aibrix_prefix_cache_routing_decisions"
+    )
+    told = {sample.labels["match_percent_bucket"]: sample.value for sample in family.samples if sample.value}
+    assert told == {"0": 1, "100": 1, "26-50": 1}
+    assert {sample.labels["using_kv_sync"] for sample in family.samples} == {"false"}

@@ -11,11 +11,14 @@ from typing import Final
 
 from prometheus_client import core, registry
 
+from brickyard.gateway import metrics
 from brickyard.kvindex import accuracy, blocks, prefix, settings
 from brickyard.routing import contract as routing
 from brickyard.routing.ledgers import prefixes
 
 NAME: Final = prefixes.NAME
+MATCHED: Final = ("0", "1-25", "26-50", "51-75", "76-99", "100")
+"""Ranges of percents."""
 
 Tell = Callable[[str, Sequence[int], float], None]
 """Endpoint's key, hashes of blocks that it was not sent lately, time."""
@@ -46,6 +49,8 @@ class Prefixes:
 
     def __init__(self, given: settings.PrefixSettings) -> None:
         self.accuracy = accuracy.Accuracy()
+        self.matched: dict[str, list[int]] = {}
+        """By model: decisions by how much of the prompt the chosen endpoint held, as ``MATCHED`` has it."""
         self._given = given
         self._hasher = blocks.Hasher(given.block_size, given.hash_seed)
         self._index: prefix.PrefixIndex | None = None
@@ -82,6 +87,8 @@ class Prefixes:
         self._asked().observe(event)
         if isinstance(event, routing.Finished):
             self._compare(event)
+        elif isinstance(event, routing.Chosen):
+            self._count(event.decision)
 
     def gone(self, endpoint: str) -> None:
         """The endpoint of this key is no more, and its cache with it."""
@@ -98,6 +105,16 @@ class Prefixes:
         if self._index is None:
             self._index = prefix.PrefixIndex(self._given)
         return self._index
+
+    def _count(self, decision: routing.Decision) -> None:
+        matches = decision.snapshot.data.get(NAME)
+        if isinstance(matches, prefixes.Matches) and decision.row >= 0:
+            model = decision.request.model
+            if model not in self.matched and len(self.matched) >= metrics.MAX_MODELS:
+                model = metrics.OTHER
+            counts = self.matched.setdefault(model, [0] * len(MATCHED))
+            percent = matches.percent(decision.row)
+            counts[-(-percent // 25) + (percent == 100)] += 1
 
     def _compare(self, event: routing.Finished) -> None:
         usage, decision = event.usage, event.decision
@@ -127,9 +144,14 @@ class PrefixMetrics(registry.Collector):
             )
             for name, text, value in gauges:
                 yield core.GaugeMetricFamily(name, text, value=value)
+        yield from self._matched()
         for name, text, share in (
             ("gateway_prefix_index_precision", "Share of the cached tokens foreseen that engines told", seen.precision),
-            ("gateway_prefix_index_recall", "Share of the cached tokens that engines told that was foreseen", seen.recall),
+            (
+                "gateway_prefix_index_recall",
+                "Share of the cached tokens that engines told that was foreseen",
+                seen.recall,
+            ),
         ):
             if share is not None:
                 yield core.GaugeMetricFamily(name, text, value=share)
@@ -144,3 +166,15 @@ class PrefixMetrics(registry.Collector):
         )
         for name, text, value in counters:
             yield core.CounterMetricFamily(name, text, value=value)
+
+    def _matched(self) -> Iterator[core.Metric]:
+        """Under AIBrix' name."""
+        decisions = core.CounterMetricFamily(
+            "aibrix_prefix_cache_routing_decisions",
+            "Decisions of prefix strategies by how much of the prompt the chosen endpoint held",
+            labels=("model", "match_percent_bucket", "using_kv_sync"),
+        )
+        for model, counts in self._shown.matched.items():
+            for name, count in zip(MATCHED, counts, strict=True):
+                decisions.add_metric((model, name, "false"), count)
+        yield decisions
