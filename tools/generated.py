@@ -15,7 +15,9 @@ from brickyard.embedded.apiserver import settings as apiserver
 from brickyard.embedded.kubelet import settings as kubelet
 from brickyard.engines.llamacpp import server as llamacpp
 from brickyard.gateway import settings as gateway
+from brickyard.gateway import workers
 from brickyard.gateway.endpoints import settings as endpoints
+from brickyard.gateway.sharing import settings as sharing
 from brickyard.lib import settings
 from brickyard.routing.policies import (
     consistent_hash,
@@ -36,7 +38,9 @@ from tools import make_crds, make_openapi, make_protobuf  # noqa: E402 - the pro
 SETTINGS = (
     up.UpSettings,
     gateway.GatewaySettings,
+    workers.WorkerSettings,
     endpoints.EndpointSettings,
+    sharing.SharingSettings,
     prefix_cache.PrefixCacheParameters,
     prefix_cache_preble.PrebleParameters,
     prefix_and_load.PrefixAndLoadParameters,
