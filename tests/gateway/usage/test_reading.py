@@ -112,6 +112,17 @@ def test_however_it_is_cut(body: bytes, cuts: list[int], framed: bool) -> None:
     assert reading.used(seen(body, cuts, framed=framed), chunked=framed) == reading.used(seen(body), chunked=False)
 
 
+def test_a_usage_that_framing_cuts_is_not_taken_from_another_place() -> None:
+    """Each pair of cuts around the first usage of a stream that tells twice, and around the only one of others."""
+    for body in (ANTHROPIC, CHAT, RESPONSES, WHOLE):
+        at = body.index(b'"usage"')
+        expected = reading.used(seen(body), chunked=False)
+        for begin in range(at - 3, at + 40):
+            for length in (1, 3, 11):
+                cut = seen(body, [begin, begin + length], framed=True)
+                assert reading.used(cut, chunked=True) == expected, (begin, length)
+
+
 @given(st.binary(max_size=300), st.booleans())
 def test_nonsense_tells_nothing_and_breaks_nothing(body: bytes, chunked: bool) -> None:
     assert reading.used(seen(b'{"usage": {' + body), chunked=chunked) is None or b'"' in body

@@ -19,6 +19,8 @@ import json
 import re
 from typing import Any, Final
 
+import orjson
+
 from brickyard.gateway.usage import contract, tail
 
 _KEY: Final = b'"usage"'
@@ -36,7 +38,10 @@ def used(seen: tail.Tail, *, chunked: bool) -> contract.Usage | None:
 
     ``chunked``: its bytes carry the framing of a chunked body.
     """
-    told = {**_told(seen.head, 0, chunked=chunked), **_told(seen.end, -1, chunked=chunked)}
+    end = _unframed(seen.end) if chunked else seen.end
+    told = _found(end, -1)
+    if not seen.whole or end.count(_KEY) > 1:
+        told = {**_found(_unframed(seen.head) if chunked else seen.head, 0), **told}
     return _usage(told) if told else None
 
 
@@ -52,12 +57,10 @@ def estimated(prompt_bytes: int, seen: tail.Tail, *, events: bool) -> contract.U
     return contract.Usage(prompt, completion, prompt + completion, None, True)
 
 
-def _told(data: bytes, which: int, *, chunked: bool) -> dict[str, Any]:
-    """The first (0) or last (-1) usage in ``data``; empty when there is none."""
-    found = _found(data, which)
-    if not found and chunked:
-        found = _found(_FRAMING.sub(b"", data), which)
-    return found
+def _unframed(data: bytes) -> bytes:
+    """``data`` without what looks like chunks' framing; as it is where that would take a usage with it."""
+    plain = _FRAMING.sub(b"", b"\r\n" + data)  # the first chunk's size has no end of a chunk before it
+    return plain if plain.count(_KEY) >= data.count(_KEY) else data
 
 
 def _found(data: bytes, which: int) -> dict[str, Any]:
@@ -70,6 +73,22 @@ def _found(data: bytes, which: int) -> dict[str, Any]:
 
 
 def _object(data: bytes, begin: int) -> dict[str, Any] | None:
+    return _flat(data, begin) or _nested(data, begin)
+
+
+def _flat(data: bytes, begin: int) -> dict[str, Any] | None:
+    """An object without another in it, as most are: it ends at the first brace, and a faster parser can have it."""
+    closes = data.find(b"}", begin, begin + _LONGEST)
+    if closes < 0 or data.find(b"{", begin + 1, closes) >= 0:
+        return None
+    try:
+        value = orjson.loads(data[begin : closes + 1])
+    except orjson.JSONDecodeError:
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def _nested(data: bytes, begin: int) -> dict[str, Any] | None:
     try:
         value, _ = _DECODER.raw_decode(data[begin : begin + _LONGEST].decode("utf-8", "replace"))
     except (ValueError, RecursionError):
