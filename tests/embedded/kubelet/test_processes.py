@@ -7,7 +7,6 @@ import dataclasses
 import itertools
 import os
 import pathlib
-import resource
 import signal
 import subprocess
 import sys
@@ -321,18 +320,6 @@ async def test_output_up_to_the_last_byte_is_in_the_log_when_the_end_is_told(box
     process = await box.python("import sys; sys.stdout.write('x' * 3_000_000 + 'end')")
     assert (await process.wait()).exit_code == 0
     assert box.log() == "x" * 3_000_000 + "end"
-
-
-async def test_limits_are_the_leaders(box: Box) -> None:
-    command = dataclasses.replace(box.command("sh", "-c", "ulimit -n"), limits=((resource.RLIMIT_NOFILE, 99),))
-    await (await processes.start(command)).wait()
-    assert box.log() == "99\n"
-
-
-async def test_a_group_that_cannot_be_joined_is_told(box: Box) -> None:
-    command = dataclasses.replace(box.command("true"), cgroup=box.folder / "none" / "cgroup.procs")
-    with pytest.raises(errors.NotStarted, match=r"none/cgroup\.procs"):
-        await processes.start(command)
 
 
 async def test_a_folder_that_is_not_there(box: Box) -> None:

@@ -46,8 +46,6 @@ class Command:
         log: its output is appended to it, in the runtimes' format. ``rotation``: how large it may grow.
         mark: the container's cookie (see ``procfs``).
         end: where it is written down how it ended.
-        cgroup: ``cgroup.procs`` of a group that the leader joins before anything else.
-        limits: (resource, limit) as ``resource.setrlimit`` takes them.
     """
 
     argv: Sequence[str]
@@ -57,8 +55,6 @@ class Command:
     mark: str
     end: pathlib.Path
     rotation: Rotation = ROTATION
-    cgroup: pathlib.Path | None = None
-    limits: tuple[tuple[int, int], ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -111,8 +107,6 @@ def _spec(command: Command, argv: Sequence[str]) -> spec.Spec:
         "log_limit": command.rotation.limit,
         "log_files": command.rotation.files,
         "exit": str(command.end.absolute()),
-        "cgroup": str(command.cgroup or ""),
-        "limits": list(command.limits),
     }
 
 

@@ -31,8 +31,6 @@ class Shim:
             "log_limit": 10_000_000,
             "log_files": 5,
             "exit": str(self.end),
-            "cgroup": "",
-            "limits": [],
         }
         wanted.update(fields)  # type: ignore[typeddict-item] # by name
         memory = os.memfd_create("spec")

@@ -19,8 +19,6 @@ def test_there_and_back(argv: list[bytes], env: dict[bytes, bytes], path: str, l
         "log_limit": limit,
         "log_files": 2,
         "exit": path,
-        "cgroup": "",
-        "limits": [(7, limit)],
     }
     memory = os.memfd_create("spec")
     try:

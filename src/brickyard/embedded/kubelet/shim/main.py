@@ -104,7 +104,6 @@ def _become(wanted: Spec, output: tuple[int, int], tell: int, shim: int) -> None
         kernel.die_with_parent()
         if os.getppid() != shim:
             os._exit(1)
-        _constrain(wanted)
         os.dup2(os.open("/dev/null", os.O_RDONLY), 0)
         os.dup2(output[0], 1)
         os.dup2(output[1], 2)
@@ -115,18 +114,6 @@ def _become(wanted: Spec, output: tuple[int, int], tell: int, shim: int) -> None
         os.write(tell, b"%d %s" % (error.errno or 0, named if isinstance(named, bytes) else str(named or "").encode()))
     finally:
         os._exit(127)
-
-
-def _constrain(wanted: Spec) -> None:
-    if wanted["cgroup"]:
-        descriptor = os.open(wanted["cgroup"], os.O_WRONLY)
-        os.write(descriptor, b"0")
-        os.close(descriptor)
-    if wanted["limits"]:
-        import resource  # noqa: PLC0415 - few containers need it
-
-        for which, limit in wanted["limits"]:
-            resource.setrlimit(which, (limit, limit))
 
 
 class _Guardian:

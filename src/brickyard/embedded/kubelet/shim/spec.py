@@ -21,8 +21,6 @@ if TYPE_CHECKING:
             argv, env: of the leader; ``argv[0]`` is a path.
             log: where output goes. ``log_limit``: bytes after which it is rotated. ``log_files``: files that are kept in all.
             exit: where the end is written down.
-            cgroup: a ``cgroup.procs`` that the leader joins first; b"" for none.
-            limits: (resource, soft and hard limit) that the leader gets, as ``resource.setrlimit`` takes them.
         """
 
         argv: list[bytes]
@@ -31,8 +29,6 @@ if TYPE_CHECKING:
         log_limit: int
         log_files: int
         exit: str
-        cgroup: str
-        limits: list[tuple[int, int]]
 
 
 STARTED = "started"
