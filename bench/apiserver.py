@@ -25,10 +25,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequen
 
 import psutil
 import uvloop
-from bench import apiserver_client as clients
-from bench import gateway, startup
 from rich.console import Console
 from rich.table import Table
+
+from bench import apiserver_client as clients
+from bench import record, startup
 
 ROOT = pathlib.Path(__file__).parent
 BIN = pathlib.Path(sys.executable).parent
@@ -289,7 +290,7 @@ def main(arguments: Sequence[str] = ()) -> None:
     options.add_argument("--watchers", type=int, default=100)
     options.add_argument("--rate", type=float, default=200.0)
     given = options.parse_args(arguments)
-    where = gateway.machine()
+    where = record.machine()
     figures = measure(given)
     console = Console(width=None if sys.stdout.isatty() else 110)
     console.print(table(figures))

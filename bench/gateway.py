@@ -1,65 +1,68 @@
-"""What a request and a streamed event cost the gateway, beside other routers, in one run on one machine.
+"""What a request and a streamed event cost the gateway, beside other proxies, in one run on one machine.
 
-    python -m bench.gateway [--peers smg …] [--rounds 3] [--seconds 6]
+    python -m bench gateway [--peers smg envoy …] [--rounds 3] [--seconds 6] [--cases short stream …]
 
 The unit is CPU time of the measured process, user and system, divided by what it did: it is steadier than throughput, and ratios
 within one run say more than any figure alone. Systems take turns, round by round; the table shows the median of the rounds.
-Needs wrk and nginx.
+
+The gateway runs as users run it, with strategy ``prefix-cache``, scrapes, usage accounting, metrics and decision records on; the peers
+as ``peers`` says. What cannot be installed or started is left out and says why. Needs wrk and nginx.
 """
 
 from __future__ import annotations
 
 import argparse
-import contextlib
 import dataclasses
-import datetime
 import json
+import math
 import pathlib
-import platform
 import shutil
-import socket
 import statistics
 import subprocess
 import sys
 import tempfile
-import time
-import urllib.request
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
-import psutil
-from bench import peers
 from rich.console import Console
 from rich.table import Table
 
-ROOT = pathlib.Path(__file__).parent
-LOAD = ROOT / "gateway_load"
+from bench import page, peers, record, systems
+
 ENDPOINTS = 8
-OURS, FLOOR, DIRECT = "brickyard", "bare proxy", "no proxy"
+RATE = 500.0
+STREAM = (100, 0.02)
+"""Events, and seconds between two."""
+PLAIN = "prefix-cache"
+ALL = "prefix-cache:2,least-request:1,least-kv-cache:1,least-latency:1,least-tokens:1"
+"""Scorers over every kind of input."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Case:
-    """One kind of load. ``unit``: what CPU time is divided by. ``stream``: the engine streams."""
+    """One kind of load, of ``connections`` that ``script`` drives; "" is a fixed rate. ``unit``: what CPU time is divided by."""
 
+    key: str
     name: str
     script: str
     connections: int
-    unit: str
+    unit: str = "request"
     stream: bool = False
+    endpoints: int = ENDPOINTS
+    strategy: str = PLAIN
 
 
 CASES = (
-    Case("1 KB prompt, 32 connections", "short.lua", 32, "request"),
-    Case("streams, 200 at once, an event every 20 ms each", "stream.lua", 200, "event", stream=True),
-    Case("400 KB prompt, 4 connections", "long.lua", 4, "request"),
-    Case("1 KB prompt, 1 connection", "short.lua", 1, "request"),
+    Case("short", "1 KB prompt, 32 connections", "short.lua", 32),
+    Case("long", "400 KB prompt, each a new one, 4 connections", "long.lua", 4),
+    Case("one", "1 KB prompt, 1 connection", "short.lua", 1),
+    Case("stream", "streams, 200 at once, an event every 20 ms each", "stream.lua", 200, "event", stream=True),
+    Case("rate", f"{RATE:g} requests/s, 100 endpoints, all scorers", "", 0, endpoints=100, strategy=ALL),
 )
-STREAM = ("100", "0.02")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Sample:
-    """One round: microseconds of CPU per unit (None without a proxy), requests per second, latencies in ms, MB resident."""
+    """One round: microseconds of CPU per unit (None without a proxy), units per second, latencies in ms, MB resident."""
 
     cpu: float | None
     rate: float
@@ -69,150 +72,76 @@ class Sample:
     errors: int
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class System:
-    """Something that listens; ``process`` is what is measured."""
-
-    name: str
-    port: int
-    process: psutil.Process | None
-
-
-def free_port() -> int:
-    """A port that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def ask(port: int, path: str, body: bytes | None = None) -> bytes:
-    """One request, without proxies of the environment."""
-    request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", body, {"content-type": "application/json"})
-    with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=10) as answer:
-        return bytes(answer.read())
-
-
-def wait_until_up(port: int, path: str, body: bytes | None = None, limit: float = 30.0) -> None:
-    """Until ``path`` answers 200.
-
-    Raises:
-        TimeoutError: it did not.
-    """
-    end = time.monotonic() + limit
-    while time.monotonic() < end:
-        with contextlib.suppress(OSError):
-            ask(port, path, body)
-            return
-        time.sleep(0.1)
-    raise TimeoutError(f"nothing answers on port {port} within {limit:g} s")
-
-
-@contextlib.contextmanager
-def running(command: Sequence[str], folder: pathlib.Path) -> Iterator[psutil.Process]:
-    """A process for the time of the block; what it prints goes to a file in ``folder``."""
-    with (folder / f"{time.monotonic_ns()}.log").open("wb") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log, cwd=ROOT.parent)
-        try:
-            yield psutil.Process(process.pid)
-        finally:
-            process.terminate()
-            try:
-                process.wait(5)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait(5)
-
-
-def cpu_seconds(process: psutil.Process) -> float:
-    """User and system time of a process and its children."""
-    total = 0.0
-    for each in (process, *process.children(recursive=True)):
-        with contextlib.suppress(psutil.NoSuchProcess):
-            times = each.cpu_times()
-            total += times.user + times.system
-    return total
-
-
-def resident(process: psutil.Process) -> float:
-    """Megabytes of a process and its children."""
-    return sum(each.memory_info().rss for each in (process, *process.children(recursive=True))) / 1e6
-
-
-def drive(case: Case, system: System, engine: int, seconds: float) -> Sample:
+def drive(case: Case, system: systems.System, engine: int, seconds: float) -> Sample:
     """One round of ``case`` against ``system``."""
-    before = int(ask(engine, "/sent")) if case.stream else 0
-    spent = cpu_seconds(system.process) if system.process else 0.0
-    threads = ("-t1", f"-c{case.connections}", f"-d{seconds}s", "--timeout", "30s", "-s", str(LOAD / case.script))
+    before = int(systems.ask(engine, "/sent")) if case.stream else 0
+    spent = systems.cpu_seconds(system.process) if system.process else 0.0
+    found = _wrk(case, system.port, seconds) if case.script else _paced(system.port, seconds)
+    units = int(systems.ask(engine, "/sent")) - before if case.stream else int(found["requests"])
+    cpu = (systems.cpu_seconds(system.process) - spent) * 1e6 / max(1, units) if system.process else None
+    resident = systems.resident(system.process) if system.process else 0.0
+    return Sample(cpu, units / found["duration"], found["p50"], found["p99"], resident, int(found["errors"]))
+
+
+def _wrk(case: Case, port: int, seconds: float) -> dict[str, float]:
+    threads = (
+        "-t1",
+        f"-c{case.connections}",
+        f"-d{seconds}s",
+        "--timeout",
+        "30s",
+        "-s",
+        str(systems.LOAD / case.script),
+    )
     out = subprocess.run(
-        ["wrk", *threads, f"http://127.0.0.1:{system.port}"], check=True, capture_output=True, text=True
+        ["wrk", *threads, f"http://127.0.0.1:{port}"], check=True, capture_output=True, text=True
     ).stdout
     found = json.loads(out.splitlines()[-1])
-    units = int(ask(engine, "/sent")) - before if case.stream else found["requests"]
-    cpu = (cpu_seconds(system.process) - spent) * 1e6 / max(1, units) if system.process else None
-    return Sample(
-        cpu,
-        units * 1e6 / found["duration"],
-        found["p50"] / 1000,
-        found["p99"] / 1000,
-        resident(system.process) if system.process else 0.0,
-        found["errors"],
-    )
+    scaled = {"duration": found["duration"] / 1e6, "p50": found["p50"] / 1000, "p99": found["p99"] / 1000}
+    return {**found, **scaled}
 
 
-@contextlib.contextmanager
-def engines(folder: pathlib.Path) -> Iterator[tuple[int, int]]:
-    """The ports of an engine that answers at once and of one that streams."""
-    quick, slow = free_port(), free_port()
-    text = (LOAD / "nginx.conf").read_text().replace("PORT", str(quick)).replace("FOLDER", str(folder))
-    (folder / "nginx.conf").write_text(text)
-    nginx = ["nginx", "-e", str(folder / "nginx.log"), "-c", str(folder / "nginx.conf")]
-    with running(nginx, folder), running([sys.executable, "-m", "bench.gateway_sse", str(slow), *STREAM], folder):
-        wait_until_up(quick, "/health")
-        wait_until_up(slow, "/sent")
-        yield quick, slow
+def _paced(port: int, seconds: float) -> dict[str, float]:
+    command = [sys.executable, "-m", "bench.gateway_rate", str(port), str(RATE), str(seconds)]
+    out = subprocess.run(command, check=True, capture_output=True, text=True, cwd=systems.ROOT.parent).stdout
+    return {**json.loads(out), "duration": float(seconds)}
 
 
-@contextlib.contextmanager
-def systems(names: Sequence[str], target: int, folder: pathlib.Path) -> Iterator[list[System]]:
-    """Everything that is compared, in front of the engine on port ``target``."""
-    made = [System(DIRECT, target, None)]
-    with contextlib.ExitStack() as stack:
-        for name in (FLOOR, OURS, *names):
-            port = free_port()
-            made.append(System(name, port, stack.enter_context(running(_command(name, port, target), folder))))
-        for system in made:
-            wait_until_up(system.port, "/v1/chat/completions", _PROBE)
-        yield made
+Samples = dict[str, list[Sample]]
 
 
-def _command(name: str, port: int, target: int) -> list[str]:
-    if name == FLOOR:
-        return [sys.executable, "-m", "bench.gateway_bare", str(port), str(target)]
-    if name == OURS:
-        return [sys.executable, "-m", "bench.gateway_process", str(port), str(target), str(ENDPOINTS)]
-    return peers.PEERS[name].command(port, target, free_port())
+@dataclasses.dataclass(frozen=True, slots=True)
+class Measured:
+    """Samples by case and system, and why systems were left out."""
+
+    cases: dict[str, Samples]
+    left_out: dict[str, str]
 
 
-_PROBE = b'{"model":"tiny","messages":[{"role":"user","content":"hello"}]}'
-
-
-def measure(names: Sequence[str], rounds: int, seconds: float) -> dict[str, dict[str, list[Sample]]]:
-    """Samples by case and system."""
-    results: dict[str, dict[str, list[Sample]]] = {}
+def measure(names: Sequence[str], cases: Sequence[Case], rounds: int, seconds: float) -> Measured:
+    """Cases of equal surroundings share their processes."""
+    done = Measured({}, {})
     console = Console(stderr=True)
-    with tempfile.TemporaryDirectory(prefix="brickyard-bench-") as name:
-        folder = pathlib.Path(name)
-        with engines(folder) as (quick, slow):
-            for streaming, target in ((False, quick), (True, slow)):
-                with systems(names, target, folder) as made:
-                    for case in (each for each in CASES if each.stream is streaming):
-                        console.print(f"[dim]{case.name}[/dim]")
-                        results[case.name] = _rounds(case, made, target, rounds, seconds)
-    return results
+    with (
+        tempfile.TemporaryDirectory(prefix="brickyard-bench-") as name,
+        systems.engines(pathlib.Path(name), *STREAM) as (quick, slow),
+    ):
+        for stream, endpoints, strategy in dict.fromkeys(
+            (each.stream, each.endpoints, each.strategy) for each in cases
+        ):
+            target = slow if stream else quick
+            fleet = systems.Fleet(target, endpoints, strategy)
+            with systems.systems(names, fleet, pathlib.Path(name)) as (made, failed):
+                done.left_out.update(failed)
+                for case in cases:
+                    if (case.stream, case.endpoints, case.strategy) == (stream, endpoints, strategy):
+                        console.print(f"[dim]{case.name}: {', '.join(each.name for each in made)}[/dim]")
+                        done.cases[case.key] = _rounds(case, made, target, rounds, seconds)
+    return done
 
 
-def _rounds(case: Case, made: list[System], engine: int, rounds: int, seconds: float) -> dict[str, list[Sample]]:
-    samples: dict[str, list[Sample]] = {system.name: [] for system in made}
+def _rounds(case: Case, made: list[systems.System], engine: int, rounds: int, seconds: float) -> Samples:
+    samples: Samples = {system.name: [] for system in made}
     for system in made:
         drive(case, system, engine, 1)  # warm: connections, caches, lazily imported modules
     for turn in range(rounds):
@@ -222,7 +151,7 @@ def _rounds(case: Case, made: list[System], engine: int, rounds: int, seconds: f
 
 
 def median(samples: Sequence[Sample]) -> Sample:
-    """Field by field; errors are summed."""
+    """Field by field; errors are summed, memory is the most."""
     cpus = [sample.cpu for sample in samples if sample.cpu is not None]
     return Sample(
         statistics.median(cpus) if cpus else None,
@@ -234,71 +163,109 @@ def median(samples: Sequence[Sample]) -> Sample:
     )
 
 
-def table(case: Case, rows: Mapping[str, Sample]) -> Table:
-    """One case, for people."""
-    ours = rows[OURS].cpu or 0.0
-    drawn = Table(title=case.name, title_justify="left")
-    heads = ("system", f"CPU µs/{case.unit}", "ours ÷ it", f"{case.unit}s/s", "p50 ms", "p99 ms", "RSS MB", "errors")
-    for at, head in enumerate(heads):
-        drawn.add_column(head, justify="left" if at == 0 else "right", no_wrap=True)
-    for name, row in rows.items():
-        cpu = f"{row.cpu:.1f}" if row.cpu is not None else ""
-        ratio = f"{ours / row.cpu:.2f}" if row.cpu else ""
+def heads(case: Case) -> tuple[str, ...]:
+    """Of the table's columns."""
+    added = ("added p50 ms", "added p99 ms") if not case.script else ()
+    return (
+        "system",
+        f"CPU µs/{case.unit}",
+        "ours ÷ it",
+        f"{case.unit}s/s",
+        "p50 ms",
+        "p99 ms",
+        *added,
+        "RSS MB",
+        "errors",
+    )
+
+
+def rows(case: Case, found: Mapping[str, Sample]) -> list[tuple[str, ...]]:
+    """The table's cells. What a proxy adds is its wait less that without a proxy, and shown where all are driven alike: at a fixed rate."""
+    ours, direct = found[systems.OURS].cpu or 0.0, found[systems.DIRECT]
+    drawn = []
+    for name, row in found.items():
+        added = (f"{row.p50 - direct.p50:.2f}", f"{row.p99 - direct.p99:.2f}") if not case.script else ()
+        cpu = (f"{row.cpu:.1f}", f"{ours / row.cpu:.2f}") if row.cpu else ("", "")
         size = f"{row.resident:.0f}" if row.resident else ""
-        figures = (cpu, ratio, f"{row.rate:.0f}", f"{row.p50:.2f}", f"{row.p99:.2f}", size, str(row.errors or ""))
-        drawn.add_row(name, *figures, style="bold" if name == OURS else "")
+        drawn.append(
+            (name, *cpu, f"{row.rate:.0f}", f"{row.p50:.2f}", f"{row.p99:.2f}", *added, size, str(row.errors or ""))
+        )
     return drawn
 
 
-def machine() -> dict[str, object]:
-    """Where it was measured. Which interpreter matters: one built without profile-guided optimisation is a fifth slower."""
-    lines = pathlib.Path("/proc/cpuinfo").read_text().splitlines()
-    model = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
-    return {
-        "cpu": model,
-        "cores": psutil.cpu_count(),
-        "kernel": platform.release(),
-        "python": platform.python_version(),
-        "interpreter": str(pathlib.Path(sys.executable).resolve()),
-        "when": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "load_before": psutil.getloadavg()[0],
-    }
+def table(case: Case, found: Mapping[str, Sample]) -> Table:
+    """One case, for the terminal."""
+    drawn = Table(title=case.name, title_justify="left")
+    for at, head in enumerate(heads(case)):
+        drawn.add_column(head, justify="left" if at == 0 else "right", no_wrap=True)
+    for row in rows(case, found):
+        drawn.add_row(*row, style="bold" if row[0] == systems.OURS else "")
+    return drawn
+
+
+def section(case: Case, found: Mapping[str, Sample]) -> tuple[str, list[str]]:
+    """One case, for the page."""
+    proxies = {name: row for name, row in found.items() if row.cpu is not None}
+    cost = [
+        page.Bar(name, row.cpu or math.nan, f"{row.cpu:.1f} µs", name == systems.OURS) for name, row in proxies.items()
+    ]
+    size = [
+        page.Bar(name, row.resident, f"{row.resident:.0f} MB", name == systems.OURS) for name, row in proxies.items()
+    ]
+    wait = [page.Bar(name, row.p99, f"{row.p99:.2f} ms", name == systems.OURS) for name, row in found.items()]
+    return case.name, [
+        page.bars(f"CPU per {case.unit}", cost, logarithmic=True),
+        page.bars("Memory, the most", size, logarithmic=True),
+        page.bars("Latency, p99", wait, logarithmic=True),
+        page.table(heads(case), rows(case, found), systems.OURS),
+    ]
+
+
+def options(arguments: Sequence[str]) -> argparse.Namespace:
+    """What the command line says."""
+    parser = argparse.ArgumentParser(prog="python -m bench gateway", description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--peers", nargs="*", default=list(peers.PEERS), choices=list(peers.PEERS))
+    parser.add_argument(
+        "--cases", nargs="+", default=[case.key for case in CASES], choices=[case.key for case in CASES]
+    )
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seconds", type=int, default=6)
+    return parser.parse_args(arguments)
 
 
 def main(arguments: Sequence[str] = ()) -> None:
-    """Measure, print, write ``bench/results/gateway-<date>.json``."""
-    options = argparse.ArgumentParser(prog="python -m bench.gateway", description=(__doc__ or "").partition("\n")[0])
-    options.add_argument("--peers", nargs="*", default=["smg"], choices=list(peers.PEERS))
-    options.add_argument("--rounds", type=int, default=3)
-    options.add_argument("--seconds", type=int, default=6)
-    given = options.parse_args(arguments)
-    missing = [tool for tool in ("wrk", "nginx") if shutil.which(tool) is None]
-    if missing:
+    """Measure, print, write ``bench/results/gateway-<date>.json`` and ``.html``."""
+    given = options(arguments)
+    if missing := [tool for tool in ("wrk", "nginx") if shutil.which(tool) is None]:
         sys.exit(f"{' and '.join(missing)} not found: apt-get install {' '.join(missing)}")
-    peers.install(given.peers)
-    where = machine()
-    results = measure(given.peers, given.rounds, given.seconds)
-    console = Console(width=None if sys.stdout.isatty() else 110)
-    for case in CASES:
-        console.print(table(case, {name: median(samples) for name, samples in results[case.name].items()}))
-    console.print(
-        f"[dim]{where['cores']} cores, {where['cpu']}, Python {where['python']}"
-        f" ({where['interpreter']}), {where['when']}[/dim]"
-    )
-    folder = ROOT / "results"
-    folder.mkdir(exist_ok=True)
-    path = folder / f"gateway-{str(where['when'])[:19].replace(':', '')}.json"
+    absent = peers.install(given.peers)
+    where = record.machine()
+    cases = [case for case in CASES if case.key in given.cases]
+    done = measure([name for name in given.peers if name not in absent], cases, given.rounds, given.seconds)
+    console = Console(width=None if sys.stdout.isatty() else 130)
+    medians = {case: {name: median(samples) for name, samples in rows.items()} for case, rows in done.cases.items()}
+    for case in cases:
+        console.print(table(case, medians[case.key]))
+    left_out = [f"{name} {why}" for name, why in {**absent, **done.left_out}.items()]
+    for line in (*left_out, record.told(where)):
+        console.print(f"[dim]{line}[/dim]")
     document = {
         "machine": where,
         "rounds": given.rounds,
         "seconds": given.seconds,
+        "left_out": {**absent, **done.left_out},
         "cases": {
-            case: {name: [dataclasses.asdict(sample) for sample in samples] for name, samples in rows.items()}
-            for case, rows in results.items()
+            key: {name: [dataclasses.asdict(sample) for sample in samples] for name, samples in found.items()}
+            for key, found in done.cases.items()
         },
     }
-    path.write_text(json.dumps(document, indent=1))
-    console.print(f"[dim]{path}[/dim]")
+    sections = [section(case, medians[case.key]) for case in cases]
+    if left_out:
+        sections.append(("Left out", [page.note(line) for line in left_out]))
+    for path in record.write(
+        "gateway", document, page.document("The gateway beside other proxies", sections, record.told(where))
+    ):
+        console.print(f"[dim]{path}[/dim]")
 
 
 if __name__ == "__main__":

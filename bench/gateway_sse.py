@@ -1,6 +1,6 @@
 """An engine that streams: each completion is a number of server-sent events, one every so often.
 
-    python -m bench.gateway_sse PORT EVENTS SECONDS_BETWEEN
+    python -m bench.gateway_sse PORT EVENTS SECONDS_BETWEEN HOST,HOST…
 
 ``GET /sent`` says how many events have gone out, so that a proxy's cost is divided by what it was really given.
 """
@@ -95,10 +95,10 @@ class Engine(asyncio.Protocol):
         self._loop.call_later(self._totals.pause, self._tick)
 
 
-async def _serve(port: int, totals: Totals) -> None:
-    server = await asyncio.get_running_loop().create_server(lambda: Engine(totals), "127.0.0.1", port, backlog=4096)
+async def _serve(hosts: list[str], port: int, totals: Totals) -> None:
+    server = await asyncio.get_running_loop().create_server(lambda: Engine(totals), hosts, port, backlog=4096)
     await server.serve_forever()
 
 
 if __name__ == "__main__":
-    uvloop.run(_serve(int(sys.argv[1]), Totals(int(sys.argv[2]), float(sys.argv[3]))))
+    uvloop.run(_serve(sys.argv[4].split(","), int(sys.argv[1]), Totals(int(sys.argv[2]), float(sys.argv[3]))))
