@@ -17,6 +17,7 @@ from brickyard.engines.llamacpp import server as llamacpp
 from brickyard.gateway import settings as gateway
 from brickyard.gateway import workers
 from brickyard.gateway.endpoints import settings as endpoints
+from brickyard.gateway.optimizer import settings as optimizer
 from brickyard.gateway.sharing import settings as sharing
 from brickyard.lib import settings
 from brickyard.routing.policies import (
@@ -41,6 +42,7 @@ SETTINGS = (
     workers.WorkerSettings,
     endpoints.EndpointSettings,
     sharing.SharingSettings,
+    optimizer.OptimizerSettings,
     prefix_cache.PrefixCacheParameters,
     prefix_cache_preble.PrebleParameters,
     prefix_and_load.PrefixAndLoadParameters,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import threading
 import time
 from collections.abc import AsyncIterator, Mapping
@@ -158,6 +159,8 @@ def _parent(header: bytes | None) -> tuple[contexts.Context, bool]:
 @contextlib.asynccontextmanager
 async def opened(named: Mapping[str, str]) -> AsyncIterator[OtelTracer]:
     """A tracer that sends to where ``OTEL_*`` variables say; on leaving, what is left is sent. ``named``: attributes of this process."""
+    # Each attempt at a collector that is away is a warning of the SDK's; that a batch was lost is an error, and enough.
+    logging.getLogger("opentelemetry").setLevel(logging.ERROR)
     attributes = resources.Resource({"service.name": SERVICE, **named})
     # What the variables say of the process wins over what it says of itself.
     provider = sdk.TracerProvider(
