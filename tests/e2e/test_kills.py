@@ -190,3 +190,5 @@ def test_service_is_back_and_nothing_is_lost(yard: yards.Yard, writer: witnesses
     yard.kubectl("scale", "deployment/churn", "--replicas=2")
     yards.until(lambda: settled(yard), what="two pods of each deployment, a process for each and nobody else")
     writer.check()
+    started = sum(count for _, count in victims.identities()) - sum(count for _, count in before)
+    assert started == {"engine": 2, "shim": 1}.get(kind, 0), "who was killed is started again, once, and nobody else"

@@ -1,4 +1,4 @@
-"""What is killed comes back, what is running goes on, and nothing is left behind."""
+"""Nothing is left behind, and what cannot be is said. What is killed under load: ``test_kills``; what stays: ``test_restarts``."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import json
 import pathlib
 import socket
 import threading
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -18,8 +17,6 @@ import pytest
 from tests.e2e import yard as yards
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
-
-SELECTOR = "model.aibrix.ai/name=smollm2"
 
 
 def ask(yard: yards.Yard, *, timeout: float = 30.0) -> str:
@@ -58,104 +55,23 @@ def load(yard: yards.Yard, clients: int = 4) -> Iterator[collections.Counter[str
             thread.join(60)
 
 
-def ready_pods(yard: yards.Yard) -> list[dict[str, object]]:
-    def ready(pod: dict[str, object]) -> bool:
-        status = pod["status"]
-        assert isinstance(status, dict)
-        return any(each["type"] == "Ready" and each["status"] == "True" for each in status.get("conditions", []))
-
-    return [pod for pod in yard.objects("pods", SELECTOR) if ready(pod)]
-
-
-@pytest.fixture
-def served(yard: yards.Yard) -> yards.Yard:
-    yard.kubectl("apply", "-f", str(yards.DEMO))
-    yard.kubectl("rollout", "status", "deployment/smollm2", "--timeout=60s")
-    yards.until(lambda: ask(yard) == "ok", what="the first answer")
-    return yard
-
-
-def test_a_killed_replica_costs_no_request_and_comes_back(served: yards.Yard) -> None:
-    victim = served.objects("pods", SELECTOR)[0]
-    with load(served) as answers:
-        yards.until(lambda: answers["ok"] > 10)
-        yards.container_process(victim).kill()
-        seen = answers["ok"]
-        yards.until(lambda: answers["ok"] > seen + 20)
-        yards.until(lambda: len(ready_pods(served)) == 2, within=60, what="the replica is back")
-    failed = {kind: count for kind, count in answers.items() if kind != "ok"}
-    # A request whose answer had begun cannot be asked again elsewhere: at most those in flight on the victim may break.
-    assert sum(failed.values()) <= 4, failed
-    again = next(
-        pod for pod in served.objects("pods", SELECTOR) if pod["metadata"]["name"] == victim["metadata"]["name"]
-    )
-    assert again["status"]["containerStatuses"][0]["restartCount"] == 1
-
-
-def test_a_killed_gateway_is_back_within_five_seconds(served: yards.Yard) -> None:
-    gateway = served.part("gateway")
-    with load(served) as answers:
-        yards.until(lambda: answers["ok"] > 10)
-        gateway.kill()
-        seen, began = answers["ok"], time.monotonic()
-        yards.until(lambda: answers["ok"] > seen + 5, within=10)
-        assert time.monotonic() - began < 5
-    assert served.part("gateway").pid != gateway.pid
-
-
-def test_a_killed_machine_adopts_its_engines(served: yards.Yard) -> None:
-    before = {yards.container_process(pod).pid for pod in served.objects("pods", SELECTOR)}
-    revision = served.objects("deployments")[0]["metadata"]["uid"]
-    machine = served.part("machine")
-    with load(served) as answers:
-        yards.until(lambda: answers["ok"] > 5)
-        machine.kill()
-        machine.wait(5)
-        yards.until(lambda: served.kubectl("get", "nodes", check=False).returncode == 0, what="the API is back")
-        yards.until(lambda: len(ready_pods(served)) == 2)
-    assert {kind for kind in answers if kind != "ok"} == set(), "requests do not pass through the machine process"
-    assert {yards.container_process(pod).pid for pod in served.objects("pods", SELECTOR)} == before
-    assert served.objects("deployments")[0]["metadata"]["uid"] == revision
-    served.kubectl("scale", "deployment/smollm2", "--replicas=1")
-    yards.until(lambda: len(served.objects("pods", SELECTOR)) == 1, what="adopted containers can be stopped")
-
-
-def test_state_is_kept_across_down_and_up(served: yards.Yard) -> None:
-    uid = served.objects("deployments")[0]["metadata"]["uid"]
-    served.down()
-    assert served.processes() == []
-    served.up()
-    assert served.objects("deployments")[0]["metadata"]["uid"] == uid
-    yards.until(lambda: len(ready_pods(served)) == 2, what="the replicas run again")
-    yards.until(lambda: ask(served) == "ok", what="the model answers again")
-
-
-def test_the_supervisor_killed_leaves_parts_dead_and_the_next_up_takes_over(served: yards.Yard) -> None:
-    before = {yards.container_process(pod).pid for pod in served.objects("pods", SELECTOR)}
-    parts = [served.part("machine"), served.part("gateway")]
-    served.part("up").kill()
-    _, alive = psutil.wait_procs(parts, timeout=10)
-    assert alive == [], "the parts die with their supervisor"
-    served.up()
-    yards.until(lambda: ask(served) == "ok", what="the model answers again")
-    assert {yards.container_process(pod).pid for pod in served.objects("pods", SELECTOR)} == before
-
-
-def test_down_after_a_killed_supervisor_still_cleans_up(served: yards.Yard) -> None:
-    parts = [served.part("machine"), served.part("gateway")]
-    served.part("up").kill()
+def test_down_after_a_killed_supervisor_still_cleans_up(yard: yards.Yard) -> None:
+    yard.brickyard("serve", "brick", "--engine", "sim")
+    parts = [yard.part("machine"), yard.part("gateway")]
+    yard.part("up").kill()
     psutil.wait_procs(parts, timeout=10)
-    assert served.processes() != [], "the engines run on"
-    served.down()
-    assert served.processes() == []
+    assert yard.marks() != [], "the engine runs on"
+    yard.down()
+    assert yard.processes() == []
+    assert yard.marks() == []
 
 
-def test_load_leaks_no_descriptor(served: yards.Yard) -> None:
-    gateway = served.part("gateway")
-    with load(served, clients=8) as answers:
+def test_load_leaks_no_descriptor(shared: yards.Yard) -> None:
+    gateway = shared.part("gateway")
+    with load(shared, clients=8) as answers:
         yards.until(lambda: answers["ok"] > 20)
     settled = gateway.num_fds()
-    with load(served, clients=8) as answers:
+    with load(shared, clients=8) as answers:
         yards.until(lambda: answers["ok"] > 60)
     yards.until(
         lambda: gateway.num_fds() <= settled + 2, what=f"{gateway.num_fds()} descriptors after, {settled} before"
@@ -168,8 +84,8 @@ def test_a_decision_is_asked_for_before_there_is_one(yard: yards.Yard) -> None:
     assert "no request has been routed yet" in early.stderr
 
 
-def test_a_second_up_says_that_it_already_runs(yard: yards.Yard) -> None:
-    second = yard.brickyard("up", check=False)
+def test_a_second_up_says_that_it_already_runs(shared: yards.Yard) -> None:
+    second = shared.brickyard("up", check=False)
     assert second.returncode == 2
     assert "already runs" in second.stderr
     assert "brickyard down" in second.stderr

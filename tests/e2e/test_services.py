@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import pathlib
 import stat
 
 import httpx2
+import openai
 import pytest
 from tests.e2e import yard as yards
 
@@ -59,3 +61,18 @@ def test_the_published_requests_work_as_they_are(tmp_path: pathlib.Path) -> None
         ):
             answer = client.post(path, json=body)
             assert (answer.status_code, answer.json()["message"]) == (200, said)
+
+
+@pytest.mark.slow
+def test_who_asks_too_often_is_told_so(shared: yards.Yard) -> None:
+    """The documented limited request: a user by header, over their requests per minute."""
+    shared.brickyard("user", "create", "demo", "--rpm", "3")
+    try:
+        with openai.OpenAI(base_url=f"{shared.gateway}/v1", api_key="unused", max_retries=0, timeout=60) as ai:
+            ask = functools.partial(ai.completions.create, model="smollm2", prompt="Say this is a test!", max_tokens=1)
+            with pytest.raises(openai.RateLimitError, match="user: demo has exceeded RPM: 3"):
+                for _ in range(7):
+                    ask(extra_headers={"user": "demo"})
+            assert ask().choices, "others are not concerned"
+    finally:
+        shared.brickyard("user", "delete", "demo")
