@@ -155,3 +155,25 @@ def test_the_sweeper_is_as_fine_as_the_shortest_deadline_asks() -> None:
     assert sweeper.grain(GatewaySettings(connect_timeout=0.8)) == pytest.approx(0.1)
     assert sweeper.grain(GatewaySettings(connect_timeout=0.0001)) == 0.01
     assert sweeper.grain(GatewaySettings(pool_idle_timeout=90, connect_timeout=90, head_timeout=90)) == 1.0
+
+
+async def test_a_prompt_is_held_until_its_answer_begins(start: Start) -> None:
+    begin, end = asyncio.Event(), asyncio.Event()
+    house = await start(
+        lambda _: [
+            testing.Hold(begin),
+            testing.EVENTS,
+            testing.chunk(b"data: 1\n\n"),
+            testing.Hold(end),
+            testing.LAST_CHUNK,
+        ]
+    )
+    asked = testing.post({"model": "tiny", "messages": [{"role": "user", "content": "x" * 100_000}], "stream": True})
+    async with testing.connect(house.port) as client:
+        client.send(asked)
+        await until(lambda: bool(house.engine.requests))
+        assert house.plane.budget.held > 100_000
+        begin.set()
+        await until(lambda: house.plane.budget.held == 0)
+        end.set()
+        assert (await client.read()).complete

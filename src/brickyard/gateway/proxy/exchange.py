@@ -289,6 +289,7 @@ class Exchange:
         entry, given = self._entry, self._incoming
         entry.first_byte = self._plane.now() - entry.started
         entry.status = head.status
+        self._let_go_of_the_body()
         self._plane.director.report_answer(current.decision)
         self._close = head.until_close or self._client.closes_after(given)
         own = answers.id_lines(self._request.id) + current.pool.response_lines + self._extra(current.decision)
@@ -298,6 +299,12 @@ class Exchange:
             heads.drop_cors(head)
             own += lines
         return heads.response_head(head, own, chunked=head.chunked and not given.http10, close=self._close)
+
+    def _let_go_of_the_body(self) -> None:
+        """A response has begun, so that no other try follows: long answers to long prompts must not fill the memory with prompts."""
+        given = self._incoming
+        self._plane.budget.give(len(given.body))
+        given.body = self._asked = b""
 
     def completed(self, current: attempt.Attempt, received: int) -> None:
         self._entry.received += received

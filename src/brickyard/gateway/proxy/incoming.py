@@ -21,7 +21,8 @@ class Incoming:
         lines: header fields to pass on, flat: name, ``: ``, value, CRLF, name, …
         notes: fields the gateway reads itself, by lower-case name.
         route: who answers; None when ``refusal`` is set.
-        body: as received, chunked framing taken off.
+        body: as received, chunked framing taken off; empty again once nobody can need it any more.
+        size: bytes of the body, as long as the request lives.
         refusal: why nobody answers.
     """
 
@@ -34,4 +35,5 @@ class Incoming:
     notes: dict[bytes, bytes]
     route: router.Route | None = None
     body: bytes = b""
+    size: int = 0
     refusal: errors.RefusedError | None = None

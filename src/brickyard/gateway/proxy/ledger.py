@@ -175,7 +175,7 @@ def _line(
         "first_byte": _rounded(entry.first_byte),
         "first_token": _rounded(entry.first_token),
         "duration": round(duration, 6),
-        "bytes_in": len(request.body),
+        "bytes_in": request.size,
         "bytes_out": entry.received,
         "prompt_tokens": used.prompt if used is not None else None,
         "completion_tokens": used.completion if used is not None else None,

@@ -166,6 +166,7 @@ class RequestReader:
         parts = self._parts
         if parts:
             current.body = parts[0] if len(parts) == 1 else b"".join(parts)
+            current.size = self._size
             self._parts = []
         self._fields = []
         self._size = self._head_bytes = self._barren_bytes = 0
