@@ -17,7 +17,9 @@ from brickyard.engines.llamacpp import server as llamacpp
 from brickyard.gateway import settings as gateway
 from brickyard.gateway import workers
 from brickyard.gateway.endpoints import settings as endpoints
+from brickyard.gateway.limits import settings as gate
 from brickyard.gateway.optimizer import settings as optimizer
+from brickyard.gateway.queueing import settings as queueing
 from brickyard.gateway.sharing import settings as sharing
 from brickyard.lib import settings
 from brickyard.routing.policies import (
@@ -39,6 +41,8 @@ from tools import make_crds, make_openapi, make_protobuf  # noqa: E402 - the pro
 SETTINGS = (
     up.UpSettings,
     gateway.GatewaySettings,
+    gate.GateSettings,
+    queueing.QueueSettings,
     workers.WorkerSettings,
     endpoints.EndpointSettings,
     sharing.SharingSettings,

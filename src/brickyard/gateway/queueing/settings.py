@@ -17,7 +17,7 @@ class QueueSettings:
     max_in_flight: int = settings.field(
         0,
         env="BRICKYARD_GATEWAY_ENDPOINT_MAX_IN_FLIGHT",
-        help="Requests that the gateway has open at one endpoint; at that many it is full. 0: any number.",
+        help="Requests open at one endpoint, those of other gateways too where they are known; at that many it is full. 0: any number.",
     )
     max_waiting: int = settings.field(
         -1,
