@@ -64,6 +64,19 @@ def test_what_others_sent_is_as_old_as_they_say() -> None:
     assert held.match(hashes(LONG), ABC, 200.0) == {}
 
 
+@pytest.mark.parametrize("age", [float("nan"), float("inf"), 1e300])
+def test_ages_that_cannot_be_are_left_alone(age: float) -> None:
+    held = index()
+    held.absorb(hashes(LONG), "a", 100.0, age)
+    assert held.endpoints == []
+
+
+def test_an_age_from_the_future_is_now() -> None:
+    held = index()
+    held.absorb(hashes(LONG), "a", 100.0, -50.0)
+    assert held.match(hashes(LONG), ABC, 100.0 + TTL + 1) == {}
+
+
 def test_old_news_does_not_age_what_is_known_to_be_newer() -> None:
     held = index()
     held.add(hashes(LONG), "a", 100.0)

@@ -155,11 +155,11 @@ class PrefixIndex:
 
     def absorb(self, hashes: blocks.Hashes, endpoint: str, now: float, age: float) -> None:
         """Note what another gateway sent ``age`` seconds ago. What is known to be newer stays so."""
+        if not age <= self._ttl * TICK:  # too old, or not a number
+            return
         slot = self._slot(endpoint)
         newest = self._stamp(now)
         stamp, oldest = newest - max(0, int(age / TICK)), newest - self._ttl
-        if stamp < oldest:
-            return
         bit, live, held = 1 << slot, self._slots.live, self._table
         for key in hashes:
             entry = held.find(key)

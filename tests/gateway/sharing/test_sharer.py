@@ -15,7 +15,7 @@ from brickyard.assembly import routing_policies
 from brickyard.gateway import contract as gateway
 from brickyard.gateway.endpoints import director, pods, prefixes
 from brickyard.gateway.endpoints import settings as endpoint_settings
-from brickyard.gateway.sharing import messages, metrics, settings, sharer, telling, testing
+from brickyard.gateway.sharing import contract, messages, metrics, settings, sharer, telling, testing
 from brickyard.kvindex import settings as kvindex
 from brickyard.lib import tasks
 from brickyard.routing import contract as routing
@@ -338,3 +338,23 @@ async def test_an_answer_of_many_endpoints_comes_in_messages_that_fit(monkeypatc
         await asyncio.sleep(1)
         assert everybody.air.said - before > 8
         assert three.matched(b"7 once upon a time " * 100) > 1000
+
+
+async def test_questions_that_make_no_sense_harm_nobody() -> None:
+    async with pair("prefix-cache") as (_, one, two):
+        two.ask(b"once upon a time " * 100)
+        for since in (float("nan"), float("-inf"), -1.0):
+            strange = messages.Message("stranger", "scheme", 0.0, messages.Ask(since))
+            one.channel.send(messages.encode(strange))
+        await asyncio.sleep(SOON)
+        assert one.counts() == two.counts() != {}
+
+
+async def test_what_is_too_long_is_not_sent_and_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with pair() as (_, one, two):
+        monkeypatch.setattr(contract, "LARGEST", 100)
+        for _ in range(20):
+            one.ask()
+        await asyncio.sleep(SOON)
+        assert one.sharing.counted.oversized > 0
+        assert two.counts() == {}

@@ -24,6 +24,7 @@ class Counts:
         self.snapshots = 0
         self.blocks = 0
         self.strange = 0
+        self.oversized = 0
 
 
 class SharingMetrics(registry.Collector):
@@ -59,6 +60,7 @@ class SharingMetrics(registry.Collector):
             ("gateway_sharing_snapshots", "Snapshots of other gateways taken in", counted.snapshots),
             ("gateway_sharing_blocks_heard", "Blocks of prompts that other gateways told of", counted.blocks),
             ("gateway_sharing_blocks_untold", "Blocks of prompts dropped before they were told", shown.untold),
+            ("gateway_sharing_messages_oversized", "Messages that were too long to be sent", counted.oversized),
             ("gateway_sharing_not_understood", "Messages of another version or scheme", counted.strange),
         )
         for name, text, value in counters:

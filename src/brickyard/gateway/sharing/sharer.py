@@ -112,7 +112,11 @@ class Sharer:
 
     def _say(self, body: messages.Body, to: str = "") -> bool:
         message = messages.Message(self._channel.name, self._known.scheme, self._clock.wall(), body)
-        return self._channel.send(messages.encode(message), to)
+        payload = messages.encode(message)
+        if len(payload) > contract.LARGEST:  # more than ten thousand endpoints at once
+            self.counted.oversized += 1
+            return False
+        return self._channel.send(payload, to)
 
     # For the channel.
 
@@ -207,7 +211,7 @@ class Sharer:
     async def _answer_one(self, asker: str, since: float) -> None:
         counts = self._told_now()
         self._say(messages.Snapshot(self._seq, counts), asker)
-        if since <= 0:
+        if not since > 0:  # none, or not a number
             return
         now = self._now()
         for piece in self._known.recent(since, now):
