@@ -13,6 +13,7 @@ import http.client
 import json
 import os
 import pathlib
+import shlex
 import shutil
 import signal
 import subprocess
@@ -50,17 +51,14 @@ class Demo:
 
     def run(self, *command: str, quiet: bool = False) -> str:
         """Print a command, run it, print what it says; ends the demo when it fails."""
-        print(
-            f"  $ {' '.join(pathlib.Path(word).name if word.startswith(str(BIN)) else word for word in command)}",
-            flush=True,
-        )
-        done = subprocess.run(
-            command, env=self.environ, stdout=subprocess.PIPE, text=True, timeout=PATIENCE, check=False
-        )
+        shown = shlex.join(pathlib.Path(word).name if word.startswith(str(BIN)) else word for word in command)
+        print(f"  $ {shown}", flush=True)
+        done = subprocess.run(command, env=self.environ, capture_output=True, text=True, timeout=PATIENCE, check=False)
         if done.returncode != 0:
-            sys.exit(f"demo: the command ended with code {done.returncode}\n{done.stdout}")
+            sys.exit(f"demo: the command ended with code {done.returncode}\n{done.stdout}{done.stderr}")
         if not quiet:
-            print("".join(f"    {line}\n" for line in done.stdout.splitlines()), end="", flush=True)
+            said = (done.stdout + done.stderr).splitlines()
+            print("".join(f"    {line}\n" for line in said), end="", flush=True)
         return done.stdout
 
     def brickyard(self, *words: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pathlib
 import re
+import sys
 
 import openai
 import pytest
@@ -65,3 +66,19 @@ def test_manifests_of_aibrix(yard: yards.Yard) -> None:
     assert {"deepseek-r1-distill-llama-8b", "qwen-coder-1-5b-instruct"} <= served
     readmes.run(yard, "brickyard delete -f examples/aibrix")
     yards.until(lambda: not yard.objects("pods"), what="the pods go with their deployments")
+
+
+def test_the_demo(tmp_path: pathlib.Path, model: None) -> None:
+    yard = yards.Yard(tmp_path / "data", yards.free_port(), yards.free_port())
+    ports = (yard.api_port, yard.gateway_port, yard.services_port)
+    flags = zip(("--api-port", "--gateway-port", "--services-port"), map(str, ports), strict=True)
+    words = [word for pair in flags for word in pair]
+    demo = yards.ROOT / "examples" / "demo" / "demo.py"
+    try:
+        said = yard.run(sys.executable, str(demo), "--once", "--data-dir", str(yard.path), *words).stdout
+    finally:
+        yard.down()
+    assert "Paris" in said
+    assert re.search(r"killed process \d+ of smollm2-", said)
+    assert "Brickyard is down" in said
+    assert yard.processes() == []
