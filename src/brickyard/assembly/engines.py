@@ -17,6 +17,7 @@ from brickyard.engines.sglang import metrics as sglang_metrics
 from brickyard.engines.sglang import series as sglang_series
 from brickyard.engines.sim import launch as sim_launch
 from brickyard.engines.sim import metrics as sim_metrics
+from brickyard.engines.sim import series as sim_series
 from brickyard.engines.trtllm import handover as trtllm_handover
 from brickyard.engines.trtllm import launch as trtllm_launch
 from brickyard.engines.trtllm import metrics as trtllm_metrics
@@ -42,7 +43,12 @@ _ENGINES: Final = (
         lora=sglang_lora.PROTOCOL,
         handovers=sglang_handover.CONNECTORS,
     ),
-    contract.Engine("sim", sim_launch.Launcher(), sim_metrics.PAGE),
+    contract.Engine(
+        "sim",
+        sim_launch.Launcher(),
+        sim_metrics.PAGE,
+        series=sim_series.Imitated((vllm_series.PAGE, sglang_series.PAGE, trtllm_series.PAGE, xllm_series.PAGE)),
+    ),
     contract.Engine(
         "trtllm",
         trtllm_launch.launcher(),
