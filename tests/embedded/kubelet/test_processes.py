@@ -7,6 +7,7 @@ import dataclasses
 import itertools
 import os
 import pathlib
+import resource
 import signal
 import subprocess
 import sys
