@@ -292,3 +292,12 @@ async def test_a_gateway_needs_nothing_but_a_file(tmp_path: pathlib.Path) -> Non
         await running
     await first.close()
     await second.close()
+
+
+def test_limits_of_endpoints_reach_every_strategy() -> None:
+    given = gateway.load({"BRICKYARD_GATEWAY_ENDPOINT_MAX_IN_FLIGHT": "3", "BRICKYARD_GATEWAY_QUEUE_TIMEOUT": "2m"})
+    assert given.queue.timeout == 120.0
+    policies = given.routing()
+    assert all(any(each.name == "has-room" for each in policies.profile(name).filters) for name in policies.names())
+    unlimited = gateway.load({}).routing()
+    assert not any(each.name == "has-room" for each in unlimited.profile("least-request").filters)

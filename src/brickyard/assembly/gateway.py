@@ -22,7 +22,7 @@ from brickyard.api.kinds import resources
 from brickyard.assembly import engines, gpu_profiles, optimizer, routing_policies, sharing, stores, tracing
 from brickyard.gateway import settings as gateway_settings
 from brickyard.gateway import workers
-from brickyard.gateway.endpoints import director, exports, filewatch, loads, metrics, pages, prefixes
+from brickyard.gateway.endpoints import cards, director, exports, filewatch, loads, metrics, pages, prefixes
 from brickyard.gateway.endpoints import settings as endpoint_settings
 from brickyard.gateway.limits import gate
 from brickyard.gateway.limits import settings as gate_settings
@@ -183,6 +183,9 @@ async def _run(parts: _Parts, given: Settings, stop: asyncio.Event, ready: Calla
             rng=random.Random(),  # noqa: S311 - it spreads scrapes over time
         )
         scope.start(scraper.run(), name="loads")
+        shelf = cards.Cards(table, fetcher.get, time=parts.time)
+        parts.chooser.described = shelf.of
+        scope.start(shelf.run(), name="cards")
         again = exports.EngineSeries(engines.series(), table.endpoints, parts.time.monotonic, given.proxy.pod)
         scraper.told = again.heard
         await server.serve(

@@ -17,12 +17,18 @@ from brickyard.routing import contract
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class ModelCard:
-    """One row of ``/v1/models``. ``created`` is Unix seconds; ``ready`` the number of endpoints that can answer now."""
+    """One row of ``/v1/models``.
+
+    ``created`` is Unix seconds; ``ready`` the number of endpoints that can answer now. ``max_model_len`` (tokens) and ``root`` (what it
+    was loaded from) are as the engine told, None before it has.
+    """
 
     id: str
     created: int
     owned_by: str
     ready: int
+    max_model_len: int | None = None
+    root: str | None = None
 
 
 class Lease(Protocol):

@@ -13,7 +13,7 @@ import pytest
 from brickyard.api.kinds import resources
 from brickyard.assembly import routing_policies
 from brickyard.gateway import contract
-from brickyard.gateway.endpoints import director, settings, testing
+from brickyard.gateway.endpoints import cards, director, settings, testing
 from brickyard.kube.client import testing as kube_testing
 from brickyard.kube.informers import informer
 from brickyard.lib import clock, tasks
@@ -305,3 +305,12 @@ def test_loads_are_wanted_from_the_first_request_that_reads_them() -> None:
     assert wanted(chooser)
     reading = settings.EndpointSettings(strategy="least-kv-cache")
     assert director.StaticDirector([], routing_policies.make(), reading).loads_wanted
+
+
+def test_a_model_s_card_shows_what_its_engine_told(live: director.PodDirector) -> None:
+    add(live, "a")
+    (card,) = live.models()
+    assert (card.max_model_len, card.root) == (None, None)
+    live.described = {"demo": cards.Described(4096, "/models/demo")}.__getitem__
+    (card,) = live.models()
+    assert (card.max_model_len, card.root) == (4096, "/models/demo")

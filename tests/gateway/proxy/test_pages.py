@@ -6,11 +6,13 @@ import json
 import pathlib
 
 import orjson
+import prometheus_client
 import pytest
 from prometheus_client import parser
 from tests.gateway.proxy.conftest import Start, until
 
-from brickyard.gateway import testing
+from brickyard.gateway import contract, testing
+from brickyard.gateway.proxy import pages
 
 
 async def test_models_are_listed_and_shown_one_by_one(start: Start) -> None:
@@ -252,3 +254,14 @@ async def test_the_access_log_has_a_line_per_request(start: Start, tmp_path: pat
     assert 0 < first["first_byte"] <= first["duration"]
     assert (second["status"], second["path"], second["endpoint"]) == (404, "/nowhere", "")
     assert "secret" not in text
+
+
+def test_a_card_shows_what_is_known_of_its_model() -> None:
+    class Told(testing.FakeDirector):
+        def models(self) -> list[contract.ModelCard]:
+            return [contract.ModelCard("tiny", 1, "fake", 1, 4096, "/models/tiny")]
+
+    shown = pages.Pages(Told(), prometheus_client.CollectorRegistry(), str)
+    row = orjson.loads(shown.models("").body)["data"][0]
+    assert (row["max_model_len"], row["root"]) == (4096, "/models/tiny")
+    assert orjson.loads(shown.model("tiny").body) == row

@@ -6,12 +6,12 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 from brickyard.api.kinds import resources
 from brickyard.gateway import contract
-from brickyard.gateway.endpoints import pods, prefixes, ring, settings, summary, table
+from brickyard.gateway.endpoints import cards, pods, prefixes, ring, settings, summary, table
 from brickyard.kube.informers import informer
 from brickyard.kvindex import settings as kvindex
 from brickyard.lib import clock, timestamps
@@ -62,6 +62,7 @@ class TableDirector:
     ) -> None:
         self.prefixes = known or prefixes.Prefixes(kvindex.PrefixSettings())
         self.table = table.Table(self.prefixes.gone, given.slow_start)
+        self.described: Callable[[str], cards.Described] = lambda _model: cards.UNKNOWN
         self._registry = policies
         self._clock = time or clock.SystemClock()
         self._now = self._clock.monotonic
@@ -148,10 +149,11 @@ class TableDirector:
         """A moment of the monotonic clock, in Unix seconds."""
         return self._clock.wall() - (self._clock.monotonic() - moment)
 
-    @staticmethod
-    def _card(name: str, members: Sequence[pods.ModelPod]) -> contract.ModelCard:
+    def _card(self, name: str, members: Sequence[pods.ModelPod]) -> contract.ModelCard:
         ready = sum(len(pod.endpoints) for pod in members if not pod.unready)
-        return contract.ModelCard(name, int(min(pod.created for pod in members)), OWNER, ready)
+        told = self.described(name)
+        created = int(min(pod.created for pod in members))
+        return contract.ModelCard(name, created, OWNER, ready, told.max_model_len, told.root)
 
 
 class PodDirector(TableDirector):

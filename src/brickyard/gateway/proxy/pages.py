@@ -87,12 +87,14 @@ def _text(write: Callable[[str], bytes]) -> router.Page:
 
 
 def _card(card: contract.ModelCard) -> dict[str, object]:
+    told = {"max_model_len": card.max_model_len, "root": card.root}
     return {
         "id": card.id,
         "object": "model",
         "created": card.created,
         "owned_by": card.owned_by,
         "ready_endpoints": card.ready,
+        **{name: value for name, value in told.items() if value is not None},
     }
 
 
