@@ -79,7 +79,7 @@ async def test_who_finds_no_room_waits_and_goes_when_there_is(start: Start) -> N
         assert (await second.read()).status == 200
     assert order(house) == ["a", "b"]
     assert house.plane.queue.metrics.ends[metrics.End.SENT] == 1
-    assert await house.metric("gateway_queue_wait_seconds_count") == 1
+    assert await house.metric('gateway_queue_time_seconds_count{model="tiny"}') == 1
     assert house.director.records[-1][0].request.waited > 0
     assert house.engine.connections == 1, "the place is called when its connection is free again"
 

@@ -1,4 +1,7 @@
-"""What happened to requests that waited. The queue adds to plain numbers; series are made from them when somebody scrapes."""
+"""What happened to requests that waited. The queue adds to plain numbers; series are made from them when somebody scrapes.
+
+How long they waited stands with the other times of a request (``gateway_queue_time_seconds``).
+"""
 
 from __future__ import annotations
 
@@ -7,8 +10,6 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
 from prometheus_client import core, registry
-
-from brickyard.gateway import metrics
 
 
 class End(enum.Enum):
@@ -30,13 +31,11 @@ class QueueMetrics(registry.Collector):
 
     Attributes:
         ends: requests that waited, or would have, by how that ended.
-        waits: seconds that those waited which were sent.
         lengths: (model, requests that wait), read when somebody scrapes.
     """
 
     def __init__(self) -> None:
         self.ends = dict.fromkeys(ENDS, 0)
-        self.waits = metrics.Histogram()
         self.lengths: Callable[[], Iterable[tuple[str, int]]] = tuple
 
     def collect(self) -> Iterator[core.Metric]:
@@ -50,8 +49,4 @@ class QueueMetrics(registry.Collector):
         )
         for model, count in self.lengths():
             length.add_metric((model,), count)
-        waits = core.HistogramMetricFamily(
-            "gateway_queue_wait_seconds", "How long requests waited for room that found it"
-        )
-        waits.add_metric((), self.waits.buckets(), self.waits.total)
-        yield from (ended, length, waits)
+        yield from (ended, length)

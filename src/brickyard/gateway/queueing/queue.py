@@ -131,7 +131,6 @@ class Queue:
             made = ticket.waiter.choose(now - ticket.joined_at)
             if isinstance(made, routing.Decision):
                 found.take(ticket, now)
-                self.metrics.waits.observe(now - ticket.joined_at)
                 self._left(model, found, metrics.End.SENT)
                 ticket.waiter.called(made)
             elif self.takes(made):
