@@ -130,7 +130,7 @@ def measure(names: Sequence[str], cases: Sequence[Case], rounds: int, seconds: f
             (each.stream, each.endpoints, each.strategy) for each in cases
         ):
             target = slow if stream else quick
-            fleet = systems.Fleet(target, endpoints, strategy)
+            fleet = systems.Fleet(target, endpoints, strategy, stream)
             with systems.systems(names, fleet, pathlib.Path(name)) as (made, failed):
                 done.left_out.update(failed)
                 for case in cases:

@@ -20,7 +20,7 @@ ROOT = pathlib.Path(__file__).parent
 LOAD = ROOT / "gateway_load"
 OURS, FLOOR, DIRECT = "brickyard", "bare proxy", "no proxy"
 PATH = "/v1/chat/completions"
-PROBE = b'{"model":"tiny","messages":[{"role":"user","content":"hello"}]}'
+PROBE = b'{"model":"tiny","messages":[{"role":"user","content":"hello"}],"stream":%b}'
 MOST = 100
 """Endpoints that engines can stand for."""
 
@@ -36,11 +36,12 @@ class System:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Fleet:
-    """``endpoints`` addresses of the engine on ``engine``; ``strategy`` is what ours chooses by."""
+    """``endpoints`` addresses of the engine on ``engine``, which streams or not; ``strategy`` is what ours chooses by."""
 
     engine: int
     endpoints: int
     strategy: str
+    stream: bool = False
 
     @property
     def workers(self) -> list[str]:
@@ -137,7 +138,7 @@ def systems(names: Sequence[str], fleet: Fleet, folder: pathlib.Path) -> Iterato
             with contextlib.ExitStack() as tried:
                 try:
                     process = tried.enter_context(running(_command(name, port, fleet, folder), folder))
-                    wait_until_up(port, PATH, process, PROBE, patience)
+                    wait_until_up(port, PATH, process, PROBE % (b"true" if fleet.stream else b"false"), patience)
                 except OSError as error:  # TimeoutError is one
                     if name in {FLOOR, OURS}:
                         raise
