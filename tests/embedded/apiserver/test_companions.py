@@ -87,7 +87,9 @@ def test_a_definition_is_one_that_kubernetes_takes(definition: resources.Object)
     assert len(json.dumps(definition)) <= 64 * 1024
 
 
-def test_our_own_kinds_are_not_called_stored_only_but_say_when_nobody_acts_on_them(kinds: catalog.BuiltinCatalog) -> None:
+def test_our_own_kinds_are_not_called_stored_only_but_say_when_nobody_acts_on_them(
+    kinds: catalog.BuiltinCatalog,
+) -> None:
     for definition in crds.definitions():
         assert names.STORED_ONLY not in (definition["metadata"].get("labels") or {})
         version = definition["spec"]["versions"][0]["name"]
