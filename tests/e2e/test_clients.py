@@ -172,7 +172,7 @@ def test_messages(claude: anthropic.Anthropic) -> None:
 
 
 def test_streamed_messages(claude: anthropic.Anthropic) -> None:
-    with claude.messages.stream(model=MODEL, max_tokens=8, messages=HI) as stream:
+    with claude.messages.stream(model=MODEL, max_tokens=8, messages=HI, extra_body={"temperature": 0}) as stream:
         pieces = list(stream.text_stream)
         final = stream.get_final_message()
     assert len(pieces) > 2
