@@ -24,8 +24,10 @@ import orjson
 from brickyard.gateway.usage import contract, tail
 
 _KEY: Final = b'"usage"'
+_USUAL: Final = b'"usage":{'
 _OPENS: Final = re.compile(rb'"usage"\s*:\s*(?=\{)')
 _FRAMING: Final = re.compile(rb"\r\n[0-9a-fA-F]{1,16}[^\r\n]{0,64}\r\n")
+_BARE: Final = frozenset(("prompt_tokens", "completion_tokens", "total_tokens"))
 _LONGEST: Final = 4096
 """Bytes of the largest usage object that is read."""
 _DECODER: Final = json.JSONDecoder()
@@ -64,6 +66,11 @@ def _unframed(data: bytes) -> bytes:
 
 
 def _found(data: bytes, which: int) -> dict[str, Any]:
+    if which and (begin := data.rfind(_USUAL)) >= 0:
+        # As most write it: no need to look at every place where it could stand.
+        last = _object(data, begin + len(_USUAL) - 1)
+        if last and _KEY not in data[begin + len(_USUAL) :]:
+            return last
     if _KEY not in data:
         return {}
     begins = [match.end() for match in _OPENS.finditer(data)]
@@ -98,7 +105,7 @@ def _nested(data: bytes, begin: int) -> dict[str, Any] | None:
 
 def _usage(told: dict[str, Any]) -> contract.Usage | None:
     prompt = _count(told, "prompt_tokens")
-    cached = _cached(told)
+    cached = _cached(told) if len(told) > len(_BARE) or told.keys() != _BARE else None
     if prompt is None:
         prompt = _count(told, "input_tokens")
         # Anthropic counts apart what was read from the cache and what was written to it; the others include it.

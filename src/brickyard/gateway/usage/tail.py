@@ -18,25 +18,33 @@ class Tail:
     ``began`` is what ``now`` read as the first piece came.
     """
 
-    __slots__ = ("_head", "_now", "_parts", "_size", "began", "total")
+    __slots__ = ("_first", "_head", "_now", "_parts", "_size", "began", "total")
 
     def __init__(self, now: Callable[[], float] = float) -> None:
         self._now = now
         self.began = 0.0
-        self._parts: collections.deque[bytes] = collections.deque()
+        # Most answers come in one piece: a queue is made for the others.
+        self._first: bytes = b""
+        self._parts: collections.deque[bytes] | None = None
         self._head: bytes = b""
         self._size = 0
         self.total = 0
 
     def feed(self, data: bytes) -> None:
         """A piece of the body."""
+        size = len(data)
+        if not self.total:
+            self.began = self._now()
+            self._first = data
+            self._head = data if size <= HEAD else data[:HEAD]
+            self.total = self._size = size
+            return
         if self.total < HEAD:
-            if not self.total:
-                self.began = self._now()
             self._head += data[: HEAD - self.total]
         parts = self._parts
+        if parts is None:
+            parts = self._parts = collections.deque((self._first,))
         parts.append(data)
-        size = len(data)
         self.total += size
         self._size += size
         while self._size - len(parts[0]) >= LIMIT:
@@ -50,7 +58,7 @@ class Tail:
     @property
     def end(self) -> bytes:
         """The end; all of a short body."""
-        return b"".join(self._parts)
+        return self._first if self._parts is None else b"".join(self._parts)
 
     @property
     def whole(self) -> bool:
