@@ -20,7 +20,7 @@ from brickyard.embedded.kubelet.testing_agent import House, eventually, phase, r
 from brickyard.kube.objects import meta
 
 GROWTH = 20_000
-"""Blocks that two hundred pods may leave (measured: 6800, of bounded memories of events): a pod kept by mistake is hundreds of its own."""
+"""Blocks that two hundred pods may leave (measured: 6800): a pod kept by mistake is hundreds of its own."""
 
 
 @dataclasses.dataclass(frozen=True)
