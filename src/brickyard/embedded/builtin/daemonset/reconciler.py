@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Iterator
 
 from brickyard.api.kinds import resources
-from brickyard.embedded.builtin import ownership, podcontrol, podstate
+from brickyard.embedded.builtin import history, ownership, podcontrol, podstate
 from brickyard.embedded.builtin.daemonset import plan as planning
 from brickyard.embedded.builtin.daemonset import status
 from brickyard.kube.client import contract, errors
@@ -68,7 +68,7 @@ class Reconciler:
         plan = planning.plan(snapshot, self._clock.wall())
         await ownership.apply(self._client, _KINDS, found, plan.claims)
         if not meta.is_deleting(found):
-            await self._keep_history(plan)
+            await history.keep(self._client, plan.revisions, plan.stale)
         try:
             await self._carry_out(found, plan)
         finally:
@@ -76,19 +76,6 @@ class Reconciler:
             await statuses.write(self._client, resources.DAEMON_SET, found, told)
         again = [after for after in (plan.requeue_after, self._pods.wait(found)) if after is not None]
         return reconcile.Result(requeue_after=min(again, default=None))
-
-    async def _keep_history(self, plan: planning.Plan) -> None:
-        chosen = plan.revisions
-        if chosen.create is not None:
-            await self._client.create(resources.CONTROLLER_REVISION, chosen.create)
-        if chosen.renumber is not None:
-            await self._client.update(resources.CONTROLLER_REVISION, chosen.renumber)
-        for each in plan.stale:
-            try:
-                options = contract.DeleteOptions(uid=meta.uid(each))
-                await self._client.delete(resources.CONTROLLER_REVISION, meta.key(each), options)
-            except errors.NotFound:
-                continue
 
     async def _carry_out(self, found: resources.Object, plan: planning.Plan) -> None:
         try:

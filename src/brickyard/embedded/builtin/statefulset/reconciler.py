@@ -6,10 +6,11 @@ name the pod's uid.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 
 from brickyard.api.kinds import resources
-from brickyard.embedded.builtin import ownership
+from brickyard.embedded.builtin import history, ownership
 from brickyard.embedded.builtin.statefulset import plan as planning
 from brickyard.embedded.builtin.statefulset import status
 from brickyard.kube.client import contract, errors
@@ -57,7 +58,7 @@ class Reconciler:
         plan = planning.plan(snapshot, self._clock.wall())
         await ownership.apply(self._client, _KINDS, found, plan.claims)
         if not meta.is_deleting(found):
-            await self._keep_history(plan)
+            await history.keep(self._client, plan.revisions, plan.stale)
         try:
             await self._carry_out(found, plan)
         finally:
@@ -65,15 +66,6 @@ class Reconciler:
                 self._client, resources.STATEFUL_SET, found, status.compute(found, plan, self._clock.wall())
             )
         return reconcile.Result(requeue_after=plan.requeue_after)
-
-    async def _keep_history(self, plan: planning.Plan) -> None:
-        chosen = plan.revisions
-        if chosen.create is not None:
-            await self._client.create(resources.CONTROLLER_REVISION, chosen.create)
-        if chosen.renumber is not None:
-            await self._client.update(resources.CONTROLLER_REVISION, chosen.renumber)
-        for each in plan.stale:
-            await self._gone(resources.CONTROLLER_REVISION, each)
 
     async def _carry_out(self, found: resources.Object, plan: planning.Plan) -> None:
         try:
@@ -89,7 +81,7 @@ class Reconciler:
             raise
         for doomed in plan.delete:
             await self._leave_claims(doomed)
-            await self._gone(resources.POD, doomed.pod)
+            await self._gone(doomed.pod)
             self._tell(found, "SuccessfulDelete", "delete", meta.name(doomed.pod))
 
     async def _claim(self, found: resources.Object, claim: resources.Object) -> None:
@@ -108,11 +100,9 @@ class Reconciler:
             patch = {"metadata": {"uid": meta.uid(claim), "ownerReferences": references}}
             await self._client.patch(resources.PERSISTENT_VOLUME_CLAIM, meta.key(claim), patch)
 
-    async def _gone(self, kind: resources.ResourceType, obj: resources.Object) -> None:
-        try:
-            await self._client.delete(kind, meta.key(obj), contract.DeleteOptions(uid=meta.uid(obj)))
-        except errors.NotFound:
-            return
+    async def _gone(self, pod: resources.Object) -> None:
+        with contextlib.suppress(errors.NotFound):
+            await self._client.delete(resources.POD, meta.key(pod), contract.DeleteOptions(uid=meta.uid(pod)))
 
     def _tell(self, found: resources.Object, reason: str, verb: str, pod: str) -> None:
         message = f"{verb} Pod {pod} in StatefulSet {meta.name(found)} successful"
