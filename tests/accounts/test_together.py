@@ -6,12 +6,12 @@ import asyncio
 import itertools
 import json
 import pathlib
-import shutil
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
 import pytest
+from tests import redisserver
 
 from brickyard.accounts import contract, errors, limiter
 from brickyard.accounts.stores import redis
@@ -64,23 +64,15 @@ NOW = 1_700_000_010.0
 WINDOW = int(NOW // 60)
 
 
-def redis_command(tmp_path: pathlib.Path) -> list[str]:
-    program = shutil.which("redis-server")
-    if program is None:
-        pytest.skip("no redis-server on this machine: apt-get install redis-server")
-    return [program, "--port", "0", "--unixsocket", str(tmp_path / "socket"), "--save", "", "--dir", str(tmp_path)]
-
-
 @pytest.fixture(params=["sqlite", "redis"])
 def address(request: pytest.FixtureRequest, tmp_path: pathlib.Path) -> Iterator[str]:
     if request.param == "sqlite":
         yield f"sqlite://{tmp_path}/accounts.db"
         return
-    with subprocess.Popen(redis_command(tmp_path), stdout=subprocess.DEVNULL) as server:
-        try:
-            yield f"unix://{tmp_path}/socket"
-        finally:
-            server.terminate()
+    server = redisserver.Redis(tmp_path)
+    server.start()
+    yield server.url
+    server.stop()
 
 
 async def count(store: contract.Counters, user: str, kind: str) -> int:
@@ -140,14 +132,14 @@ async def test_a_server_that_goes_and_comes_back_is_found_again(
             return given
 
         for _ in range(2):
-            server = await asyncio.create_subprocess_exec(*redis_command(tmp_path), stdout=subprocess.DEVNULL)
+            server = redisserver.Redis(tmp_path)
+            await asyncio.to_thread(server.start)
             try:
                 given = await eventually(reserve)
                 given.settle(5)
                 assert not limits.away
             finally:
-                server.terminate()
-                await server.wait()
+                await asyncio.to_thread(server.stop)
             with pytest.raises(errors.StoreAwayError):
                 await reserve()
 

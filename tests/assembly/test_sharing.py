@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import pathlib
-import shutil
-import socket
-import subprocess
 from collections.abc import Callable, Iterator
 
 import pytest
+from tests import redisserver
 
 from brickyard.assembly import routing_policies, sharing, stores
 from brickyard.gateway import workers
@@ -43,17 +41,10 @@ async def until(condition: Callable[[], object], deadline: float = 20.0) -> None
 
 @pytest.fixture
 def server(tmp_path: pathlib.Path) -> Iterator[str]:
-    binary = shutil.which("redis-server") or shutil.which("valkey-server")
-    if binary is None:
-        pytest.skip("neither redis-server nor valkey-server is installed")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [binary, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(tmp_path)]
-    running = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    yield f"redis://127.0.0.1:{port}/0"
+    running = redisserver.Redis(tmp_path)
+    running.start()
+    yield running.url
     running.kill()
-    running.wait()
 
 
 @pytest.mark.parametrize("channel", ["", sharing.OFF])

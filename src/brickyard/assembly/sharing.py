@@ -11,6 +11,7 @@ from typing import Final
 
 from prometheus_client import registry
 
+from brickyard.assembly import stores
 from brickyard.gateway import workers
 from brickyard.gateway.endpoints import director
 from brickyard.gateway.sharing import contract, metrics, neighbours, settings, sharer
@@ -42,9 +43,8 @@ async def shared(
     """
     time = clock.SystemClock()
     name = f"{os.uname().nodename}-{os.getpid()}-{os.urandom(4).hex()}"
-    address = _address(given, store)
     hub = None if seat is None else member.HubChannel(seat.hub, name)
-    channel = _channel(address, given.group, name) if address else None if given.channel == OFF else hub
+    channel = _channel(given, store, name) or (None if given.channel == OFF else hub)
     near = None if hub is None or seat is None else neighbours.Neighbours(hub, str(seat.number), seat.count)
     async with tasks.Scope("sharing") as scope:
         if channel is None:
@@ -63,26 +63,24 @@ async def shared(
         yield Shared(near, (metrics.SharingMetrics(end, time.monotonic),))
 
 
-def _address(given: settings.SharingSettings, store: str) -> str:
-    """The channel that is asked for; that of the accounts' store where nobody asked."""
+def _channel(given: settings.SharingSettings, store: str, name: str) -> contract.Channel | None:
+    """The channel that is asked for; the Redis of the accounts where nobody asked; none."""
     if given.channel == OFF:
-        return ""
-    return given.channel or (store if store.startswith(_REDIS) else "")
-
-
-def _channel(address: str, group: str, name: str) -> contract.Channel:
-    if address.startswith(_UNIX):
-        return member.HubChannel(pathlib.Path(address.removeprefix(_UNIX)), name)
-    if address.startswith(_REDIS):
-        try:
-            from brickyard.gateway.sharing.channels import redis  # noqa: PLC0415 - its client is an extra
-        except ImportError as error:
-            raise errors.UsageError(
-                "Redis' client is not installed",
-                hint="pip install 'brickyard[redis]', or set BRICKYARD_GATEWAY_SHARING=off",
-            ) from error
-        return redis.RedisChannel(address, group, name)
-    raise errors.UsageError(
-        f"{address.partition(':')[0]} is no kind of channel between gateways",
-        hint="write redis://HOST:PORT/DATABASE, unix:///PATH or off in BRICKYARD_GATEWAY_SHARING",
-    )
+        return None
+    if given.channel.startswith(_UNIX):
+        return member.HubChannel(pathlib.Path(given.channel.removeprefix(_UNIX)), name)
+    if given.channel and not given.channel.startswith(_REDIS):
+        raise errors.UsageError(
+            f"{given.channel.partition(':')[0]} is no kind of channel between gateways",
+            hint="write redis://HOST:PORT/DATABASE, unix:///PATH or off in BRICKYARD_GATEWAY_SHARING",
+        )
+    if not given.channel and not stores.is_redis(store):
+        return None
+    try:
+        from brickyard.gateway.sharing.channels import redis  # noqa: PLC0415 - its client is an extra
+    except ImportError as error:
+        raise errors.UsageError(
+            "Redis' client is not installed",
+            hint="pip install 'brickyard[redis]', or set BRICKYARD_GATEWAY_SHARING=off",
+        ) from error
+    return redis.RedisChannel(given.channel or store, given.group, name)

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import pathlib
-import shutil
-import socket
-import subprocess
-import time
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
+from tests import redisserver
 
 from brickyard.accounts import contract
 from brickyard.accounts.stores import memory, sqlite
@@ -18,40 +15,10 @@ from brickyard.accounts.stores import redis as redis_store
 
 @pytest.fixture(scope="session")
 def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    program = shutil.which("redis-server") or shutil.which("valkey-server")
-    if program is None:
-        pytest.skip("no redis-server on this machine: apt-get install redis-server")
-    folder = tmp_path_factory.mktemp("redis")
-    path = folder / "socket"
-    command = [
-        program,
-        "--port",
-        "0",
-        "--unixsocket",
-        str(path),
-        "--save",
-        "",
-        "--appendonly",
-        "no",
-        "--dir",
-        str(folder),
-    ]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
-        try:
-            _await(path)
-            yield f"unix://{path}"
-        finally:
-            server.terminate()
-
-
-def _await(path: pathlib.Path) -> None:
-    deadline = time.monotonic() + 10
-    while time.monotonic() < deadline:
-        with socket.socket(socket.AF_UNIX) as probe:
-            if probe.connect_ex(str(path)) == 0:
-                return
-        time.sleep(0.01)
-    raise TimeoutError("redis-server did not start")
+    server = redisserver.Redis(tmp_path_factory.mktemp("redis"))
+    server.start()
+    yield server.url
+    server.stop()
 
 
 @pytest.fixture(params=["memory", "sqlite", "redis"])

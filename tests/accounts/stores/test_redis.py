@@ -5,11 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 import pathlib
-import shutil
-import subprocess
 from collections.abc import AsyncIterator
 
 import pytest
+from tests import redisserver
 
 from brickyard.accounts import contract, errors
 from brickyard.accounts.stores import redis
@@ -88,23 +87,18 @@ async def test_nobody_there(tmp_path: pathlib.Path) -> None:
 
 @pytest.mark.slow
 async def test_a_server_that_goes_and_comes_back(tmp_path: pathlib.Path) -> None:
-    program = shutil.which("redis-server")
-    if program is None:
-        pytest.skip("no redis-server on this machine: apt-get install redis-server")
-    path = tmp_path / "socket"
-    command = [program, "--port", "0", "--unixsocket", str(path), "--save", "", "--dir", str(tmp_path)]
-    store = redis.RedisStore(f"unix://{path}")
+    server = redisserver.Redis(tmp_path)
+    store = redis.RedisStore(server.url)
     claim = contract.Claim(contract.Kind.RPM, "k", WINDOW, 60, 1, 5)
     try:
         for _ in range(2):
-            server = await asyncio.create_subprocess_exec(*command, stdout=subprocess.DEVNULL)
+            await asyncio.to_thread(server.start)
             try:
                 await until_it_answers(store)
                 (taken,) = await store.exchange(contract.Batch("b", (), ((claim,),)), NOW)
                 assert list(taken.counts) == [1]  # the script is known again, the connections are made again
             finally:
-                server.terminate()
-                await server.wait()
+                await asyncio.to_thread(server.stop)
             with pytest.raises(errors.StoreAwayError):
                 await store.ping()
     finally:

@@ -6,16 +6,13 @@ import asyncio
 import contextlib
 import dataclasses
 import pathlib
-import shutil
-import socket
-import subprocess
-import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import orjson
 import pytest
 import redis.asyncio
+from tests import redisserver
 
 from brickyard.assembly import gpu_profiles
 from brickyard.gateway.endpoints import gpuprofiles, redisprofiles
@@ -121,18 +118,10 @@ async def test_it_looks_every_ten_seconds() -> None:
 
 @pytest.fixture
 def url(tmp_path: pathlib.Path) -> Iterator[str]:
-    program = shutil.which("redis-server") or shutil.which("valkey-server")
-    if program is None:
-        pytest.skip("neither redis-server nor valkey-server is installed")
-    path = tmp_path / "socket"
-    command = [program, "--port", "0", "--unixsocket", str(path), "--save", "", "--dir", str(tmp_path)]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
-        deadline = time.monotonic() + 10
-        with contextlib.closing(socket.socket(socket.AF_UNIX)) as probe:
-            while probe.connect_ex(str(path)) and time.monotonic() < deadline:
-                time.sleep(0.01)
-        yield f"unix://{path}"
-        server.terminate()
+    server = redisserver.Redis(tmp_path)
+    server.start()
+    yield server.url
+    server.stop()
 
 
 async def test_redis_holds_them(url: str) -> None:

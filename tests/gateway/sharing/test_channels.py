@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import pathlib
-import shutil
 import socket
-import subprocess
 from collections.abc import AsyncIterator, Callable, Iterator
 
 import pytest
+from tests import redisserver
 
 from brickyard.gateway.sharing import contract
 from brickyard.gateway.sharing.channels import frames, hub, member
@@ -144,43 +143,16 @@ async def test_a_hub_starts_over_the_socket_of_one_that_died(tmp_path: pathlib.P
 # Redis.
 
 
-class Redis:
-    """A server of one's own; ``kill`` and ``start`` again on the same port."""
-
-    def __init__(self, folder: pathlib.Path) -> None:
-        self._folder = folder
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
-        self._process: subprocess.Popen[bytes] | None = None
-
-    @property
-    def url(self) -> str:
-        return f"redis://127.0.0.1:{self.port}/0"
-
-    def start(self) -> None:
-        binary = shutil.which("redis-server") or shutil.which("valkey-server")
-        if binary is None:
-            pytest.skip("neither redis-server nor valkey-server is installed")
-        command = [binary, "--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--dir", str(self._folder)]
-        self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-
-    def kill(self) -> None:
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-
-
 @pytest.fixture
-def server(tmp_path: pathlib.Path) -> Iterator[Redis]:
-    made = Redis(tmp_path)
+def server(tmp_path: pathlib.Path) -> Iterator[redisserver.Redis]:
+    made = redisserver.Redis(tmp_path)
     made.start()
     yield made
     made.kill()
 
 
 @pytest.mark.slow
-async def test_redis_carries_to_all_or_to_one_within_a_group(server: Redis) -> None:
+async def test_redis_carries_to_all_or_to_one_within_a_group(server: redisserver.Redis) -> None:
     ends = [redis_channel.RedisChannel(server.url, "blue", name) for name in ("one", "two", "three")]
     other = redis_channel.RedisChannel(server.url, "green", "two")
     async with running(*ends, other) as (one, two, three, stranger):
@@ -195,7 +167,7 @@ async def test_redis_carries_to_all_or_to_one_within_a_group(server: Redis) -> N
 
 
 @pytest.mark.slow
-async def test_redis_gone_and_back(server: Redis) -> None:
+async def test_redis_gone_and_back(server: redisserver.Redis) -> None:
     ends = [redis_channel.RedisChannel(server.url, "blue", name) for name in ("one", "two")]
     async with running(*ends) as (one, two):
         await until(lambda: one.joins == two.joins == 1)
