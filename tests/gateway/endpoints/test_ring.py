@@ -147,3 +147,14 @@ def test_nothing_is_predicted_where_nobody_asked_the_index_or_nobody_was_chosen(
         told = ring.ending(ring.Entry(made, used))["usage"]
         assert isinstance(told, dict)
         assert told["cached_tokens_predicted"] is None
+
+
+def test_of_a_decision_nothing_is_lost_but_what_its_client_wrote_at_length() -> None:
+    made = decision("a", prompt=b"a secret")
+    assert isinstance(made, routing.Decision)
+    made = dataclasses.replace(made, config_profile="long", faults=("a part misbehaved",))
+    held = ring.Ring(1)
+    held.add(made, OUTCOME)
+    entry = held.find("a")
+    assert entry is not None
+    assert entry.decision == dataclasses.replace(made, request=dataclasses.replace(made.request, prompt=b""))

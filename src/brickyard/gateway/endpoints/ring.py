@@ -154,4 +154,5 @@ def _lean(decision: routing.Decision | routing.NoDecision) -> routing.Decision |
         decision.measures,
         {role: dataclasses.replace(each, request=request) for role, each in decision.companions.items()},
         decision.row,
+        decision.config_profile,
     )
