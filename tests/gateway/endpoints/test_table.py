@@ -285,6 +285,7 @@ class Life(RuleBasedStateMachine):
         self.lives: dict[str, int] = {}
         self.alive: set[str] = set()
         self.out: list[table.Lease] = []
+        self.listed: dict[str, frozenset[str]] = {}
         self.now = 0.0
 
     @rule(name=NAMES, ready=st.booleans(), zone=st.sampled_from(["n", "s"]), model=st.sampled_from(["demo", "other"]))
@@ -327,6 +328,20 @@ class Life(RuleBasedStateMachine):
     def fail(self, name: str, passed: float) -> None:
         self.now += passed
         self.live.failed(pod(name).endpoints[0], self.now)
+
+    @rule(name=NAMES, adapters=st.frozensets(st.sampled_from(["tone", "tale", "other"])))
+    def lists(self, name: str, adapters: frozenset[str]) -> None:
+        for slot in self.live.routable():
+            if slot.endpoint.pod == name:
+                self.live.lists(slot, adapters)
+                self.listed[name] = adapters if name in self.alive else frozenset()
+
+    @invariant()
+    def adapters_are_where_engines_list_them(self) -> None:
+        for adapter in ("tone", "tale"):
+            rows = set(counts(self.live, adapter))
+            ready = {slot.endpoint.pod for slot in self.live.routable()}
+            assert rows <= {name for name in ready if adapter in self.listed.get(name, ())}
 
     @rule(name=NAMES)
     def answer(self, name: str) -> None:
@@ -432,3 +447,127 @@ class TestOtherGateways:
         live = filled(pod("a"))
         live.changed(endpoint(live).key, 2)
         assert live.inconsistencies() == [f"{endpoint(live).key} is off by others' requests"]
+
+
+def slot(live: table.Table, name: str = "a") -> table.Slot:
+    return next(each for each in live.routable() if each.endpoint.pod == name)
+
+
+def lists(live: table.Table, **adapters: str) -> None:
+    for name, words in adapters.items():
+        live.lists(slot(live, name), frozenset(words.split()))
+
+
+class TestAdapters:
+    def test_their_rows_are_the_endpoints_that_list_them(self) -> None:
+        live = filled(pod("a"), pod("b"), pod("c"))
+        lists(live, a="tone", b="tone tale")
+        assert list(counts(live, "tone")) == ["a", "b"]
+        assert list(counts(live, "tale")) == ["b"]
+        assert list(counts(live)) == ["a", "b", "c"]
+        assert live.adapters().keys() == {"tone", "tale"}
+        assert live.models().keys() == {"demo"}
+        assert live.inconsistencies() == []
+
+    def test_what_is_not_listed_any_more_is_gone(self) -> None:
+        live = filled(pod("a"), pod("b"))
+        lists(live, a="tone", b="tone")
+        lists(live, a="")
+        assert list(counts(live, "tone")) == ["b"]
+        lists(live, b="tale")
+        assert (live.knows("tone"), live.knows("tale")) == (False, True)
+        assert live.snapshot("tone", 0.0).endpoints == ()
+
+    def test_one_count_holds_for_all_that_an_engine_does(self) -> None:
+        live = filled(pod("a"), pod("b"))
+        lists(live, b="tone")
+        lease = live.lease(endpoint(live, "b"), 0.0)
+        assert (counts(live), counts(live, "tone")) == ({"a": 0, "b": 1}, {"b": 1})
+        lease.release()
+        assert counts(live, "tone") == {"b": 0}
+
+    def test_loads_ages_and_breakers_are_the_endpoints_own(self) -> None:
+        live = filled(pod("a"), pod("b"))
+        lists(live, b="tone")
+        assert live.snapshot("tone", 0.0).loads == (None,)
+        live.heard(slot(live, "b"), LOAD, 5.0)
+        snapshot = live.snapshot("tone", 7.0)
+        assert (snapshot.loads, snapshot.load_ages) == ((LOAD,), (2.0,))
+        for _ in range(5):
+            live.failed(endpoint(live, "b"), 7.0)
+        assert set(live.snapshot("tone", 7.0).barred) == {0}
+
+    def test_versions_tell_of_listings_and_only_to_whom_they_concern(self) -> None:
+        live = filled(pod("a"))
+        base = live.snapshot("demo", 0.0).version
+        lists(live, a="tone")
+        before = live.snapshot("tone", 0.0).version
+        lists(live, a="tone")
+        assert live.snapshot("tone", 0.0).version == before
+        live.put(pod("b"))
+        lists(live, b="tone")
+        assert live.snapshot("tone", 0.0).version > before > base
+
+    def test_a_pod_that_changes_keeps_its_adapters_and_one_that_goes_takes_them_along(self) -> None:
+        live = filled(pod("a"))
+        lists(live, a="tone")
+        live.put(pod("a", labels={"tier": "gold"}))
+        (row,) = live.snapshot("tone", 0.0).endpoints
+        assert row.labels["tier"] == "gold"
+        live.remove("default/a")
+        assert not live.knows("tone")
+        assert live.inconsistencies() == []
+
+    def test_a_successor_has_to_list_its_own(self) -> None:
+        live = filled(pod("a"))
+        lists(live, a="tone")
+        live.put(pod("a", uid="u2"))
+        assert not live.knows("tone")
+
+    def test_who_comes_back_ready_lists_them_again_before_it_is_asked(self) -> None:
+        live = filled(pod("a"))
+        lists(live, a="tone")
+        live.put(pod("a", ready=False))
+        assert live.knows("tone")
+        assert live.absence("tone") == "model 'tone' has no pod that can take requests now: default/a not ready (Running)"
+        live.put(pod("a"))
+        assert live.snapshot("tone", 0.0).endpoints == ()
+        assert "listed it again" in live.absence("tone")
+        lists(live, a="tone")
+        assert list(counts(live, "tone")) == ["a"]
+
+    def test_a_model_goes_before_an_adapter_of_its_name(self) -> None:
+        live = filled(pod("a"), pod("x", model="tone"))
+        lists(live, a="tone")
+        assert list(counts(live, "tone")) == ["x"]
+        assert live.adapters() == {}
+        live.remove("default/x")
+        assert list(counts(live, "tone")) == ["a"]
+
+    def test_ranks_of_one_pod_hold_their_own(self) -> None:
+        live = filled(pod("a", env={"data-parallel-size": "2"}, labels={"model.aibrix.ai/port": "8000"}))
+        first, second = live.routable()
+        live.lists(first, frozenset({"tone"}))
+        live.lists(second, frozenset({"tone"}))
+        live.lists(first, frozenset())
+        assert [each.port for each in live.snapshot("tone", 0.0).endpoints] == [8001]
+        assert live.inconsistencies() == []
+
+    def test_a_slot_that_left_says_nothing(self) -> None:
+        live = filled(pod("a"))
+        old = slot(live)
+        live.remove("default/a")
+        live.lists(old, frozenset({"tone"}))
+        assert not live.knows("tone")
+
+    def test_new_endpoints_are_new_for_adapters_too(self) -> None:
+        live = TestSlowStart.grown()
+        lists(live, a="tone", b="tone")
+        assert live.snapshot("tone", 105.0).young == pytest.approx({1: 0.5})
+
+    def test_profiles_are_those_of_the_pods(self) -> None:
+        live = filled(pod("a", annotations={"model.aibrix.ai/config": '{"lockedRoutingStrategy": "random"}'}))
+        lists(live, a="tone")
+        config = live.config("tone")
+        assert config is not None
+        assert config.locked == "random"

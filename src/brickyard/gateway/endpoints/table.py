@@ -7,6 +7,10 @@ negative whatever happens to the pod meanwhile:
 * a pod that is gone takes its slots out of the table; leases that are still out count down on them, unseen;
 * a successor of the same name (another uid) gets new slots and starts at 0.
 
+LoRA adapters are models of their own here: an adapter's rows are the endpoints whose engines list it, and their slots are those of the
+model that it adapts, so that one count holds for everything an engine does. A model that a pod is labelled with goes before an adapter of
+the same name. An endpoint that comes back ready has to list its adapters again before it gets requests for them.
+
 Where several gateways share what they have open, a slot's count is the sum over all of them, kept as it changes; what is the others' in it
 is kept apart.
 
@@ -18,10 +22,10 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Mapping, Set
 
 from brickyard.api import serving
-from brickyard.gateway.endpoints import breaker, pods
+from brickyard.gateway.endpoints import breaker, pods, profiles
 from brickyard.routing import contract, modelconfig
 
 NEVER = -math.inf
@@ -34,10 +38,12 @@ LEAST_SHARE = 0.1
 class Slot:
     """What changes about one endpoint while it exists."""
 
-    __slots__ = ("breaker", "elsewhere", "endpoint", "heard_at", "in_flight", "load", "since")
+    __slots__ = ("adapters", "breaker", "elsewhere", "endpoint", "heard_at", "in_flight", "listed", "load", "since")
 
     def __init__(self, endpoint: contract.Endpoint) -> None:
         self.endpoint = endpoint
+        self.adapters: frozenset[str] = frozenset()
+        self.listed = False
         self.in_flight = 0
         self.elsewhere = 0
         self.load: serving.EngineLoad | None = None
@@ -71,11 +77,13 @@ class _Member:
 
 
 class _View:
-    """A model's members and the rows made of those that are routable."""
+    """A model's members and the rows made of those that are routable; of an ``adapter``, those that hold it."""
 
     __slots__ = (
+        "adapter",
         "config",
         "endpoints",
+        "faults",
         "greeted",
         "heard_at",
         "loads",
@@ -87,13 +95,15 @@ class _View:
         "young_until",
     )
 
-    def __init__(self) -> None:
+    def __init__(self, adapter: str = "") -> None:
+        self.adapter = adapter
         self.members: dict[str, _Member] = {}
         self.slots: tuple[Slot, ...] = ()
         self.endpoints: tuple[contract.Endpoint, ...] = ()
         self.loads: tuple[serving.EngineLoad | None, ...] = ()
         self.heard_at: tuple[float, ...] = ()
         self.config: modelconfig.ModelConfig | None = None
+        self.faults: Mapping[str, str] = contract.NOTHING_KNOWN
         self.rows_stale = True
         self.loads_stale = True
         self.version = 0
@@ -105,16 +115,20 @@ class _View:
         for slot in self.slots:
             if slot.since is None:
                 slot.since = now if self.greeted else NEVER
-                self.young_until = max(self.young_until, slot.since + ramp)
+            self.young_until = max(self.young_until, slot.since + ramp)
         self.greeted = self.version
 
-    def refresh(self) -> None:
+    def holds(self, slot: Slot) -> bool:
+        """Whether a slot of a member can take requests for this model, for all that its engine has said."""
+        return not self.adapter or (slot.listed and self.adapter in slot.adapters)
+
+    def refresh(self, read: profiles.Reader) -> None:
         """Make the shared tuples again if what they are made of has changed."""
         if self.rows_stale:
             routable = (slot for member in self.members.values() if not member.pod.unready for slot in member.slots)
-            self.slots = tuple(sorted(routable, key=lambda slot: slot.endpoint.key))
+            self.slots = tuple(sorted(filter(self.holds, routable), key=lambda slot: slot.endpoint.key))
             self.endpoints = tuple(slot.endpoint for slot in self.slots)
-            self.config = _config([member.pod for _, member in sorted(self.members.items())])
+            self.config, self.faults = read.chosen(member.pod for member in self.members.values())
             self.rows_stale, self.loads_stale = False, True
         if self.loads_stale:
             self.loads = tuple(slot.load for slot in self.slots)
@@ -132,6 +146,8 @@ class Table:
         self._ramp = ramp
         self._gone = gone
         self._views: dict[str, _View] = {}
+        self._adapters: dict[str, _View] = {}
+        self._profiles = profiles.Reader()
         self._model_of: dict[str, str] = {}
         self._slots: dict[str, Slot] = {}
         self._suspects: set[str] = set()
@@ -152,13 +168,15 @@ class Table:
         for slot, endpoint in zip(slots, pod.endpoints, strict=True):
             slot.endpoint = endpoint
             if old is not None and old.pod.unready and not pod.unready:
-                slot.since = None
+                slot.since, slot.listed = None, False
                 slot.breaker = breaker.CLOSED  # readiness is fresher evidence than connections that failed before it
             self._index(slot)
         view = self._views.setdefault(pod.model, _View())
-        view.members[pod.key] = _Member(pod, slots)
+        view.members[pod.key] = member = _Member(pod, slots)
         self._model_of[pod.key] = pod.model
         self._changed(view)
+        for name in frozenset[str]().union(*(slot.adapters for slot in slots)):
+            self._joined(name, member)
 
     def remove(self, key: str) -> None:
         """Forget the pod ``namespace/name``; unknown pods are fine."""
@@ -181,6 +199,8 @@ class Table:
         for slot in view.members.pop(key).slots:
             del self._slots[slot.endpoint.key]
             self._suspects.discard(slot.endpoint.key)
+            for name in slot.adapters:
+                self._parted(name, key)
         if view.members:
             self._changed(view)
         else:
@@ -190,17 +210,56 @@ class Table:
         """Every model and its pods, ready or not."""
         return {name: tuple(member.pod for member in view.members.values()) for name, view in self._views.items()}
 
+    def adapters(self) -> Mapping[str, tuple[pods.ModelPod, ...]]:
+        """Every adapter and the pods whose engines list it or did when they were last ready; without those that have a model's name."""
+        return {
+            name: tuple(member.pod for _, member in sorted(view.members.items()))
+            for name, view in self._adapters.items()
+            if name not in self._views
+        }
+
     def knows(self, model: str) -> bool:
-        """Whether any pod, ready or not, claims to serve ``model``."""
-        return model in self._views
+        """Whether any pod, ready or not, claims to serve ``model``, or its engine to hold such an adapter."""
+        return model in self._views or model in self._adapters
+
+    def lists(self, slot: Slot, adapters: frozenset[str]) -> None:
+        """The engine of ``slot`` lists these adapters; what it held before and does not list is gone."""
+        if self._slots.get(slot.endpoint.key) is not slot or (slot.listed and slot.adapters == adapters):
+            return
+        member = next(each for each in self._views[slot.endpoint.model].members.values() if slot in each.slots)
+        before, slot.adapters, slot.listed = slot.adapters, adapters, True
+        for name in adapters:
+            self._joined(name, member)
+        for name in before - adapters:
+            if any(name in each.adapters for each in member.slots):
+                self._changed(self._adapters[name])
+            else:
+                self._parted(name, member.pod.key)
+
+    def _joined(self, name: str, member: _Member) -> None:
+        view = self._adapters.setdefault(name, _View(name))
+        view.members[member.pod.key] = member
+        self._changed(view)
+
+    def _parted(self, name: str, key: str) -> None:
+        view = self._adapters.get(name)
+        if view is None or view.members.pop(key, None) is None:
+            return
+        if view.members:
+            self._changed(view)
+        else:
+            del self._adapters[name]
+
+    def _view(self, model: str) -> _View | None:
+        return self._views.get(model) or self._adapters.get(model)
 
     def snapshot(self, model: str, now: float) -> contract.EndpointSnapshot:
         """The routable endpoints of ``model`` at ``now``, ordered by key; empty for an unknown model."""
-        view = self._views.get(model)
+        view = self._view(model)
         if view is None:
             return contract.EndpointSnapshot((), (), (), (), self._version)
         if view.rows_stale or view.loads_stale:
-            view.refresh()
+            view.refresh(self._profiles)
         return contract.EndpointSnapshot(
             view.endpoints,
             tuple([slot.in_flight for slot in view.slots]),
@@ -214,12 +273,21 @@ class Table:
 
     def config(self, model: str) -> modelconfig.ModelConfig | None:
         """The model's routing profiles; None where no pod has any."""
-        view = self._views.get(model)
+        view = self._view(model)
         if view is None:
             return None
         if view.rows_stale:
-            view.refresh()
+            view.refresh(self._profiles)
         return view.config
+
+    def faults(self, model: str) -> Mapping[str, str]:
+        """What is wrong with the profiles that the model's pods carry, by pod's key."""
+        view = self._view(model)
+        if view is None:
+            return contract.NOTHING_KNOWN
+        if view.rows_stale:
+            view.refresh(self._profiles)
+        return view.faults
 
     def lease(self, endpoint: contract.Endpoint, now: float) -> Lease:
         """Count a request on ``endpoint``; on nobody's slot if it left the table since it was chosen."""
@@ -252,6 +320,9 @@ class Table:
         view = self._views.get(slot.endpoint.model)
         if view is not None:
             view.loads_stale = True
+        for name in slot.adapters:
+            if name in self._adapters:
+                self._adapters[name].loads_stale = True
 
     def endpoints(self) -> Mapping[str, contract.Endpoint]:
         """Every endpoint by key, routable or not."""
@@ -260,7 +331,7 @@ class Table:
     def routable(self) -> Iterable[Slot]:
         """The slots of all endpoints that can take requests, over all models."""
         for view in self._views.values():
-            view.refresh()
+            view.refresh(self._profiles)
             yield from view.slots
 
     def share(self, elsewhere: Mapping[str, int]) -> None:
@@ -288,10 +359,12 @@ class Table:
 
     def absence(self, model: str) -> str:
         """Why ``model`` has no routable endpoint, and what to look at."""
-        view = self._views.get(model)
+        view = self._view(model)
         if view is None:
             return f"no pod serves model {model!r}: give one the label model.aibrix.ai/name={model}"
         told = [f"{member.pod.key} {member.pod.unready}" for member in view.members.values() if member.pod.unready]
+        if view.adapter and not told:
+            return f"adapter {model!r} is held by pods that have not listed it again since they are ready: try again in a moment"
         named = "; ".join(sorted(told)[:3]) + (f"; and {len(told) - 3} more" if len(told) > 3 else "")
         return f"model {model!r} has no pod that can take requests now: {named}"
 
@@ -308,6 +381,8 @@ class Table:
                 if tuple(slot.endpoint for slot in member.slots) != member.pod.endpoints:
                     wrong.append(f"pod {key} has other slots than endpoints")
                 found.update((slot.endpoint.key, slot) for slot in member.slots)
+        if self._held() != {name: view.members for name, view in self._adapters.items()}:
+            wrong.append("the adapters that engines list and their pods differ")
         if found != self._slots:
             wrong.append("the index of slots and the pods' slots differ")
         suspects = {key for key, slot in found.items() if slot.breaker is not breaker.CLOSED}
@@ -320,6 +395,14 @@ class Table:
             if slot.elsewhere != self._elsewhere.get(key, 0)
         ]
         return wrong
+
+    def _held(self) -> dict[str, dict[str, _Member]]:
+        """Adapters and their pods, as the slots have them."""
+        held: dict[str, dict[str, _Member]] = {}
+        for key, member in ((key, member) for view in self._views.values() for key, member in view.members.items()):
+            for name in frozenset[str]().union(*(slot.adapters for slot in member.slots)):
+                held.setdefault(name, {})[key] = member
+        return held
 
     def _member(self, key: str) -> _Member | None:
         model = self._model_of.get(key)
@@ -352,11 +435,3 @@ class Table:
         return {
             row: breaker.reason(slot.breaker, now) for row, slot in enumerate(view.slots) if slot.breaker.bars(now)
         } or contract.NOTHING_REMOVED
-
-
-def _config(members: Sequence[pods.ModelPod]) -> modelconfig.ModelConfig | None:
-    """The first pod's configuration that can be read; else the strategy of a label."""
-    found = modelconfig.first(pod.config for pod in members if pod.config)
-    if found is not None:
-        return found
-    return next((modelconfig.of_label(pod.strategy) for pod in members if pod.strategy.strip()), None)
