@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
@@ -22,8 +23,14 @@ class Talk(asyncio.Protocol):
         self.transport = transport
         self.engine.connections.append(transport)
 
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.engine.closed.set()
+
     def data_received(self, data: bytes) -> None:
-        if not self.engine.hang:
+        if self.engine.hangs_up:
+            self.engine.hangs_up -= 1
+            self.transport.abort()
+        elif not self.engine.hang:
             self.engine.busy += 1
             self.engine.busiest = max(self.engine.busiest, self.engine.busy)
             asyncio.get_running_loop().call_later(0.01, self.reply)
@@ -31,13 +38,23 @@ class Talk(asyncio.Protocol):
     def reply(self) -> None:
         self.engine.busy -= 1
         self.transport.write(self.engine.answer)
+        if self.engine.ends:
+            self.transport.close()
 
 
 class Engine:
-    """Answers every request with ``answer`` and keeps the connection; says nothing while ``hang`` is set."""
+    """Answers every request with ``answer`` and keeps the connection; says nothing while ``hang`` is set.
 
-    def __init__(self, answer: bytes = b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nrun 1") -> None:
+    ``ends``: it closes behind each answer. ``hangs_up``: requests that it answers by a reset.
+    """
+
+    def __init__(
+        self, answer: bytes = b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nrun 1", *, ends: bool = False
+    ) -> None:
         self.answer = answer
+        self.ends = ends
+        self.hangs_up = 0
+        self.closed = asyncio.Event()
         self.hang = False
         self.connections: list[asyncio.Transport] = []
         self.busy = 0
@@ -57,8 +74,10 @@ class Engine:
 
 
 @contextlib.asynccontextmanager
-async def fetcher(engine: Engine, connections: int = 4, timeout: float = 2.0) -> AsyncIterator[pages.Pages]:
-    async with engine.serving(), pages.Pages(connections=connections, timeout=timeout) as made:
+async def fetcher(
+    engine: Engine, connections: int = 4, timeout: float = 2.0, **knobs: Any
+) -> AsyncIterator[pages.Pages]:
+    async with engine.serving(), pages.Pages(connections=connections, timeout=timeout, **knobs) as made:
         yield made
 
 
@@ -67,6 +86,117 @@ async def test_a_page_and_its_connection_kept() -> None:
     async with fetcher(engine) as made:
         assert [await made.get(engine.url) for _ in range(3)] == [b"run 1"] * 3
     assert len(engine.connections) == 1
+
+
+@pytest.mark.parametrize(
+    ("answer", "connections"),
+    [
+        (b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\nrun\r\n2\r\n 1\r\n0\r\n\r\n", 1),
+        (b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nrun 1", 1),
+        (b"HTTP/1.1 200 OK\r\ncontent-encoding: identity\r\ncontent-length: 5\r\n\r\nrun 1", 1),
+        (b"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 5\r\n\r\nrun 1", 2),
+        (b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nrun 1HTTP/1.1 200 OK\r\n", 2),
+        (b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nrun 1HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n", 2),
+        (b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nrun 1nonsense", 2),
+    ],
+    ids=["chunked", "interim", "identity", "closes", "begins-another", "two-answers", "rubbish-behind"],
+)
+async def test_every_way_to_send_a_page_and_whether_its_connection_can_go_on(answer: bytes, connections: int) -> None:
+    engine = Engine(answer)
+    async with fetcher(engine) as made:
+        assert [await made.get(engine.url) for _ in range(2)] == [b"run 1"] * 2
+    assert len(engine.connections) == connections
+
+
+async def test_a_page_without_a_length_ends_with_its_connection() -> None:
+    engine = Engine(b"HTTP/1.0 200 OK\r\n\r\nrun 1", ends=True)
+    async with fetcher(engine) as made:
+        assert await made.get(engine.url) == b"run 1"
+
+
+async def test_half_a_page_is_a_miss() -> None:
+    engine = Engine(b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nrun 1", ends=True)
+    async with fetcher(engine) as made:
+        with pytest.raises(pages.PageMissed, match="ended before the page did"):
+            await made.get(engine.url)
+
+
+async def test_no_answer_at_all_is_a_miss() -> None:
+    engine = Engine(b"", ends=True)
+    async with fetcher(engine) as made:
+        with pytest.raises(pages.PageMissed, match="closed without an answer"):
+            await made.get(engine.url)
+    assert len(engine.connections) == 1
+
+
+async def test_a_connection_that_was_closed_meanwhile_costs_no_page() -> None:
+    engine = Engine()
+    async with fetcher(engine) as made:
+        await made.get(engine.url)
+        engine.connections[0].close()  # as servers do with connections that are idle too long
+        assert await made.get(engine.url) == b"run 1"
+        await made.get(engine.url)
+        assert len(engine.connections) == 2
+
+
+async def test_an_engine_that_closes_kept_connections_on_the_next_request_costs_no_page() -> None:
+    engine = Engine()
+    async with fetcher(engine) as made:
+        await made.get(engine.url)
+        engine.hangs_up = 1
+        assert await made.get(engine.url) == b"run 1"
+        assert len(engine.connections) == 2
+
+
+async def test_one_connection_for_each_engine_however_few_are_read_at_once() -> None:
+    engines = [Engine() for _ in range(5)]
+    async with contextlib.AsyncExitStack() as stack:
+        for each in engines:
+            await stack.enter_async_context(each.serving())
+        made = await stack.enter_async_context(pages.Pages(connections=2, timeout=2.0))
+        for _ in range(3):
+            await asyncio.gather(*(made.get(each.url) for each in engines))
+        assert [len(each.connections) for each in engines] == [1] * 5
+
+
+async def test_of_more_connections_than_are_kept_the_longest_idle_are_closed() -> None:
+    engines = [Engine() for _ in range(3)]
+    async with contextlib.AsyncExitStack() as stack:
+        for each in engines:
+            await stack.enter_async_context(each.serving())
+        made = await stack.enter_async_context(pages.Pages(connections=1, timeout=2.0, kept=2))
+        for each in engines:
+            await made.get(each.url)
+        await engines[0].closed.wait()
+        assert not engines[1].closed.is_set()
+        assert not engines[2].closed.is_set()
+
+
+async def test_what_nobody_uses_is_closed() -> None:
+    engine, busy = Engine(), Engine()
+    async with fetcher(engine, idle=0.2) as made, busy.serving():
+        await made.get(engine.url)
+        while not engine.closed.is_set():
+            await made.get(busy.url)
+        assert len(busy.connections) == 1
+        await asyncio.wait_for(busy.closed.wait(), 5)
+
+
+async def test_nothing_stays_open_behind_it() -> None:
+    engine = Engine()
+    async with engine.serving():
+        async with pages.Pages(connections=1, timeout=2.0) as made:
+            await made.get(engine.url)
+        await asyncio.wait_for(engine.closed.wait(), 5)
+
+
+async def test_bytes_that_nobody_asked_for_end_the_connection() -> None:
+    engine = Engine()
+    async with fetcher(engine) as made:
+        await made.get(engine.url)
+        engine.connections[0].write(b"HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\n\r\n")
+        await asyncio.wait_for(engine.closed.wait(), 5)
+        assert await made.get(engine.url) == b"run 1"
 
 
 async def test_no_more_at_once_than_allowed_and_none_lost() -> None:
@@ -89,7 +219,9 @@ async def test_waiting_for_ones_turn_is_no_miss() -> None:
     [
         (b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n", "answered 404"),
         (b"HTTP/1.1 302 Found\r\nlocation: /x\r\ncontent-length: 0\r\n\r\n", "answered 302"),
-        (b"nonsense\r\n\r\n", "RemoteProtocolError"),
+        (b"HTTP/1.1 101 Switching Protocols\r\nupgrade: x\r\nconnection: upgrade\r\n\r\n", "not valid HTTP"),
+        (b"nonsense\r\n\r\n", "not valid HTTP"),
+        (b"HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: 1\r\n\r\nx", "answered in 'gzip', unasked"),
     ],
 )
 async def test_anything_but_a_page_is_a_miss(answer: bytes, complaint: str) -> None:
@@ -99,10 +231,9 @@ async def test_anything_but_a_page_is_a_miss(answer: bytes, complaint: str) -> N
             await made.get(engine.url)
 
 
-async def test_an_endless_page_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pages, "LARGEST", 1000)
+async def test_an_endless_page_is_cut_off() -> None:
     engine = Engine(b"HTTP/1.1 200 OK\r\ncontent-length: 2000\r\n\r\n" + b"x" * 2000)
-    async with fetcher(engine) as made:
+    async with fetcher(engine, largest=1000) as made:
         with pytest.raises(pages.PageMissed, match="larger than 1000 bytes"):
             await made.get(engine.url)
 
@@ -120,11 +251,15 @@ async def test_nobody_there_is_a_miss() -> None:
     async with engine.serving():
         pass
     async with pages.Pages(connections=1, timeout=1.0) as made:
-        with pytest.raises(pages.PageMissed, match="ConnectError"):
+        with pytest.raises(pages.PageMissed, match="cannot be reached"):
             await made.get(engine.url)
 
 
-async def test_an_address_that_is_none_is_a_miss() -> None:
+@pytest.mark.parametrize(
+    "url",
+    ["http://[nonsense/metrics", "https://127.0.0.1/metrics", "metrics", "http://a:b/", "http://ü/", "http://h/a b"],
+)
+async def test_an_address_that_is_none_is_a_miss(url: str) -> None:
     async with pages.Pages(connections=1, timeout=1.0) as made:
-        with pytest.raises(pages.PageMissed):
-            await made.get("http://[nonsense/metrics")
+        with pytest.raises(pages.PageMissed, match="is no address of a page"):
+            await made.get(url)

@@ -1,35 +1,71 @@
-"""Fetches engines' metrics pages: one HTTP client with a bound on connections, on time and on size."""
+"""Fetches engines' metrics pages: bounded in number, in time and in size, over connections that are kept.
+
+A hundred engines read once a second are nine million pages a day, most of which say nothing new, so a page must cost next to nothing. A
+connection to each engine stays open between two looks, and the request is made once. (A general HTTP client with fewer connections than
+there are engines opens one for nearly every page, and looks through all of them each time.)
+"""
 
 from __future__ import annotations
 
 import asyncio
+import functools
+import re
+import urllib.parse
 from types import TracebackType
-from typing import Self
+from typing import Final, NamedTuple, Self
 
-import httpx2
+from brickyard.gateway.endpoints import pagewire
 
-from brickyard.gateway import errors
+PageMissed = pagewire.PageMissed
+KEPT: Final = 2048
+"""Connections kept open; of more, the longest idle is closed."""
+IDLE: Final = 15.0
+"""Seconds after which a kept connection that nobody used is closed."""
+_PRINTABLE: Final = re.compile(r"[!-~]+")
+"""What may stand in a request's first lines: else an address could write headers."""
+ADDRESSES: Final = 4096
+"""URLs whose requests are remembered."""
 
-LARGEST = 16 * 1024 * 1024
-"""Bytes; a page that goes on beyond is no metrics page."""
+
+class _Target(NamedTuple):
+    """Where a page is, and the bytes that ask for it."""
+
+    host: str
+    port: int
+    request: bytes
 
 
-class PageMissed(errors.GatewayError):
-    """No page came; the message says why."""
+@functools.lru_cache(maxsize=ADDRESSES)
+def _target(url: str) -> _Target:
+    try:
+        parts = urllib.parse.urlsplit(url)
+        host, port = parts.hostname, parts.port or 80
+        path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        head = f"GET {path} HTTP/1.1\r\nhost: {parts.netloc}\r\naccept-encoding: identity\r\n\r\n".encode("ascii")
+    except ValueError as error:
+        raise PageMissed(f"{url} is no address of a page: {error}") from error
+    if parts.scheme != "http" or not host or not _PRINTABLE.fullmatch(parts.netloc + path):
+        raise PageMissed(f"{url} is no address of a page: it must be http://host:port/path")
+    return _Target(host, port, head)
 
 
 class Pages:
     """``async with Pages(connections=32, timeout=2.0) as pages: await pages.get(url)``.
 
-    At most ``connections`` pages are read at once, further ones wait their turn; ``timeout`` seconds count from the turn on.
+    At most ``connections`` pages are read at once, further ones wait their turn; ``timeout`` seconds count from the turn on. Between two
+    pages at most ``kept`` connections stay open, one per engine, for ``idle`` seconds.
     """
 
-    def __init__(self, *, connections: int, timeout: float) -> None:
+    def __init__(
+        self, *, connections: int, timeout: float, largest: int = pagewire.LARGEST, kept: int = KEPT, idle: float = IDLE
+    ) -> None:
         self._turn = asyncio.Semaphore(connections)
         self._timeout = timeout
-        limits = httpx2.Limits(max_connections=connections, max_keepalive_connections=connections)
-        # Pods are spoken to directly and in plain HTTP: the environment's proxies and the CA bundle are for the world outside.
-        self._client = httpx2.AsyncClient(limits=limits, timeout=timeout, trust_env=False, verify=False)
+        self._largest = largest
+        self._kept = kept
+        self._keep_for = idle
+        self._idle: dict[tuple[str, int], pagewire.PageConnection] = {}  # the longest idle first
+        self._reaper: asyncio.TimerHandle | None = None
 
     async def __aenter__(self) -> Self:
         return self
@@ -37,32 +73,73 @@ class Pages:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._client.aclose()
+        if self._reaper is not None:
+            self._reaper.cancel()
+        for connection in self._idle.values():
+            connection.close()
+        self._idle.clear()
 
     async def get(self, url: str) -> bytes:
-        """The body of ``url``.
+        """The body of ``url``, an ``http`` address. The other end is spoken to directly, whatever proxies the environment names.
 
         Raises:
             PageMissed: refused, broken, too slow, too large, or another status than 200.
         """
+        target = _target(url)
         async with self._turn:
             try:
                 async with asyncio.timeout(self._timeout):
-                    return await self._read(url)
+                    return await self._read(target)
             except TimeoutError as error:
                 raise PageMissed(f"{url} did not answer within {self._timeout:g} s") from error
-            except (httpx2.HTTPError, httpx2.InvalidURL) as error:
-                raise PageMissed(f"{url}: {type(error).__name__} {error}".rstrip()) from error
+            except OSError as error:
+                raise PageMissed(f"{url} cannot be reached: {error.strerror or error}") from error
+            except pagewire.StaleError as error:
+                raise PageMissed(f"{url}: the connection was closed without an answer") from error
+            except PageMissed as error:
+                raise PageMissed(f"{url}: {error}") from error
 
-    async def _read(self, url: str) -> bytes:
-        async with self._client.stream("GET", url) as answer:
-            if answer.status_code != httpx2.codes.OK:
-                raise PageMissed(f"{url} answered {answer.status_code}")
-            parts: list[bytes] = []
-            size = 0
-            async for part in answer.aiter_bytes():
-                size += len(part)
-                if size > LARGEST:
-                    raise PageMissed(f"{url} is larger than {LARGEST} bytes")
-                parts.append(part)
-            return b"".join(parts)
+    async def _read(self, target: _Target) -> bytes:
+        kept = self._idle.pop((target.host, target.port), None)
+        if kept is not None:
+            try:
+                return await self._ask(kept, target)
+            except pagewire.StaleError:
+                pass  # its other end had closed it meanwhile
+        _, fresh = await asyncio.get_running_loop().create_connection(
+            lambda: pagewire.PageConnection(self._largest), target.host, target.port
+        )
+        return await self._ask(fresh, target)
+
+    async def _ask(self, connection: pagewire.PageConnection, target: _Target) -> bytes:
+        try:
+            return await connection.ask(target.request)
+        finally:
+            if connection.reusable:
+                self._keep(connection, target)
+            else:
+                connection.close()
+
+    def _keep(self, connection: pagewire.PageConnection, target: _Target) -> None:
+        loop, place = asyncio.get_running_loop(), (target.host, target.port)
+        connection.idle_since = loop.time()
+        other = self._idle.pop(place, None)
+        if other is not None:
+            other.close()
+        self._idle[place] = connection
+        if len(self._idle) > self._kept:
+            self._idle.pop(next(iter(self._idle))).close()
+        if self._reaper is None:
+            self._reaper = loop.call_later(self._keep_for, self._reap)
+
+    def _reap(self) -> None:
+        """Close what nobody used for so long; look again when the next one's time has come."""
+        loop = asyncio.get_running_loop()
+        while self._idle:
+            place, longest = next(iter(self._idle.items()))
+            left = longest.idle_since + self._keep_for - loop.time()
+            if left > 0:
+                self._reaper = loop.call_later(left, self._reap)
+                return
+            self._idle.pop(place).close()
+        self._reaper = None
