@@ -183,7 +183,13 @@ async def _run(parts: _Parts, given: Settings, stop: asyncio.Event, ready: Calla
             rng=random.Random(),  # noqa: S311 - it spreads scrapes over time
         )
         scope.start(scraper.run(), name="loads")
-        shelf = cards.Cards(table, fetcher.get, time=parts.time)
+        shelf = cards.Cards(
+            table,
+            fetcher.get,
+            time=parts.time,
+            rng=random.Random(),  # noqa: S311 - it spreads readings over time
+            every=chosen.models_interval,
+        )
         parts.chooser.described = shelf.of
         scope.start(shelf.run(), name="cards")
         again = exports.EngineSeries(engines.series(), table.endpoints, parts.time.monotonic, given.proxy.pod)

@@ -20,7 +20,7 @@ class ModelCard:
     """One row of ``/v1/models``.
 
     ``created`` is Unix seconds; ``ready`` the number of endpoints that can answer now. ``max_model_len`` (tokens) and ``root`` (what it
-    was loaded from) are as the engine told, None before it has.
+    was loaded from) are as the engine told, None before it has. ``parent``: the model that an adapter changes, None for a model.
     """
 
     id: str
@@ -29,6 +29,7 @@ class ModelCard:
     ready: int
     max_model_len: int | None = None
     root: str | None = None
+    parent: str | None = None
 
 
 class Lease(Protocol):
@@ -142,7 +143,7 @@ class Director(Protocol):
         ...
 
     def knows(self, model: str) -> bool:
-        """Whether any pod, ready or not, claims to serve ``model``."""
+        """Whether any pod, ready or not, claims to serve ``model``, or its engine to hold an adapter of that name."""
         ...
 
     def model_rps(self, request: contract.Request) -> int | None:

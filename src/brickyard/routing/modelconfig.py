@@ -24,7 +24,7 @@ from __future__ import annotations
 
 import dataclasses
 import types
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 import msgspec
@@ -77,18 +77,6 @@ class Choice:
     source: str
     name: str = ""
     profile: ConfigProfile | None = None
-
-
-def first(texts: Iterable[str]) -> ModelConfig | None:
-    """The first of the pods' annotations that can be read and has a profile or a lock."""
-    for text in texts:
-        try:
-            found = parse(text)
-        except errors.ModelConfigError:
-            continue
-        if found.profiles or found.locked:
-            return found
-    return None
 
 
 def parse(text: str) -> ModelConfig:

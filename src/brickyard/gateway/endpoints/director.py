@@ -78,7 +78,8 @@ class TableDirector:
         """Some strategy that is in use reads what engines say of their load. Once it is so, it stays so."""
 
     def models(self) -> Sequence[contract.ModelCard]:
-        return [self._card(name, members) for name, members in sorted(self.table.models().items())]
+        models = [self._card(name, members) for name, members in sorted(self.table.models().items())]
+        return models + [self._adapter_card(name, members) for name, members in sorted(self.table.adapters().items())]
 
     def strategies(self) -> Sequence[str]:
         return self._registry.names()
@@ -154,6 +155,13 @@ class TableDirector:
         told = self.described(name)
         created = int(min(pod.created for pod in members))
         return contract.ModelCard(name, created, OWNER, ready, told.max_model_len, told.root)
+
+    def _adapter_card(self, name: str, members: Sequence[pods.ModelPod]) -> contract.ModelCard:
+        told, parent = self.described(name), members[0].model
+        length = told.max_model_len or self.described(parent).max_model_len
+        ready = len(self.table.snapshot(name, self._now()).endpoints)
+        created = int(min(pod.created for pod in members))
+        return contract.ModelCard(name, created, OWNER, ready, length, told.root, parent)
 
 
 class PodDirector(TableDirector):

@@ -41,6 +41,11 @@ class EndpointSettings:
     scrape_connections: int = settings.field(
         32, env="BRICKYARD_GATEWAY_SCRAPE_CONNECTIONS", help="Metrics pages read at the same time."
     )
+    models_interval: float = settings.field(
+        5.0,
+        env="BRICKYARD_GATEWAY_MODELS_INTERVAL",
+        help="Between two looks at which adapters an engine holds; one without any sign of adapters is asked a twelfth as often.",
+    )
     slow_start: float = settings.field(
         0.0,
         env="BRICKYARD_GATEWAY_SLOW_START",

@@ -87,7 +87,7 @@ def _text(write: Callable[[str], bytes]) -> router.Page:
 
 
 def _card(card: contract.ModelCard) -> dict[str, object]:
-    told = {"max_model_len": card.max_model_len, "root": card.root}
+    told = {"max_model_len": card.max_model_len, "root": card.root, "parent": card.parent}
     return {
         "id": card.id,
         "object": "model",
