@@ -215,6 +215,11 @@ class TestFaultyScorers:
         assert made.totals == [0.0, 0.5, 0.0]
         assert made.faults == ("fake-scorer gave no number (NaN) for 2 of 3 endpoints; they count as 0",)
 
+    def test_a_nan_between_numbers_does_not_hide(self) -> None:
+        made = decide(testing.snapshot(0, 0, 0), profile((testing.FakeScorer([0.7, math.nan, 0.5]), 1.0)))
+        assert made.totals == [0.7, 0.0, 0.5]
+        assert len(made.faults) == 1
+
     def test_scores_out_of_range_are_clamped_without_complaint(self) -> None:
         made = decide(testing.snapshot(0, 0, 0), profile((testing.FakeScorer([-3.0, 7.0, math.inf]), 1.0)))
         assert made.totals == [0.0, 1.0, 1.0]

@@ -66,6 +66,8 @@ def test_the_gateway_stands_in_for_an_engine_that_tells_no_times() -> None:
     without = done(None, None, None)
     assert measured(table([without, done(0, 1, 1)], [seen(2, 3), None])) == pytest.approx([5, 2])
     assert measured(table([None, None], [seen(2, 3), seen(1, 1)])) == pytest.approx([5, 2])
+    for half in (done(1, 9, None), done(1, None, 9)):
+        assert measured(table([half], [seen(2, 3)])) == pytest.approx([5])
 
 
 def test_the_engine_is_believed_before_the_gateway() -> None:
@@ -81,6 +83,7 @@ def test_who_was_not_heard_of_counts_as_fast_as_the_fastest() -> None:
     known = done(0, 1, 1)
     assert measured(table([known, None], in_flight=(0, 0))) == pytest.approx([2, 2])
     assert measured(table([known, None], in_flight=(3, 1))) == pytest.approx([8, 4])
+    assert measured(table([done(0, 3, 3), None, known])) == pytest.approx([6, 2, 2])
 
 
 def test_nothing_known_of_anybody_is_left_to_chance() -> None:
@@ -117,6 +120,11 @@ def test_a_slow_endpoint_is_found_out_and_tried_again() -> None:
     ("snapshot", "words"),
     [
         (table([done(0.1, 0.2, 1.3)]), "0.10 s queued, 0.20 s to prefill and 1.30 s to decode on average"),
+        (table([done(None, 0.2, 1.3)]), "0.00 s queued, 0.20 s to prefill and 1.30 s to decode on average"),
+        (
+            table([done(None, None, None)], [seen(0.5, 1.0)]),
+            "0.50 s to the first byte and 1.00 s from there on average",
+        ),
         (table([None], [seen(0.5, 1.0)]), "0.50 s to the first byte and 1.00 s from there on average"),
         (table([None]), "latency unknown"),
         (testing.snapshot(0), "latency unknown"),

@@ -53,6 +53,13 @@ def test_rows(tokens: int, snapshot: contract.EndpointSnapshot, row: int) -> Non
     assert choose(tokens, snapshot) == row
 
 
+def test_what_work_counts() -> None:
+    """Load on all that is outstanding, the decode weight on what is to be generated."""
+    given = prefix_and_load.PrefixAndLoadParameters(load=2.0, decode_weight=3.0)
+    cost = prefix_and_load.Cost(given)(asked(1000), table([4, 0], [10, 20], [1, 2]), [0, 1])
+    assert cost == pytest.approx([2 * 10 + 6 * 1 - 400, 2 * 20 + 6 * 2])
+
+
 def test_without_its_ledger_chance_decides() -> None:
     assert str(COST(asked(5), testing.snapshot(0, 0), [0, 1])) == "[nan, nan]"
     assert prefix_and_load.words(testing.snapshot(0), 0) == "outstanding work unknown"

@@ -50,6 +50,8 @@ class TestMatched:
             ((50, 50, 50), (5, 5, 5), 1, [0, 1, 2]),
             ((50,), (9,), 1, [0]),
             ((0, 0), (1, 1), 1, []),
+            ((50, 0), (3, 0), 1, [0]),  # of two, deviation is half of the difference times the root of 2
+            ((50, 50, 0), (1, 3, 0), 1, [0]),
         ],
     )
     def test_load(self, percents: Sequence[int], counts: Sequence[int], factor: float, positions: list[int]) -> None:
@@ -79,6 +81,16 @@ class TestMatched:
 )
 def test_rows(in_flight: Sequence[int], percents: Sequence[int] | None, pod: str) -> None:
     assert choose(in_flight, percents).endpoint.pod == pod
+
+
+@pytest.mark.parametrize(
+    ("held", "total", "pod"), [((9, 0), 1000, "b"), ((10, 0), 1000, "a"), ((1, 0), 101, "b"), ((2, 0), 101, "a")]
+)
+def test_less_than_a_percent_is_no_match(held: Sequence[int], total: int, pod: str) -> None:
+    there = dataclasses.replace(table((1, 0), None), data={prefixes.NAME: prefixes.Matches(held, total, 1)})
+    made = pipeline.route(testing.request(), there, PROFILE, 0.0, testing.Dice())
+    assert isinstance(made, contract.Decision)
+    assert made.endpoint.pod == pod
 
 
 def test_equals_share_by_chance() -> None:
@@ -116,6 +128,28 @@ def test_a_sequence_of_prompts() -> None:
     assert talk.ask(b"abcdegfh") != first
 
 
+def test_the_originals_sequence_of_prompts() -> None:
+    """Four idle endpoints, blocks of 4 bytes: where each prompt goes, and why."""
+    talk = Conversation()
+    there = talk.there
+    one = talk.ask(b"abcdegfh")
+    there.in_flight[one] = 1
+    other = talk.ask(b"wxyz")
+    assert other != one  # nobody holds it: the fewest requests
+    there.in_flight[other] = 1
+    assert talk.ask(b"abcdegfh") == one  # its prefix is worth more than an idle endpoint
+    there.in_flight[:] = [1] * 4
+    there.in_flight[one] = 2  # above mean and deviation: its match is passed over
+    two = talk.ask(b"abcd")
+    assert two != one
+    there.in_flight[one], there.in_flight[two] = 2, 0
+    assert talk.ask(b"abcdefghijkl") == two  # both hold abcd, and two has less to do
+    there.in_flight[:] = [0] * 4
+    assert talk.ask(b"abcdefgh") == two  # two holds all of it by now, one the first block
+    there.in_flight[two] = 9  # nine more than the idlest: only those may match
+    assert talk.ask(b"abcdefghijkl") != two
+
+
 def test_a_conversation_stays() -> None:
     talk, turns = Conversation(), b""
     rows = []
@@ -137,6 +171,8 @@ def test_nobody_above_its_share_is_preferred_for_its_cache(rows: list[tuple[int,
         assert (percents[made.row], -counts[made.row]) == max((percents[at], -counts[at]) for at in eligible)
     else:
         assert counts[made.row] == min(counts)
+    others = [score for at, score in enumerate(made.scores[0]) if at not in eligible]
+    assert not others or not eligible or max(others) < min(made.scores[0][at] for at in eligible)
     assert all(0.0 <= score <= 1.0 for score in made.scores[0])
 
 
@@ -162,7 +198,7 @@ def test_a_mix_without_an_index_goes_by_the_others() -> None:
     mixed = REGISTRY.profile("prefix-cache:9,least-request")
     made = pipeline.route(testing.request(), table((9, 0, 4), None), mixed, 0.0, testing.Dice())
     assert isinstance(made, contract.Decision)
-    assert made.endpoint.pod == "b"
+    assert (made.endpoint.pod, made.faults) == ("b", ())
 
 
 def test_words() -> None:
@@ -182,6 +218,11 @@ def test_variables() -> None:
         made = pipeline.route(testing.request(), table((12, 0, 0, 0), (90, 0, 0, 0)), profile, 0.0, testing.Dice())
         assert isinstance(made, contract.Decision)
         assert made.endpoint.pod == pod
+
+
+def test_the_originals_constants() -> None:
+    assert prefix_cache.PrefixCacheParameters() == prefix_cache.PrefixCacheParameters(imbalance=8, deviations=1.0)
+    assert prefix_cache.PrefixCacheParameters(imbalance=0).imbalance == 0
 
 
 def test_parameters_out_of_range() -> None:

@@ -201,6 +201,19 @@ def test_the_formula() -> None:
         assert exact <= found < exact + vtc_basic.NOISE
 
 
+def test_no_place_lies_beyond_the_last_candidate() -> None:
+    made = choose(90_000.0, 0.0, 8000.0, (0, 1, 2))
+    assert made.measures[0] is not None
+    for at, found in enumerate(made.measures[0]):
+        assert abs(at - 2) + at / 100 <= found < abs(at - 2) + at / 100 + vtc_basic.NOISE
+
+
+def test_without_its_ledger_chance_decides() -> None:
+    made = pipeline.route(asked("u"), testing.snapshot(9, 0), PROFILE, 0.0, testing.Dice())
+    assert isinstance(made, contract.Decision)
+    assert (made.totals, made.faults) == ([0.0, 0.0], ())
+
+
 def test_the_same_request_is_decided_the_same_way_and_requests_differ() -> None:
     rows = {name: choose(2000.0, 0.0, 8000.0, (0, 0), name=name).row for name in map(str, range(40))}
     assert rows == {name: choose(2000.0, 0.0, 8000.0, (0, 0), name=name).row for name in rows}
@@ -270,6 +283,18 @@ class TestParameters:
         read = settings.load(vtc_basic.VtcBasicParameters, environ)
         assert read.rules == usage.Rules(7.0, 1.0, 1.0, 0.0, 10.0, 8000.0)
         assert routing_policies.make("", environ).profile("vtc-basic").name == "vtc-basic"
+
+    def test_the_originals_constants(self) -> None:
+        given = vtc_basic.VtcBasicParameters()
+        assert (given.min_tokens, given.max_tokens, given.max_pod_load) == (1000.0, 8000.0, 100.0)
+        assert (given.input_token_weight, given.output_token_weight) == (1.0, 2.0)
+        assert (given.fairness_weight, given.utilization_weight) == (1.0, 1.0)
+        assert (given.rules.window, given.rules.slice) == (300.0, 1.0)
+        assert (vtc_basic.NOISE, usage.OUTPUT_PER_INPUT) == (0.1, 1.5)
+
+    def test_the_least_that_may_be(self) -> None:
+        given = vtc_basic.VtcBasicParameters(window_size=1, min_tokens=0.5, max_pod_load=0.5)
+        assert given.rules.window == 60.0
 
     def test_milliseconds_have_slices_of_their_own(self) -> None:
         rules = vtc_basic.VtcBasicParameters(time_unit="milliseconds", window_size=500).rules
