@@ -36,7 +36,7 @@ def gateway(
 
     from brickyard.assembly import gateway as assembly
     from brickyard.assembly import workers as several
-    from brickyard.lib import errors, logs, process, tasks
+    from brickyard.lib import errors, garbage, logs, process, tasks
 
     if standalone and endpoints_config is None:
         raise errors.UsageError("--standalone needs a file of endpoints", hint="add --endpoints-config FILE")
@@ -46,11 +46,15 @@ def gateway(
     settings = assembly.load(os.environ, said)
     plan = several.plan(os.environ, said, settings, workers)
 
+    def ready(_port: int) -> None:
+        garbage.settle()
+        process.announce_ready(os.environ)
+
     async def serve() -> None:
         async with tasks.stop_signal() as stop:
             if plan is None:
-                await assembly.serve(settings, stop, ready=lambda _: process.announce_ready(os.environ))
+                await assembly.serve(settings, stop, ready=ready)
             else:
-                await several.run(plan, stop, ready=lambda _: process.announce_ready(os.environ))
+                await several.run(plan, stop, ready=ready)
 
     uvloop.run(serve())
