@@ -164,7 +164,7 @@ class Exchange:
     def _wait(self, told: routing.NoDecision | None) -> None:
         """Stand in line: behind others, or because it was ``told`` that there is no room."""
         self._told = told
-        self._ticket = self._plane.queue.join(self, self._request, self._meaning.priority, asked=told is not None)
+        self._ticket = self._plane.queue.join(self, self._request, self._meaning.priority, told)
 
     # What the queue calls.
 

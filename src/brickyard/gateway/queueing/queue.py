@@ -2,7 +2,8 @@
 
 A request waits when its decision says that endpoints are there and full (``NoDecision.saturated``), or, where that is allowed, that none is
 there yet. Whoever gives a place back says ``freed``, and within the same turn of the loop those whose turn it is are asked to choose again.
-What nobody says (an engine's own queue got shorter, a pod came, another gateway's request ended) is found by the sweep.
+An adapter's endpoints are those of the model it adapts: a place there is room for either line. What nobody says (an engine's own queue got
+shorter, a pod came, another gateway's request ended) is found by the sweep.
 """
 
 from __future__ import annotations
@@ -40,10 +41,14 @@ Ticket = line.Ticket[Waiter]
 
 
 class _ModelLine(line.Line[Waiter]):
-    """A line, the kinds of request for which there was no room when last asked, and whether it is about to be looked at."""
+    """A line, the kinds of request for which there was no room when last asked, and whether it is about to be looked at.
 
-    def __init__(self, limit: int) -> None:
+    ``base``: whose endpoints it waits for, where they are another model's.
+    """
+
+    def __init__(self, limit: int, base: str) -> None:
         super().__init__(limit)
+        self.base = base
         self.stuck: set[Hashable] = set()
         self.due = False
 
@@ -62,6 +67,7 @@ class Queue:
         self._options = options
         self._now = now
         self._lines: dict[str, _ModelLine] = {}
+        self._adapters: dict[str, dict[str, _ModelLine]] = {}
 
     def has_line(self, model: str) -> bool:
         """Whether somebody waits for ``model`` already, so that nobody may go past."""
@@ -73,19 +79,19 @@ class Queue:
             return False
         return made.saturated or (self._options.hold_absent and not made.snapshot.endpoints)
 
-    def join(self, waiter: Waiter, request: routing.Request, priority: int, *, asked: bool) -> Ticket | None:
+    def join(
+        self, waiter: Waiter, request: routing.Request, priority: int, told: routing.NoDecision | None
+    ) -> Ticket | None:
         """Let ``waiter`` wait; None when it was turned away at once, since the line is full.
 
-        ``asked``: it has just been told that there is no room; otherwise it only stands behind others.
+        ``told``: it has just been told that there is no room; otherwise it only stands behind others.
         """
-        found = self._lines.get(request.model)
-        if found is None:
-            found = self._lines[request.model] = _ModelLine(self._options.length)
+        found = self._lines.get(request.model) or self._line(request.model, told)
         kind = (request.strategy, request.label_filter, request.profile, request.excluded)
         ticket = Ticket(waiter, request.user, priority, kind, self._now())
         shed = found.join(ticket)
         self.waiting += 1
-        if asked:
+        if told is not None:
             found.stuck.add(kind)
         elif kind not in found.stuck:
             self._look_soon(request.model, found)
@@ -103,8 +109,10 @@ class Queue:
         """There may be room again. Costs nothing where nobody waits."""
         found = self._lines.get(model)
         if found is not None:
-            found.stuck.clear()
-            self._look_soon(model, found)
+            self._unstick(model, found)
+        if model in self._adapters:
+            for adapter, waiting in self._adapters[model].items():
+                self._unstick(adapter, waiting)
 
     def sweep(self, now: float) -> None:
         """Turn away who has waited too long, and look whether there is room that nobody told of."""
@@ -115,6 +123,17 @@ class Queue:
             self.freed(model)
 
     # Inside.
+
+    def _line(self, model: str, told: routing.NoDecision | None) -> _ModelLine:
+        owners = {endpoint.model for endpoint in told.snapshot.endpoints} - {model} if told is not None else ()
+        made = self._lines[model] = _ModelLine(self._options.length, min(owners, default=""))
+        if made.base:
+            self._adapters.setdefault(made.base, {})[model] = made
+        return made
+
+    def _unstick(self, model: str, found: _ModelLine) -> None:
+        found.stuck.clear()
+        self._look_soon(model, found)
 
     def _look_soon(self, model: str, found: _ModelLine) -> None:
         """Once per turn of the loop, and never inside the call of somebody who is just giving a place back."""
@@ -160,3 +179,7 @@ class Queue:
         self.metrics.ends[end] += 1
         if not len(found) and self._lines.get(model) is found:
             del self._lines[model]
+            if found.base:
+                del self._adapters[found.base][model]
+                if not self._adapters[found.base]:
+                    del self._adapters[found.base]
