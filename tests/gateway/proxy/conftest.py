@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import uvloop
 
-from brickyard.gateway import settings, testing
+from brickyard.gateway import contract, settings, testing
 from brickyard.gateway.proxy import plane, server
 from brickyard.gateway.queueing import settings as queueing
 
@@ -76,7 +76,7 @@ async def start() -> AsyncIterator[Start]:
 
         async def build(
             *scripts: testing.Script | None,
-            gate: testing.FakeGate | None = None,
+            gate: contract.Gate | None = None,
             queue: queueing.QueueSettings | None = None,
             **given: Any,
         ) -> House:
