@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Sequence
 
@@ -9,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from brickyard.api import serving
 from brickyard.routing import contract, pipeline, registry, scorers, testing
 
 NAN, INF = math.nan, math.inf
@@ -128,3 +130,21 @@ def test_a_measure_of_the_wrong_length_counts_as_0() -> None:
     assert isinstance(made, contract.Decision)
     assert made.faults == ("short gave 2 scores for 3 endpoints; all count as 0",)
     assert made.measures == (None,)
+
+
+def test_numbers_of_loads_are_worked_out_once_per_page() -> None:
+    read: list[serving.EngineLoad] = []
+
+    def number(load: serving.EngineLoad) -> float | None:
+        read.append(load)
+        return load.running
+
+    measure, asked = scorers.OfLoads(number), testing.request()
+    loads = (serving.EngineLoad(running=3.0), None, serving.EngineLoad(waiting=1.0))
+    before = dataclasses.replace(testing.snapshot(0, 0, 0), loads=loads)
+    assert str(measure(asked, before, range(3))) == "[3.0, nan, nan]"
+    assert str(measure(asked, dataclasses.replace(before, in_flight=(9, 9, 9)), [2, 0])) == "[nan, 3.0]"
+    assert len(read) == 2
+    after = dataclasses.replace(before, loads=(*loads[:2], serving.EngineLoad(running=7.0)))
+    assert str(measure(asked, after, range(3))) == "[3.0, nan, 7.0]"
+    assert str(measure(asked, before, range(3))) == "[3.0, nan, nan]"

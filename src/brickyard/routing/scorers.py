@@ -13,6 +13,7 @@ import dataclasses
 import math
 from collections.abc import Callable, Sequence
 
+from brickyard.api import serving
 from brickyard.routing import contract
 
 Measure = Callable[[contract.Request, contract.EndpointSnapshot, Sequence[int]], Sequence[float]]
@@ -48,6 +49,28 @@ class Ranking:
 
     def describe(self, snapshot: contract.EndpointSnapshot, row: int) -> str:
         return self.words(snapshot, row)
+
+
+class OfLoads:
+    """A measure that follows from what each engine last said and from nothing else: worked out once, until one of them says more.
+
+    ``number`` of a load; NaN where it does not tell, as where there is no load.
+    """
+
+    def __init__(self, number: Callable[[serving.EngineLoad], float | None]) -> None:
+        self._number = number
+        self._loads: tuple[serving.EngineLoad | None, ...] = ()
+        self._numbers: Sequence[float] = ()
+
+    def __call__(
+        self, request: contract.Request, snapshot: contract.EndpointSnapshot, rows: Sequence[int]
+    ) -> Sequence[float]:
+        loads = snapshot.loads
+        if loads is not self._loads:  # snapshots share them until a page is read
+            told = [None if load is None else self._number(load) for load in loads]
+            self._loads, self._numbers = loads, [UNKNOWN if each is None else each for each in told]
+        numbers = self._numbers
+        return numbers if len(rows) == len(numbers) else [numbers[row] for row in rows]
 
 
 def lowest(measured: Sequence[float]) -> list[float]:

@@ -63,7 +63,7 @@ def test_an_engine_that_tells_is_believed(told: tuple[float | None, ...], row: i
 
 
 def test_without_any_source_chance_decides() -> None:
-    assert str(least_busy_time.measure(testing.request(), testing.snapshot(0), [0])) == "[nan]"
+    assert str(least_busy_time.Shares()(testing.request(), testing.snapshot(0), [0])) == "[nan]"
     assert least_busy_time.words(testing.snapshot(0), 0) == "busy time unknown"
 
 

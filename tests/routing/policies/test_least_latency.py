@@ -6,6 +6,8 @@ import dataclasses
 import random
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from brickyard.routing import contract, pipeline, registry, testing
 from brickyard.routing.ledgers import latencies, rates
@@ -40,7 +42,7 @@ def table(
 
 
 def measured(snapshot: contract.EndpointSnapshot) -> list[float]:
-    return list(least_latency.measure(testing.request(), snapshot, range(len(snapshot.endpoints))))
+    return list(least_latency.Expected()(testing.request(), snapshot, range(len(snapshot.endpoints))))
 
 
 @pytest.mark.parametrize(
@@ -114,6 +116,29 @@ def test_a_slow_endpoint_is_found_out_and_tried_again() -> None:
     there.now += latencies.HALF_LIFE * 7
     quick = [run((0.1, 0.5)) for _ in range(40)]
     assert quick.count(0) >= 30
+
+
+ENGINES = st.one_of(
+    st.none(), st.builds(done, *[st.one_of(st.none(), st.floats(0, 9))] * 3, st.floats(0, 50), st.floats(0, 50))
+)
+SEEN = st.one_of(st.none(), st.builds(seen, st.floats(0, 9), st.floats(0, 9), st.floats(0, 50)))
+
+
+@given(
+    st.lists(st.tuples(st.lists(st.tuples(ENGINES, SEEN, st.integers(0, 5)), min_size=1, max_size=4), st.booleans()))
+)
+def test_what_is_kept_from_request_to_request_changes_nothing(
+    moments: list[tuple[list[tuple[rates.Done | None, latencies.Seen | None, int]], bool]],
+) -> None:
+    kept = least_latency.Expected()
+    for rows, again in moments:
+        engines, gateway, counts = map(list, zip(*rows, strict=True))
+        snapshot = table(engines, gateway, tuple(counts))
+        for _ in range(1 + again):
+            for left in (range(len(rows)), range(1, len(rows))):
+                if left:
+                    fresh = least_latency.Expected()(testing.request(), snapshot, left)
+                    assert list(kept(testing.request(), snapshot, left)) == pytest.approx(list(fresh), nan_ok=True)
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ Means by endpoint in which a request counts half after ``HALF_LIFE`` seconds. Th
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping, Sequence
 from typing import Final
 
@@ -49,14 +50,14 @@ class Latencies:
 class _Mean:
     """Sums that fade."""
 
-    __slots__ = ("at", "first", "output", "rest", "weight")
+    __slots__ = ("at", "first", "output", "rest", "seen", "until", "weight")
 
     def __init__(self, at: float) -> None:
         self.at = at
         self.weight = self.first = self.rest = self.output = 0.0
-
-    def faded(self, now: float) -> float:
-        return float(self.weight * 0.5 ** (max(0.0, now - self.at) / HALF_LIFE))
+        self.seen: Seen | None = None
+        self.until = at
+        """From when on it says nothing. The means themselves do not change as they fade: all sums fade alike."""
 
     def add(self, first: float, rest: float, output: int, now: float) -> None:
         keep = 0.5 ** (max(0.0, now - self.at) / HALF_LIFE)
@@ -65,6 +66,8 @@ class _Mean:
         self.first = self.first * keep + first
         self.rest = self.rest * keep + rest
         self.output = self.output * keep + output
+        self.seen = Seen(self.first / self.weight, self.rest / self.weight, self.output / self.weight, self.at)
+        self.until = self.at + HALF_LIFE * math.log2(self.weight / FAINTEST)
 
 
 class LatencyLedger:
@@ -75,8 +78,9 @@ class LatencyLedger:
         self._means: dict[str, _Mean] = {}
 
     def facts(self, request: contract.Request, snapshot: contract.EndpointSnapshot, now: float) -> Latencies:
-        means = self._means
-        return Latencies([self._seen(means.get(each.key), now) for each in snapshot.endpoints], now)
+        known = self._means.get
+        means = [known(each.key) for each in snapshot.endpoints]
+        return Latencies([mean.seen if mean is not None and now < mean.until else None for mean in means], now)
 
     def observe(self, event: contract.Event) -> None:
         decision = event.decision
@@ -88,15 +92,9 @@ class LatencyLedger:
             if answered is None or output is None:
                 return  # what failed or was broken off says nothing of how long it would have taken
             if len(self._means) >= ENDPOINTS_KEPT:
-                self._means = {key: mean for key, mean in self._means.items() if mean.faded(event.at) > FAINTEST}
+                self._means = {key: mean for key, mean in self._means.items() if event.at < mean.until}
             mean = self._means.setdefault(decision.endpoint.key, _Mean(event.at))
             mean.add(answered[1] - decision.decided_at, event.at - answered[1], output, event.at)
-
-    @staticmethod
-    def _seen(mean: _Mean | None, now: float) -> Seen | None:
-        if mean is None or mean.faded(now) <= FAINTEST:
-            return None
-        return Seen(mean.first / mean.weight, mean.rest / mean.weight, mean.output / mean.weight, mean.at)
 
 
 INPUT: Final = contract.Input(NAME, Latencies, LatencyLedger)

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import collections
 import dataclasses
+import functools
 import math
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 from brickyard.api import serving
 from brickyard.routing import contract
@@ -34,7 +35,17 @@ COUNTERS: Final = (
 )
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+class Means(NamedTuple):
+    """Per request that finished: seconds in each stage and tokens. None where nobody counts."""
+
+    queue: float | None
+    prefill: float | None
+    decode: float | None
+    prompt: float | None
+    output: float | None
+
+
+@dataclasses.dataclass(frozen=True)
 class Done:
     """What one engine did in ``seconds``: each counter's growth, None where it is not reported."""
 
@@ -49,6 +60,18 @@ class Done:
     def per_request(self, amount: float | None) -> float | None:
         """``amount`` over the requests that finished; None when none did or nobody counts."""
         return amount / self.finished if amount is not None and self.finished else None
+
+    @functools.cached_property
+    def means(self) -> Means:
+        """Everything per request. Worked out once, however many requests are routed by it."""
+        each = self.per_request
+        return Means(
+            each(self.queue_seconds),
+            each(self.prefill_seconds),
+            each(self.decode_seconds),
+            each(self.prompt_tokens),
+            each(self.generation_tokens),
+        )
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -69,23 +92,22 @@ class Rates:
 class _Track:
     """One engine's samples, oldest first."""
 
-    __slots__ = ("done", "load", "samples")
+    __slots__ = ("at", "done", "load", "samples")
 
     def __init__(self) -> None:
+        self.at = -math.inf
         self.load: serving.EngineLoad | None = None
         self.samples: collections.deque[tuple[float, tuple[float | None, ...]]] = collections.deque()
         self.done: Done | None = None
 
     def hear(self, load: serving.EngineLoad | None, at: float) -> None:
-        """Take what was heard at ``at``, unless that was heard before. A page that says the same again is news: nothing was done."""
+        """Take what was heard at ``at``. A page that says the same again is news: nothing was done."""
         samples = self.samples
+        self.load, self.at = load, at
         if load is None:
             samples.clear()
             self.done = None
             return
-        if samples and load is self.load and at <= samples[-1][0] + SAME:
-            return
-        self.load = load
         counters = tuple(getattr(load, name) for name in COUNTERS)
         if samples and (at < samples[-1][0] or _restarted(samples[-1][1], counters)):
             samples.clear()
@@ -117,10 +139,15 @@ class RatesLedger:
         last = self._models.get(request.model)
         if last is not None and snapshot.loads is last.loads and snapshot.endpoints is last.endpoints:
             return last.rates  # snapshots share both until a page is read or a pod comes or goes
-        old = last.tracks if last is not None else {}
-        tracks = {endpoint.key: old.get(endpoint.key) or _Track() for endpoint in snapshot.endpoints}
+        if last is not None and snapshot.endpoints is last.endpoints:
+            tracks = last.tracks
+        else:
+            old = last.tracks if last is not None else {}
+            tracks = {endpoint.key: old.get(endpoint.key) or _Track() for endpoint in snapshot.endpoints}
+        # Of a hundred pages one is new, as a rule: what was heard before is seen here and costs no call.
         for track, load, age in zip(tracks.values(), snapshot.loads, snapshot.load_ages, strict=True):
-            track.hear(load, now - age)
+            if load is not track.load or now - age > track.at + SAME:
+                track.hear(load, now - age)
         rates = Rates([track.done for track in tracks.values()])
         self._models[request.model] = _Model(tracks, snapshot.loads, snapshot.endpoints, rates)
         self._models.move_to_end(request.model)

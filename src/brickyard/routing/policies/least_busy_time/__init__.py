@@ -7,6 +7,7 @@ request in flight. The share fades: what was ``busy.FADING`` seconds ago counts 
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Sequence
 
 from brickyard.routing import contract, pickers, scorers
@@ -15,10 +16,20 @@ from brickyard.routing.policies.least_busy_time import busy
 NAME = "least-busy-time"
 
 
-def measure(request: contract.Request, snapshot: contract.EndpointSnapshot, rows: Sequence[int]) -> Sequence[float]:
-    """Shares of 1."""
-    facts = busy.INPUT.of(snapshot)
-    return [_share(snapshot, facts, row) for row in rows]
+class Shares:
+    """Shares of 1: what engines tell is put together once per page, what the gateway saw once per request."""
+
+    def __init__(self) -> None:
+        self._told = scorers.OfLoads(operator.attrgetter("busy"))
+
+    def __call__(
+        self, request: contract.Request, snapshot: contract.EndpointSnapshot, rows: Sequence[int]
+    ) -> Sequence[float]:
+        told, facts = self._told(request, snapshot, rows), busy.INPUT.of(snapshot)
+        if facts is None:
+            return told
+        seen = facts.shares
+        return [seen[row] if math.isnan(share) else share for share, row in zip(told, rows, strict=True)]
 
 
 def _share(snapshot: contract.EndpointSnapshot, facts: busy.Busy | None, row: int) -> float:
@@ -36,7 +47,7 @@ def words(snapshot: contract.EndpointSnapshot, row: int) -> str:
 
 def profile(parameters: contract.NoParameters) -> contract.Profile:
     """One scorer and the best of it."""
-    scorer = scorers.Ranking(NAME, measure, words)
+    scorer = scorers.Ranking(NAME, Shares(), words)
     return contract.Profile(NAME, filters=(), scorers=((scorer, 1.0),), picker=pickers.Best(), inputs=(busy.INPUT,))
 
 

@@ -5,23 +5,15 @@ An engine that does not report the second kind has none of it. One that reports 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from brickyard.api import serving
 from brickyard.routing import contract, pickers, scorers
 
 NAME = "least-kv-cache"
 
 
-def measure(request: contract.Request, snapshot: contract.EndpointSnapshot, rows: Sequence[int]) -> Sequence[float]:
+def used(load: serving.EngineLoad) -> float | None:
     """Shares of 1, added: 0..2."""
-    return [_used(snapshot.loads[row]) for row in rows]
-
-
-def _used(load: serving.EngineLoad | None) -> float:
-    if load is None or load.kv_cache_usage is None:
-        return scorers.UNKNOWN
-    return load.kv_cache_usage + (load.cpu_cache_usage or 0.0)
+    return None if load.kv_cache_usage is None else load.kv_cache_usage + (load.cpu_cache_usage or 0.0)
 
 
 def words(snapshot: contract.EndpointSnapshot, row: int) -> str:
@@ -35,7 +27,7 @@ def words(snapshot: contract.EndpointSnapshot, row: int) -> str:
 
 def profile(parameters: contract.NoParameters) -> contract.Profile:
     """One scorer and the best of it."""
-    scorer = scorers.Ranking(NAME, measure, words)
+    scorer = scorers.Ranking(NAME, scorers.OfLoads(used), words)
     return contract.Profile(NAME, filters=(), scorers=((scorer, 1.0),), picker=pickers.Best())
 
 

@@ -27,28 +27,67 @@ TYPICAL_PROMPT: Final = 10.0
 TYPICAL_OUTPUT: Final = 100.0
 
 
-def measure(request: contract.Request, snapshot: contract.EndpointSnapshot, rows: Sequence[int]) -> Sequence[float]:
-    """Expected seconds."""
-    facts, seen = rates.INPUT.of(snapshot), latencies.INPUT.of(snapshot)
-    done = [facts.done[row] if facts is not None else None for row in rows]
-    own = [seen.seen[row] if seen is not None else None for row in rows]
-    prompts = [each.per_request(each.prompt_tokens) if each is not None else None for each in done]
-    outputs = [_output(engine, gateway) for engine, gateway in zip(done, own, strict=True)]
-    prompt, output = _typical(prompts, TYPICAL_PROMPT), _typical(outputs, TYPICAL_OUTPUT)
-    expected = []
-    for at in range(len(rows)):
-        prompt_scale, output_scale = prompt / (prompts[at] or prompt), output / (outputs[at] or output)
-        found = _by_engine(done[at], prompt_scale, output_scale)
-        expected.append(found if found is not None else _by_gateway(own[at], output_scale))
-    best = min((each for each in expected if each is not None), default=scorers.UNKNOWN)
-    in_flight = snapshot.in_flight
-    return [(best if each is None else each) * (1 + in_flight[row]) for each, row in zip(expected, rows, strict=True)]
+class Expected:
+    """Expected seconds, as a measure of which the least is best.
+
+    Where engines tell all it takes, seconds without requests in flight follow from their pages alone, and are kept until one changes.
+    """
+
+    def __init__(self) -> None:
+        self._facts: rates.Rates | None = None
+        self._told: Sequence[float] | None = None
+
+    def __call__(
+        self, request: contract.Request, snapshot: contract.EndpointSnapshot, rows: Sequence[int]
+    ) -> Sequence[float]:
+        facts, seen, in_flight = rates.INPUT.of(snapshot), latencies.INPUT.of(snapshot), snapshot.in_flight
+        if facts is not None and len(rows) == len(in_flight):
+            if facts is not self._facts:
+                self._facts, self._told = facts, _told(facts)
+            if self._told is not None:
+                return [each * (1 + open_) for each, open_ in zip(self._told, in_flight, strict=True)]
+        means = [_means(facts.done[row]) if facts is not None else None for row in rows]
+        own = [seen.seen[row] if seen is not None else None for row in rows]
+        expected = _expected(means, own)
+        best = min((each for each in expected if each is not None), default=scorers.UNKNOWN)
+        return [
+            (best if each is None else each) * (1 + in_flight[row]) for each, row in zip(expected, rows, strict=True)
+        ]
 
 
-def _output(engine: rates.Done | None, gateway: latencies.Seen | None) -> float | None:
+def _means(done: rates.Done | None) -> rates.Means | None:
+    return None if done is None else done.means
+
+
+def _told(facts: rates.Rates) -> Sequence[float] | None:
+    """Expected seconds on engines without requests in flight; None when it takes what the gateway saw as well."""
+    means = [done.means for done in facts.done if done is not None]
+    if len(means) < len(facts.done) or any(None in (each.prefill, each.decode, each.output) for each in means):
+        return None
+    return [each for each in _expected(means, [None] * len(means)) if each is not None]
+
+
+def _expected(means: Sequence[rates.Means | None], own: Sequence[latencies.Seen | None]) -> list[float | None]:
+    """Seconds by the engine's own times, else by the gateway's; None where there are neither."""
+    outputs = [_output(engine, gateway) for engine, gateway in zip(means, own, strict=True)]
+    prompt = _typical([each.prompt for each in means if each is not None], TYPICAL_PROMPT)
+    output = _typical(outputs, TYPICAL_OUTPUT)
+    expected: list[float | None] = []
+    for engine, gateway, length in zip(means, own, outputs, strict=True):
+        scale = output / (length or output)
+        if engine is not None and engine.prefill is not None and engine.decode is not None:
+            prefill = engine.prefill * (prompt / (engine.prompt or prompt))
+            expected.append((engine.queue or 0.0) + prefill + engine.decode * scale)
+        else:
+            expected.append(None if gateway is None else gateway.first + gateway.rest * scale)
+    return expected
+
+
+def _output(engine: rates.Means | None, gateway: latencies.Seen | None) -> float | None:
     """Mean tokens per answer."""
-    told = engine.per_request(engine.generation_tokens) if engine is not None else None
-    return told if told is not None or gateway is None else gateway.output_tokens
+    if engine is not None and engine.output is not None:
+        return engine.output
+    return None if gateway is None else gateway.output_tokens
 
 
 def _typical(means: Iterable[float | None], otherwise: float) -> float:
@@ -56,30 +95,14 @@ def _typical(means: Iterable[float | None], otherwise: float) -> float:
     return math.fsum(known) / len(known) if known else otherwise
 
 
-def _by_engine(done: rates.Done | None, prompt_scale: float, output_scale: float) -> float | None:
-    """Expected seconds by the engine's own times; None when it tells none or finished nothing."""
-    if done is None:
-        return None
-    parts = [done.per_request(each) for each in (done.queue_seconds, done.prefill_seconds, done.decode_seconds)]
-    queue, prefill, decode = parts
-    if prefill is None or decode is None:
-        return None
-    return (queue or 0.0) + prefill * prompt_scale + decode * output_scale
-
-
-def _by_gateway(seen: latencies.Seen | None, output_scale: float) -> float | None:
-    return None if seen is None else seen.first + seen.rest * output_scale
-
-
 def words(snapshot: contract.EndpointSnapshot, row: int) -> str:
     """``0.21 s to prefill and 1.30 s to decode on average``."""
     facts, observed = rates.INPUT.of(snapshot), latencies.INPUT.of(snapshot)
     done = facts.done[row] if facts is not None else None
-    if done is not None and _by_engine(done, 1.0, 1.0) is not None:
-        queue, prefill, decode = (
-            done.per_request(each) or 0.0 for each in (done.queue_seconds, done.prefill_seconds, done.decode_seconds)
-        )
-        return f"{queue:.2f} s queued, {prefill:.2f} s to prefill and {decode:.2f} s to decode on average"
+    means = done.means if done is not None else None
+    if means is not None and means.prefill is not None and means.decode is not None:
+        queue = means.queue or 0.0
+        return f"{queue:.2f} s queued, {means.prefill:.2f} s to prefill and {means.decode:.2f} s to decode on average"
     seen = observed.seen[row] if observed is not None else None
     if seen is None:
         return "latency unknown"
@@ -88,7 +111,7 @@ def words(snapshot: contract.EndpointSnapshot, row: int) -> str:
 
 def profile(parameters: contract.NoParameters) -> contract.Profile:
     """One scorer and the best of it."""
-    scorer = scorers.Ranking(NAME, measure, words)
+    scorer = scorers.Ranking(NAME, Expected(), words)
     return contract.Profile(
         NAME, filters=(), scorers=((scorer, 1.0),), picker=pickers.Best(), inputs=(rates.INPUT, latencies.INPUT)
     )

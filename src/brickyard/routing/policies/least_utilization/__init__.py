@@ -5,19 +5,11 @@ An engine that does not tell is chosen only when none tells, and then by chance.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import operator
 
 from brickyard.routing import contract, pickers, scorers
 
 NAME = "least-utilization"
-
-
-def measure(request: contract.Request, snapshot: contract.EndpointSnapshot, rows: Sequence[int]) -> Sequence[float]:
-    """Shares of 1."""
-    loads = (snapshot.loads[row] for row in rows)
-    return [
-        load.utilization if load is not None and load.utilization is not None else scorers.UNKNOWN for load in loads
-    ]
 
 
 def words(snapshot: contract.EndpointSnapshot, row: int) -> str:
@@ -29,7 +21,7 @@ def words(snapshot: contract.EndpointSnapshot, row: int) -> str:
 
 def profile(parameters: contract.NoParameters) -> contract.Profile:
     """One scorer and the best of it."""
-    scorer = scorers.Ranking(NAME, measure, words)
+    scorer = scorers.Ranking(NAME, scorers.OfLoads(operator.attrgetter("utilization")), words)
     return contract.Profile(NAME, filters=(), scorers=((scorer, 1.0),), picker=pickers.Best())
 
 
