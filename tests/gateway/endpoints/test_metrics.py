@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import prometheus_client
 
 from brickyard.gateway.endpoints import metrics, pods, table, testing
@@ -41,3 +43,23 @@ def test_states_and_spread_by_model() -> None:
 def test_a_model_that_is_gone_leaves_no_series() -> None:
     families = list(metrics.EndpointMetrics(table.Table(), lambda: 0.0).collect())
     assert [sample.name for family in families for sample in family.samples] == ["llm_engine_metrics_query_fail"]
+
+
+def test_adapters_and_unreadable_profiles() -> None:
+    live = table.Table()
+    for fake in (testing.FakePod(name="a", annotations={"model.aibrix.ai/config": "{"}), testing.FakePod(name="b")):
+        pod = pods.read(fake.object())
+        assert pod is not None
+        live.put(pod)
+    first, second = live.routable()
+    live.lists(first, frozenset({"tone", "tale"}))
+    live.lists(second, frozenset({"tone"}))
+    live.put(dataclasses.replace(live.models()["demo"][0], unready="not ready"))
+    told = {
+        (sample.name, *sample.labels.values()): sample.value
+        for family in metrics.EndpointMetrics(live, lambda: 0.0).collect()
+        for sample in family.samples
+    }
+    assert told["gateway_adapter_endpoints", "demo", "tone"] == 1.0
+    assert told["gateway_adapter_endpoints", "demo", "tale"] == 0.0
+    assert told["gateway_model_config_errors", "demo"] == 1.0

@@ -46,7 +46,7 @@ def rows(pods_: table.Table, held: ring.Ring) -> dict[str, dict[str, Any]]:
 
 def test_a_quiet_model_has_no_rate_and_no_decision() -> None:
     assert rows(live(testing.FakePod(ready=False)), ring.Ring(4)) == {
-        "demo": {"id": "demo", "requests_per_second": 0.0, "endpoints": [], "last": None}
+        "demo": {"id": "demo", "requests_per_second": 0.0, "endpoints": [], "adapters": {}, "faults": {}, "last": None}
     }
 
 
@@ -107,3 +107,26 @@ def test_what_is_no_longer_served_is_not_shown() -> None:
     held = ring.Ring(8)
     add(held, "one", 99.0, model="gone")
     assert list(rows(live(testing.FakePod()), held)) == ["demo"]
+
+
+def test_adapters_stand_with_their_model_and_have_rates_of_their_own() -> None:
+    world = live(testing.FakePod(name="a"), testing.FakePod(name="b", address="10.0.0.2"))
+    first, second = world.routable()
+    world.lists(first, frozenset({"tone", "tale"}))
+    world.lists(second, frozenset({"tone"}))
+    held = ring.Ring(8)
+    for number in range(3):
+        add(held, f"r{number}", NOW - 2.0, model="tone")
+    (row,) = rows(world, held).values()
+    assert row["adapters"] == {
+        "tale": {"ready": 1, "requests_per_second": 0.0},
+        "tone": {"ready": 2, "requests_per_second": 0.3},
+    }
+    assert (row["id"], row["requests_per_second"], row["last"]) == ("demo", 0.0, None)
+
+
+def test_profiles_that_cannot_be_read_are_told_by_pod() -> None:
+    world = live(testing.FakePod(name="a", annotations={"model.aibrix.ai/config": "{"}), testing.FakePod(name="b"))
+    (row,) = rows(world, ring.Ring(4)).values()
+    assert row["faults"].keys() == {"default/a"}
+    assert "model.aibrix.ai/config" in row["faults"]["default/a"]

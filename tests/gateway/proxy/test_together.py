@@ -78,6 +78,18 @@ async def test_a_decision_is_found_wherever_it_was_made() -> None:
         assert (await own.ask(testing.get("/debug/requests/nobodys"))).status == 404
 
 
+def adapted(**rates: float) -> dict[str, object]:
+    adapters = {name: {"ready": 1, "requests_per_second": rate} for name, rate in rates.items()}
+    return row(1.0, "2026-01-01T00:00:00Z") | {"adapters": adapters}
+
+
+async def test_rates_of_adapters_are_sums_too() -> None:
+    summed = together._summed([[adapted(tone=0.25)], [adapted(tone=0.5, tale=2.0)], [row(1.0, "x")]])
+    assert [each["adapters"] for each in summed] == [
+        {"tone": {"ready": 1, "requests_per_second": 0.75}, "tale": {"ready": 1, "requests_per_second": 2.0}}
+    ]
+
+
 async def test_others_are_told_what_is_here_and_nothing_else() -> None:
     async with house() as (_, near):
         assert near._page is not None

@@ -32,21 +32,38 @@ def models(live: table.Table, decisions: ring.Ring, now: float, wall: Callable[[
 
     Keys: ``id``, ``requests_per_second`` (that ended, over the last ten seconds), ``endpoints`` (routable ones: ``endpoint``,
     ``in_flight``, ``barred`` with the reason or None, ``running``, ``waiting`` and ``kv_cache_usage`` as the engine last said, None
-    where it does not, and ``load_age`` in seconds) and ``last`` (``id``, ``sentence``, ``decided_at``, ``status``; None before any).
+    where it does not, and ``load_age`` in seconds), ``adapters`` (by name, those that any of its endpoints holds: ``ready``, how many of
+    them do, and ``requests_per_second``), ``faults`` (by pod, what is wrong with the routing profiles it carries) and ``last`` (``id``,
+    ``sentence``, ``decided_at``, ``status``; None before any).
     """
     told, seconds = _read(decisions, now)
+
+    def rate(name: str) -> float:
+        return round(told[name].ended / seconds, 2) if name in told else 0.0
+
+    adapters = live.adapters()
     rows: list[Json] = []
     for name in sorted(live.models()):
-        own = told.get(name, _Told())
+        last = told[name].last if name in told else None
+        held = sorted(adapter for adapter, members in adapters.items() if any(pod.model == name for pod in members))
         rows.append(
             {
                 "id": name,
-                "requests_per_second": round(own.ended / seconds, 2),
+                "requests_per_second": rate(name),
                 "endpoints": _endpoints(live.snapshot(name, now)),
-                "last": None if own.last is None else _last(own.last, wall),
+                "adapters": {
+                    each: {"ready": _ready(live.snapshot(each, now), name), "requests_per_second": rate(each)}
+                    for each in held
+                },
+                "faults": dict(live.faults(name)),
+                "last": None if last is None else _last(last, wall),
             }
         )
     return rows
+
+
+def _ready(snapshot: routing.EndpointSnapshot, model: str) -> int:
+    return sum(endpoint.model == model for endpoint in snapshot.endpoints)
 
 
 def _read(decisions: ring.Ring, now: float) -> tuple[dict[str, _Told], float]:

@@ -75,6 +75,10 @@ def _summed(told: Iterable[list[dict[str, Any]]]) -> list[dict[str, Any]]:
         if known is row:
             continue
         known["requests_per_second"] = round(known["requests_per_second"] + row["requests_per_second"], 2)
+        for name, told_of in row.get("adapters", {}).items():
+            own = known["adapters"].setdefault(name, told_of)
+            if own is not told_of:
+                own["requests_per_second"] = round(own["requests_per_second"] + told_of["requests_per_second"], 2)
         decisions = [each for each in (known["last"], row["last"]) if each]
         known["last"] = max(decisions, key=lambda each: str(each["decided_at"]), default=None)
     return [row for _, row in sorted(rows.items())]
