@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import itertools
+import tracemalloc
 
 import hypothesis
 import pytest
@@ -136,6 +137,42 @@ RESPONSES = [
 @hypothesis.given(st.sampled_from(RESPONSES), places, st.booleans())
 def test_responses_are_the_same_wherever_they_are_cut(data: bytes, where: list[int], plain: bool) -> None:
     assert read_response(cut(data, where), plain=plain) == read_response([data], plain=plain)
+
+
+KEPT = [each for each in RESPONSES if b"close" not in each and not each.startswith((b"HTTP/1.0", b"HTTP/1.1 30"))]
+SERVED = st.lists(st.tuples(st.sampled_from(KEPT), st.booleans(), st.booleans(), places), min_size=2, max_size=5)
+
+
+@hypothesis.given(SERVED)
+def test_what_a_connection_served_before_does_not_show(served: list[tuple[bytes, bool, bool, list[int]]]) -> None:
+    """Plain for one client, stripped for another, as it came for a third: each as from a connection of its own."""
+    kept = response.ResponseReader()
+    for data, plain, stripped, where in served:
+        fresh = response.ResponseReader()
+        seen = []
+        for each in (kept, fresh):
+            each.reset(plain=plain, strip_usage=stripped)
+            out = b"".join([each.feed(piece) for piece in cut(data, where)])
+            assert each.head is not None
+            seen.append((each.head.lines, out, each.complete, each.reusable, each.body_bytes, each.unframed))
+        assert seen[0] == seen[1]
+        assert seen[0][2]
+
+
+@pytest.mark.parametrize("plain", [True, False])
+def test_a_kept_connection_keeps_no_bodies(*, plain: bool) -> None:
+    """Whatever was done to the first of them."""
+    responses, body = response.ResponseReader(), bytes(100_000)
+    tracemalloc.start()
+    try:
+        for turn in range(40):
+            responses.reset(plain=plain and turn == 0, strip_usage=not plain and turn == 0)
+            responses.feed(testing.reply(body))
+            assert responses.complete
+        held, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert held < 5 * len(body)
 
 
 @hypothesis.given(st.sampled_from(RESPONSES[3:5]), places)

@@ -66,6 +66,7 @@ class ResponseReader:
 
     def __init__(self) -> None:
         self._parser = httptools.HttpResponseParser(self)
+        self._parts: list[bytes] | None = None
         self.reset()
 
     def reset(self, *, plain: bool = False, strip_usage: bool = False, tail: tails.Tail | None = None) -> None:
@@ -74,7 +75,6 @@ class ResponseReader:
         self._fields: heads.Fields = []
         self._head_done = False
         self._interim = 0
-        self._parts: list[bytes] | None = None
         self.head: heads.ResponseHead | None = None
         self.complete = False
         self.reusable = False
@@ -86,6 +86,10 @@ class ResponseReader:
             self._reframe = not plain
             self._parts = []
             self._parser = httptools.HttpResponseParser(_Plain(self, self._parts))
+        elif self._parts is not None:
+            # The parser of the response before would go on keeping bodies that nobody takes.
+            self._parts = None
+            self._parser = httptools.HttpResponseParser(self)
 
     def close(self) -> None:
         """Drop the parser, and with it the cycle through its callbacks."""
