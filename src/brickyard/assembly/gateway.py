@@ -22,7 +22,7 @@ from brickyard.api.kinds import resources
 from brickyard.assembly import engines, gpu_profiles, optimizer, routing_policies, sharing, stores, tracing
 from brickyard.gateway import settings as gateway_settings
 from brickyard.gateway import workers
-from brickyard.gateway.endpoints import cards, director, exports, filewatch, loads, metrics, pages, prefixes
+from brickyard.gateway.endpoints import cards, director, exports, filewatch, loads, metrics, prefixes
 from brickyard.gateway.endpoints import settings as endpoint_settings
 from brickyard.gateway.limits import gate
 from brickyard.gateway.limits import settings as gate_settings
@@ -33,7 +33,7 @@ from brickyard.gateway.sharing import settings as sharing_settings
 from brickyard.kube.client import contract, rest
 from brickyard.kube.informers import informer
 from brickyard.kvindex import settings as kvindex
-from brickyard.lib import clock, settings, tasks
+from brickyard.lib import clock, pages, settings, tasks
 from brickyard.routing import filters, registry
 
 

@@ -8,8 +8,8 @@ import orjson
 import pytest
 
 from brickyard.api import serving
-from brickyard.gateway.endpoints import cards, pages, pods, table, testing
-from brickyard.lib import clock
+from brickyard.gateway.endpoints import cards, pods, table, testing
+from brickyard.lib import clock, pages
 from brickyard.routing import testing as routing_testing
 
 VLLM = {"object": "list", "data": [{"id": "demo", "max_model_len": 4096, "root": "/models/demo", "parent": None}]}

@@ -17,8 +17,8 @@ from typing import Any, Final
 import orjson
 
 from brickyard.api import names
-from brickyard.gateway.endpoints import pages, table
-from brickyard.lib import clock, logs
+from brickyard.gateway.endpoints import table
+from brickyard.lib import clock, logs, pages
 from brickyard.routing import contract as routing
 
 log = logs.get(__name__)

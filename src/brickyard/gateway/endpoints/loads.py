@@ -12,8 +12,8 @@ from collections.abc import Awaitable, Callable, Mapping
 
 from brickyard.api import serving
 from brickyard.engines import contract as engines
-from brickyard.gateway.endpoints import pages, pods, table
-from brickyard.lib import clock, logs, tasks
+from brickyard.gateway.endpoints import pods, table
+from brickyard.lib import clock, logs, pages, tasks
 from brickyard.routing import contract as routing
 
 log = logs.get(__name__)

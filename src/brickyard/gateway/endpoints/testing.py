@@ -8,7 +8,7 @@ from typing import Any
 
 from brickyard.api import names, serving
 from brickyard.api.kinds import resources
-from brickyard.gateway.endpoints import pages
+from brickyard.lib import pages
 
 
 @dataclasses.dataclass

@@ -1,4 +1,5 @@
-"""Fetches engines' metrics pages: bounded in number, in time and in size, over connections that are kept.
+"""Fetches pages that are small and asked for again and again, engines' metrics first of all: bounded in number, in time and in size,
+over connections that are kept.
 
 A hundred engines read once a second are nine million pages a day, most of which say nothing new, so a page must cost next to nothing. A
 connection to each engine stays open between two looks, and the request is made once. (A general HTTP client with fewer connections than
@@ -10,26 +11,31 @@ from __future__ import annotations
 import asyncio
 import functools
 import re
+import ssl
 import urllib.parse
 from types import TracebackType
 from typing import Final, NamedTuple, Self
 
-from brickyard.gateway.endpoints import pagewire
+from brickyard.lib import pagewire
 
+Answer = pagewire.Answer
+PageLateError = pagewire.PageLateError
 PageMissed = pagewire.PageMissed
+_OK: Final = 200
 KEPT: Final = 2048
 """Connections kept open; of more, the longest idle is closed."""
 IDLE: Final = 15.0
 """Seconds after which a kept connection that nobody used is closed."""
 _PRINTABLE: Final = re.compile(r"[!-~]+")
 """What may stand in a request's first lines: else an address could write headers."""
-ADDRESSES: Final = 4096
+ADDRESSES: Final = 16384
 """URLs whose requests are remembered."""
 
 
 class _Target(NamedTuple):
     """Where a page is, and the bytes that ask for it."""
 
+    tls: bool
     host: str
     port: int
     request: bytes
@@ -39,32 +45,44 @@ class _Target(NamedTuple):
 def _target(url: str) -> _Target:
     try:
         parts = urllib.parse.urlsplit(url)
-        host, port = parts.hostname, parts.port or 80
+        tls = parts.scheme == "https"
+        host, port = parts.hostname, parts.port or (443 if tls else 80)
         path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         head = f"GET {path} HTTP/1.1\r\nhost: {parts.netloc}\r\naccept-encoding: identity\r\n\r\n".encode("ascii")
     except ValueError as error:
         raise PageMissed(f"{url} is no address of a page: {error}") from error
-    if parts.scheme != "http" or not host or not _PRINTABLE.fullmatch(parts.netloc + path):
+    if parts.username is not None or parts.password is not None:
+        raise PageMissed("a user and a password do not belong into the address of a page: leave them out")
+    if parts.scheme not in ("http", "https") or not host or not _PRINTABLE.fullmatch(parts.netloc + path):
         raise PageMissed(f"{url} is no address of a page: it must be http://host:port/path")
-    return _Target(host, port, head)
+    return _Target(tls, host, port, head)
 
 
 class Pages:
     """``async with Pages(connections=32, timeout=2.0) as pages: await pages.get(url)``.
 
     At most ``connections`` pages are read at once, further ones wait their turn; ``timeout`` seconds count from the turn on. Between two
-    pages at most ``kept`` connections stay open, one per engine, for ``idle`` seconds.
+    pages at most ``kept`` connections stay open, one per engine, for ``idle`` seconds. ``tls`` is for
+    ``https``, which is refused without.
     """
 
     def __init__(
-        self, *, connections: int, timeout: float, largest: int = pagewire.LARGEST, kept: int = KEPT, idle: float = IDLE
+        self,
+        *,
+        connections: int,
+        timeout: float,
+        largest: int = pagewire.LARGEST,
+        kept: int = KEPT,
+        idle: float = IDLE,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         self._turn = asyncio.Semaphore(connections)
         self._timeout = timeout
         self._largest = largest
         self._kept = kept
         self._keep_for = idle
-        self._idle: dict[tuple[str, int], pagewire.PageConnection] = {}  # the longest idle first
+        self._tls = tls
+        self._idle: dict[tuple[bool, str, int], pagewire.PageConnection] = {}  # the longest idle first
         self._reaper: asyncio.TimerHandle | None = None
 
     async def __aenter__(self) -> Self:
@@ -80,18 +98,31 @@ class Pages:
         self._idle.clear()
 
     async def get(self, url: str) -> bytes:
-        """The body of ``url``, an ``http`` address. The other end is spoken to directly, whatever proxies the environment names.
+        """The body of ``url``. The other end is spoken to directly, whatever proxies the environment names.
 
         Raises:
-            PageMissed: refused, broken, too slow, too large, or another status than 200.
+            PageMissed: refused, broken, too slow (then ``PageLateError``), too large, or another status than 200.
+        """
+        status, body, _ = await self.ask(url)
+        if status != _OK:
+            raise PageMissed(f"{url} answered {status}")
+        return body
+
+    async def ask(self, url: str) -> Answer:
+        """What ``url`` answers, whatever the status. Redirects are not followed.
+
+        Raises:
+            PageMissed: no answer, or none that can be read; ``PageLateError`` when it did not come in time.
         """
         target = _target(url)
+        if target.tls and self._tls is None:
+            raise PageMissed(f"{url} is no address of a page: it must be http://host:port/path")
         async with self._turn:
             try:
                 async with asyncio.timeout(self._timeout):
                     return await self._read(target)
             except TimeoutError as error:
-                raise PageMissed(f"{url} did not answer within {self._timeout:g} s") from error
+                raise PageLateError(f"{url} did not answer within {self._timeout:g} s") from error
             except OSError as error:
                 raise PageMissed(f"{url} cannot be reached: {error.strerror or error}") from error
             except pagewire.StaleError as error:
@@ -99,19 +130,22 @@ class Pages:
             except PageMissed as error:
                 raise PageMissed(f"{url}: {error}") from error
 
-    async def _read(self, target: _Target) -> bytes:
-        kept = self._idle.pop((target.host, target.port), None)
+    async def _read(self, target: _Target) -> Answer:
+        kept = self._idle.pop((target.tls, target.host, target.port), None)
         if kept is not None:
             try:
                 return await self._ask(kept, target)
             except pagewire.StaleError:
                 pass  # its other end had closed it meanwhile
         _, fresh = await asyncio.get_running_loop().create_connection(
-            lambda: pagewire.PageConnection(self._largest), target.host, target.port
+            lambda: pagewire.PageConnection(self._largest),
+            target.host,
+            target.port,
+            ssl=self._tls if target.tls else None,
         )
         return await self._ask(fresh, target)
 
-    async def _ask(self, connection: pagewire.PageConnection, target: _Target) -> bytes:
+    async def _ask(self, connection: pagewire.PageConnection, target: _Target) -> Answer:
         try:
             return await connection.ask(target.request)
         finally:
@@ -121,7 +155,7 @@ class Pages:
                 connection.close()
 
     def _keep(self, connection: pagewire.PageConnection, target: _Target) -> None:
-        loop, place = asyncio.get_running_loop(), (target.host, target.port)
+        loop, place = asyncio.get_running_loop(), (target.tls, target.host, target.port)
         connection.idle_since = loop.time()
         other = self._idle.pop(place, None)
         if other is not None:

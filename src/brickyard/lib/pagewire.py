@@ -1,25 +1,37 @@
-"""One kept connection to an engine, over which metrics pages are asked for one after another.
+"""One kept connection to a server, over which pages are asked for one after another.
 
-A page costs a write and a read: llhttp finds the end of the answer, and nothing but its status, its framing and its body is looked at.
+A page costs a write and a read: llhttp finds the end of the answer, and nothing but its status, its framing, its body and where it sends
+us instead is looked at.
 """
 
 from __future__ import annotations
 
 import asyncio
-from typing import Final, cast
+from typing import Final, NamedTuple, cast
 
 import httptools
 
-from brickyard.gateway import errors
+from brickyard.lib import errors
 
 LARGEST: Final = 16 * 1024 * 1024
 """Bytes; a page that goes on beyond is no metrics page."""
-_OK: Final = 200
 _PLAIN: Final = frozenset({b"", b"identity"})
 
 
-class PageMissed(errors.GatewayError):
+class Answer(NamedTuple):
+    """What came: a page where ``status`` is 200. ``location``: where it sends us instead; "" for nowhere."""
+
+    status: int
+    body: bytes
+    location: str = ""
+
+
+class PageMissed(errors.BrickyardError):
     """No page came; the message says why."""
+
+
+class PageLateError(PageMissed):
+    """Nothing came in time."""
 
 
 class StaleError(Exception):
@@ -39,20 +51,20 @@ class PageConnection(asyncio.Protocol):
         self.idle_since = 0.0
         self._largest = largest
         self._parser: httptools.HttpResponseParser | None = httptools.HttpResponseParser(self)
-        self._answer: asyncio.Future[bytes] | None = None
+        self._answer: asyncio.Future[Answer] | None = None
         self._begin()
 
-    async def ask(self, request: bytes) -> bytes:
-        """The page that ``request``, a whole head, asks for.
+    async def ask(self, request: bytes) -> Answer:
+        """What ``request``, a whole head, is answered with.
 
         Raises:
-            PageMissed: the answer is no page, or not a whole one.
+            PageMissed: the answer cannot be read, or is not a whole one.
             StaleError: the connection ended before the answer began.
         """
         if self._parser is None:
             raise StaleError
         self._begin()
-        answer: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+        answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._answer = answer
         self._transport.write(request)
         try:
@@ -72,6 +84,7 @@ class PageConnection(asyncio.Protocol):
         self._started = False
         self._framed = False
         self._encoding = b""
+        self._location = b""
         self._parts: list[bytes] = []
         self._size = 0
 
@@ -81,15 +94,12 @@ class PageConnection(asyncio.Protocol):
             self._answer.set_exception(PageMissed(why))
         self.close()
 
-    def _end(self, parser: httptools.HttpResponseParser, answer: asyncio.Future[bytes]) -> None:
+    def _end(self, parser: httptools.HttpResponseParser, answer: asyncio.Future[Answer]) -> None:
         """The answer is there."""
-        status = parser.get_status_code()
-        if status != _OK:
-            answer.set_exception(PageMissed(f"answered {status}"))
-        elif self._encoding not in _PLAIN:
+        if self._encoding not in _PLAIN:
             answer.set_exception(PageMissed(f"answered in {self._encoding.decode('latin-1')!r}, unasked"))
         else:
-            answer.set_result(b"".join(self._parts))
+            answer.set_result(Answer(parser.get_status_code(), b"".join(self._parts), self._location.decode("latin-1")))
 
     # What asyncio calls.
 
@@ -128,6 +138,8 @@ class PageConnection(asyncio.Protocol):
             self._framed = True
         elif lower == b"content-encoding":
             self._encoding = value.lower()
+        elif lower == b"location":
+            self._location = value
 
     def on_body(self, part: bytes) -> None:
         self._size += len(part)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ssl
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+import trustme
 
-from brickyard.gateway.endpoints import pages
+from brickyard.lib import pages
 
 
 class Talk(asyncio.Protocol):
@@ -62,10 +64,10 @@ class Engine:
         self.url = ""
 
     @contextlib.asynccontextmanager
-    async def serving(self) -> AsyncIterator[None]:
+    async def serving(self, tls: ssl.SSLContext | None = None) -> AsyncIterator[None]:
         loop = asyncio.get_running_loop()
-        server = await loop.create_server(lambda: Talk(self), "127.0.0.1", 0)
-        self.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/metrics"
+        server = await loop.create_server(lambda: Talk(self), "127.0.0.1", 0, ssl=tls)
+        self.url = f"http{'s' if tls else ''}://127.0.0.1:{server.sockets[0].getsockname()[1]}/metrics"
         async with server:
             yield
             for connection in self.connections:
@@ -263,3 +265,46 @@ async def test_an_address_that_is_none_is_a_miss(url: str) -> None:
     async with pages.Pages(connections=1, timeout=1.0) as made:
         with pytest.raises(pages.PageMissed, match="is no address of a page"):
             await made.get(url)
+
+
+async def test_whoever_asks_reads_refusals_too() -> None:
+    engine = Engine(b"HTTP/1.1 302 Found\r\nlocation: /x\r\ncontent-length: 4\r\n\r\ngone")
+    async with fetcher(engine) as made:
+        assert await made.ask(engine.url) == pages.Answer(302, b"gone", "/x")
+        assert await made.ask(engine.url) == pages.Answer(302, b"gone", "/x")
+    assert len(engine.connections) == 1
+
+
+async def test_late_is_told_apart() -> None:
+    engine = Engine()
+    engine.hang = True
+    async with fetcher(engine, timeout=0.05) as made:
+        with pytest.raises(pages.PageLateError):
+            await made.get(engine.url)
+
+
+async def test_a_password_in_an_address_is_refused_and_not_repeated() -> None:
+    async with pages.Pages(connections=1, timeout=1.0) as made:
+        with pytest.raises(pages.PageMissed, match="leave them out") as caught:
+            await made.get("http://me:secret@127.0.0.1/metrics")
+    assert "secret" not in str(caught.value)
+
+
+async def test_https_with_a_context_for_it() -> None:
+    authority = trustme.CA()
+    served = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(served)
+    trusting = ssl.create_default_context()
+    authority.configure_trust(trusting)
+    engine = Engine()
+    async with engine.serving(tls=served), pages.Pages(connections=1, timeout=5.0, tls=trusting) as made:
+        assert [await made.get(engine.url) for _ in range(2)] == [b"run 1"] * 2
+        assert len(engine.connections) == 1
+        with pytest.raises(pages.PageMissed):
+            await made.get(engine.url.replace("https", "http"))
+    async with (
+        engine.serving(tls=served),
+        pages.Pages(connections=1, timeout=5.0, tls=ssl.create_default_context()) as wary,
+    ):
+        with pytest.raises(pages.PageMissed, match="CERTIFICATE_VERIFY_FAILED"):
+            await wary.get(engine.url)
