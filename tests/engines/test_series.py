@@ -212,3 +212,15 @@ trtllm_time_per_output_token_seconds_sum{engine_type="trtllm",model_name="m"} 0.
             "gpu_cache_usage_perc": {"": 0.5},
             "num_requests_waiting": {"": 2.0},
         }
+
+
+class TestLookingForLess:
+    def test_what_is_left_reads_as_before(self) -> None:
+        page = (DATA / "vllm-0.32-busy.txt").read_bytes()
+        wanted = frozenset({"num_requests_waiting", "time_to_first_token_seconds", "nobody_knows"})
+        whole = vllm.PAGE.read(page)
+        assert vllm.PAGE.only(wanted).read(page) == {name: whole[name] for name in wanted & whole.keys()}
+
+    def test_nothing_known_is_an_error(self) -> None:
+        with pytest.raises(ValueError, match="none of nobody_knows"):
+            vllm.PAGE.only(frozenset({"nobody_knows"}))

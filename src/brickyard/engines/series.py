@@ -11,7 +11,7 @@ import dataclasses
 import enum
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Final
+from typing import Final, Protocol, runtime_checkable
 
 from brickyard.engines import contract, exposition
 
@@ -73,6 +73,19 @@ def label(name: str, family: str) -> Series:
     return Series(name, exposition.Reading.of(family), Kind.LABEL)
 
 
+@runtime_checkable
+class Narrowing(Protocol):
+    """A reader that can be made to look for less: a page of hundreds of kilobytes costs by what is looked for."""
+
+    def only(self, names: frozenset[str]) -> contract.SeriesReader:
+        """A reader of those of ``names`` that this one knows.
+
+        Raises:
+            ValueError: it knows none of them.
+        """
+        ...
+
+
 class Page:
     """Fills ``engines.contract.SeriesReader`` from a table."""
 
@@ -90,6 +103,13 @@ class Page:
     @property
     def names(self) -> frozenset[str]:
         return self._names
+
+    def only(self, names: frozenset[str]) -> Page:
+        """Fills ``Narrowing``."""
+        rows = [row for row in self._table if row.name in names]
+        if not rows:
+            raise ValueError(f"none of {', '.join(sorted(names))} is on this page")
+        return Page(rows)
 
     def read(self, page: bytes) -> dict[str, dict[str, contract.Value]]:
         found = self._families.read(page)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from brickyard.assembly import engines
+from brickyard.engines import series
 
 
 @pytest.mark.parametrize(
@@ -29,3 +30,13 @@ def test_its_names_are_those_of_all_whom_it_imitates() -> None:
 
 def test_what_only_one_engine_tells_is_found() -> None:
     assert engines.series()["sim"].read(b"kv_cache_utilization 0.5\n")["kv_cache_usage_perc"] == {"": 0.5}
+
+
+def test_looking_for_less_is_looking_in_all_who_know_it() -> None:
+    reader = engines.series()["sim"]
+    assert isinstance(reader, series.Narrowing)
+    less = reader.only(frozenset({"engine_utilization", "num_requests_running"}))
+    page = b"engine_utilization 0.5\nnum_running_requests 3\n"
+    assert less.read(page) == {"engine_utilization": {"": 0.5}, "num_requests_running": {"": 3.0}}
+    with pytest.raises(ValueError, match="none of x"):
+        reader.only(frozenset({"x"}))

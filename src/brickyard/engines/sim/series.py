@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from brickyard.engines import contract
+from brickyard.engines import contract, series
 
 
 class Imitated:
@@ -17,6 +17,13 @@ class Imitated:
     @property
     def names(self) -> frozenset[str]:
         return self._names
+
+    def only(self, names: frozenset[str]) -> contract.SeriesReader:
+        """Fills ``engines.series.Narrowing``."""
+        known = [reader for reader in self._readers if reader.names & names]
+        if not known:
+            raise ValueError(f"none of {', '.join(sorted(names))} is on any of these pages")
+        return Imitated([reader.only(names) if isinstance(reader, series.Narrowing) else reader for reader in known])
 
     def read(self, page: bytes) -> Mapping[str, Mapping[str, contract.Value]]:
         return next((found for reader in self._readers if (found := reader.read(page))), {})
