@@ -153,6 +153,7 @@ class Observation:
         pods: of every pod of the workload, for ``Form.PODS``.
         whole: the value, for ``Form.WHOLE``; None when it could not be read.
         why: why nothing could be read at all; "" otherwise.
+        notes: how the value was taken where that is not as written, such as a share for percent.
     """
 
     metric: str
@@ -160,6 +161,7 @@ class Observation:
     pods: tuple[PodReading, ...] = ()
     whole: float | None = None
     why: str = ""
+    notes: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
