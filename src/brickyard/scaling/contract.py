@@ -191,17 +191,19 @@ class MetricVerdict:
 
     Attributes:
         metric: which.
-        replicas: what it asks for; None when it cannot say, and ``reason`` says why.
+        replicas: what it asks for, no further than the rates allow; None when it cannot say, and ``reason`` says why.
         reason: in words, numbers included.
         demand: of the whole, now; None when nothing was read this time (windows may still hold earlier values).
         stable: demand averaged over the stable window, or the mean per replica for APA and HPA.
         panic: the same over the panic window; KPA only.
-        covered: seconds of the stable window that have values.
+        covered: seconds from the oldest value within the stable window until now.
         ratio: ``stable`` over what the current replicas should do.
         measured: how many pods were read.
         unready: how many were not ready.
         missing: names of pods that were not read, each with why, at most 5.
         limited_by: "up rate" or "down rate" where that cut the answer, else "".
+        asked: what it asked for before the rates; None as ``replicas`` is.
+        lacking: how many pods are ready and were not read; ``missing`` names the first of them.
     """
 
     metric: Metric
@@ -216,6 +218,8 @@ class MetricVerdict:
     unready: int = 0
     missing: tuple[str, ...] = ()
     limited_by: str = ""
+    asked: int | None = None
+    lacking: int = 0
 
 
 class Limit(enum.Enum):

@@ -1,0 +1,1 @@
+"""The formulas: numbers in, replicas out. They know neither time nor bounds."""
