@@ -37,3 +37,17 @@ def test_even_over_requests_and_over_salts() -> None:
 def test_neighbours_have_nothing_to_do_with_each_other() -> None:
     numbers = noise.spread("x", range(2000))
     assert abs(statistics.correlation(numbers[:-1], numbers[1:])) < 0.1
+
+
+@given(st.text(max_size=40), st.integers(0, 300), st.integers(0, 300))
+def test_a_row_is_in_range_and_its_beginning_does_not_depend_on_its_length(name: str, count: int, more: int) -> None:
+    numbers = noise.row(name, count)
+    assert len(numbers) == count
+    assert all(0.0 <= number < 1.0 for number in numbers)
+    assert noise.row(name, count + more)[:count] == numbers
+
+
+def test_rows_of_different_requests_have_nothing_to_do_with_each_other() -> None:
+    one, other = noise.row("request-1", 2000), noise.row("request-2", 2000)
+    assert abs(statistics.correlation(one, other)) < 0.1
+    assert abs(statistics.fmean(one) - 0.5) < 0.03

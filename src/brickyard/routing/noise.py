@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import struct
 import zlib
 from collections.abc import Iterable
 
@@ -22,6 +24,12 @@ def spread(request_id: str, salts: Iterable[int]) -> list[float]:
         state = ((state ^ state >> 27) * 0x94D049BB133111EB) & _MASK
         numbers.append(((state ^ state >> 31) >> 11) / _STEPS)
     return numbers
+
+
+def row(request_id: str, count: int) -> list[float]:
+    """``count`` numbers in [0, 1) of one request, the first of which are those of a smaller count: quicker than so many salts."""
+    drawn = hashlib.shake_128(request_id.encode(errors="replace")).digest(8 * count)
+    return [(each >> 11) / _STEPS for each in struct.unpack(f"<{count}Q", drawn)]
 
 
 _MASK = (1 << 64) - 1

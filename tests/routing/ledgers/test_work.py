@@ -74,7 +74,7 @@ def test_what_is_cached_need_not_be_computed() -> None:
         asked(100, 0), snapshot.endpoints[1], any_profile(), snapshot, (0, 1), (), (), {}, 0.0, row=1
     )
     ledger.observe(contract.Chosen(decision, 0.0))
-    assert ledger.facts(asked(1), snapshot, 0.0).prefill == [0, 25]
+    assert list(ledger.facts(asked(1), snapshot, 0.0).prefill) == [0, 25]
 
 
 def any_profile() -> contract.Profile:

@@ -72,14 +72,20 @@ class PrefixLedger:
         self._hasher = hasher
         self._index = index
         self._asked: tuple[contract.Request | None, Sequence[int]] = (None, ())
+        self._endpoints: tuple[contract.Endpoint, ...] = ()
+        self._rows: Mapping[str, int] = {}
 
     def facts(self, request: contract.Request, snapshot: contract.EndpointSnapshot, now: float) -> Matches:
         hashes = self._hashes(request)
         if not hashes:
             return Matches((0,) * len(snapshot.endpoints), 0)
-        keys = [endpoint.key for endpoint in snapshot.endpoints]
-        found, covered = self._index.match(hashes, keys, now), self._hasher.covered
-        held = [covered(found[key]) if key in found else 0 for key in keys] if found else [0] * len(keys)
+        if snapshot.endpoints is not self._endpoints:  # snapshots share them until a pod comes or goes
+            self._endpoints = snapshot.endpoints
+            self._rows = {endpoint.key: row for row, endpoint in enumerate(snapshot.endpoints)}
+        found, covered = self._index.match(hashes, self._rows, now), self._hasher.covered
+        held = [0] * len(snapshot.endpoints)
+        for key, blocks in found.items():
+            held[self._rows[key]] = covered(blocks)
         return Matches(held, covered(len(hashes)), hashes[-1])
 
     def observe(self, event: contract.Event) -> None:

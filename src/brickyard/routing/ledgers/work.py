@@ -53,11 +53,12 @@ class WorkLedger:
 
     def facts(self, request: contract.Request, snapshot: contract.EndpointSnapshot, now: float) -> Work:
         owed = self._owed
-        if not owed:
+        if not owed or not snapshot.endpoints:
             nothing = (0,) * len(snapshot.endpoints)
             return Work(nothing, nothing, self._expected(request, now))
-        pairs = [owed.get(endpoint.key, _NOTHING) for endpoint in snapshot.endpoints]
-        return Work([pair[0] for pair in pairs], [pair[1] for pair in pairs], self._expected(request, now))
+        of = owed.get
+        prefill, decode = zip(*[of(endpoint.key, _NOTHING) for endpoint in snapshot.endpoints], strict=True)
+        return Work(prefill, decode, self._expected(request, now))
 
     def observe(self, event: contract.Event) -> None:
         decision = event.decision

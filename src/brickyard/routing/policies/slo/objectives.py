@@ -20,6 +20,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from brickyard.api import names
+from brickyard.lib import values
 from brickyard.routing import contract, noise
 from brickyard.routing.ledgers import outputs
 from brickyard.routing.policies.slo import profiles
@@ -31,7 +32,7 @@ LEAST_SERVED: Final = 1e-6
 """Requests that an engine of a profile has under way at once, below which that is no measurement."""
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@values.value
 class Prospect:
     """One endpoint: its deployment, the rank (None without a usable profile), consumption (None where that cannot say), utilisation."""
 
@@ -73,6 +74,7 @@ class SloLedger:
         self._profiles: dict[tuple[str, str], profiles.GpuProfile] = {}
         self._open: dict[int, tuple[contract.Decision, int]] = {}
         self._used: dict[str, int] = {}
+        self._named: dict[str, tuple[tuple[contract.Endpoint, ...], Sequence[str]]] = {}
         self._outputs: collections.OrderedDict[str, outputs.Outputs] = collections.OrderedDict()
 
     def learn(self, model: str, profile: profiles.GpuProfile) -> None:
@@ -89,14 +91,16 @@ class SloLedger:
         history = self._outputs.get(request.model)
         chance = noise.uniform(request.id, 0)
         length = history.draw(request.input_tokens, chance, now) if history is not None else outputs.UNHEARD
-        known: dict[str, tuple[float | None, float | None]] = {}
-        rows = []
-        for endpoint in snapshot.endpoints:
-            name = deployment(endpoint, *self._labels)
-            if name not in known:
-                known[name] = judged(self._profiles.get((request.model, name)), request, length)
-            rows.append(Prospect(name, *known[name], self._used.get(endpoint.key, 0) / PARTS))
-        return Prospects(rows, length)
+        names_of = self._deployments(request.model, snapshot.endpoints)
+        known = {name: judged(self._profiles.get((request.model, name)), request, length) for name in set(names_of)}
+        used = self._used.get
+        return Prospects(
+            [
+                Prospect(name, *known[name], used(endpoint.key, 0) / PARTS)
+                for name, endpoint in zip(names_of, snapshot.endpoints, strict=True)
+            ],
+            length,
+        )
 
     def observe(self, event: contract.Event) -> None:
         decision = event.decision
@@ -114,6 +118,16 @@ class SloLedger:
             if usage is not None and usage.completion_tokens is not None:
                 prompt = usage.prompt_tokens if usage.prompt_tokens is not None else decision.request.input_tokens
                 self._history(decision.request.model).learn(prompt, usage.completion_tokens, event.at)
+
+    def _deployments(self, model: str, endpoints: tuple[contract.Endpoint, ...]) -> Sequence[str]:
+        """Each endpoint's deployment; worked out when pods come or go."""
+        known = self._named.get(model)
+        if known is None or known[0] is not endpoints:
+            found = [deployment(endpoint, *self._labels) for endpoint in endpoints]
+            known = self._named[model] = (endpoints, found)
+            if len(self._named) > MODELS_KEPT:
+                del self._named[next(iter(self._named))]
+        return known[1]
 
     def _use(self, key: str, amount: int) -> None:
         used = self._used.get(key, 0) + amount

@@ -29,6 +29,8 @@ from brickyard.routing.policies.vtc_basic import usage
 
 NAME = "vtc-basic"
 NOISE: Final = 0.1
+USERS_KEPT: Final = 1024
+"""Users whose preferences are kept; those of more are worked out anew."""
 
 UNITS: Final = {"minutes": 60.0, "seconds": 1.0, "milliseconds": 0.001}
 
@@ -95,6 +97,9 @@ class Fair:
     def __init__(self, parameters: VtcBasicParameters, used: contract.Input[usage.Used]) -> None:
         self._given = parameters
         self._input = used
+        self._places: dict[str, Sequence[float]] = {}
+        self._endpoints: tuple[contract.Endpoint, ...] = ()
+        self._salts: Sequence[int] = ()
 
     def __call__(
         self, request: contract.Request, snapshot: contract.EndpointSnapshot, rows: Sequence[int]
@@ -105,18 +110,26 @@ class Fair:
         given, in_flight = self._given, snapshot.in_flight
         place = min(facts.own / bucket(facts, given.min_tokens), len(rows) - 1)
         fairness, utilization, most = given.fairness_weight, given.utilization_weight, given.max_pod_load
-        own = noise.spread(request.user, [crc32(snapshot.endpoints[row].key.encode()) for row in rows])
-        order = sorted(
-            range(len(rows)), key=[in_flight[row] + each for row, each in zip(rows, own, strict=True)].__getitem__
-        )
+        own = self._own(request.user, snapshot.endpoints)
+        order = sorted(range(len(rows)), key=[in_flight[row] + own[row] for row in rows].__getitem__)
         fair = [0.0] * len(rows)
         for at, position in enumerate(order):
             fair[position] = fairness * abs(at - place)
-        chances = noise.spread(request.id, rows)
+        chances = noise.row(request.id, len(in_flight))
         return [
-            each + utilization * min(in_flight[row] / most, 1.0) + chance * NOISE
-            for each, row, chance in zip(fair, rows, chances, strict=True)
+            each + utilization * min(in_flight[row] / most, 1.0) + chances[row] * NOISE
+            for each, row in zip(fair, rows, strict=True)
         ]
+
+    def _own(self, user: str, endpoints: tuple[contract.Endpoint, ...]) -> Sequence[float]:
+        """A number for each endpoint by which the user prefers it. It goes by the endpoint's key, so that others may come and go."""
+        if endpoints is not self._endpoints or len(self._places) >= USERS_KEPT:
+            self._endpoints, self._places = endpoints, {}
+            self._salts = [crc32(endpoint.key.encode()) for endpoint in endpoints]
+        own = self._places.get(user)
+        if own is None:
+            own = self._places[user] = noise.spread(user, self._salts)
+        return own
 
     def words(self, snapshot: contract.EndpointSnapshot, row: int) -> str:
         """``user at 1.4 buckets of 4500 tokens, 2 requests in flight``."""
