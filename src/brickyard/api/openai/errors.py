@@ -41,6 +41,12 @@ class ApiError:
 
     def body(self) -> bytes:
         """``{"error": {"message", "type", "code", "param"}}`` as JSON."""
-        return orjson.dumps(
-            {"error": {"message": self.message, "type": self.type, "code": self.code, "param": self.param}}
-        )
+        return orjson.dumps({"error": self._fields()})
+
+    def event(self, number: int) -> bytes:
+        """The data of the error event of a Responses stream, as JSON: flat as documented, and nested as sent. ``number``: the event's."""
+        flat = {"code": self.code or self.type, "message": self.message, "param": self.param}
+        return orjson.dumps({"type": "error", "sequence_number": number, **flat, "error": self._fields()})
+
+    def _fields(self) -> dict[str, str | None]:
+        return {"message": self.message, "type": self.type, "code": self.code, "param": self.param}

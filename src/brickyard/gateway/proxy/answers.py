@@ -63,14 +63,3 @@ def render(answer: Answer, own: bytes = b"", *, close: bool = False, head_only: 
     if not head_only and answer.status != 204:
         lines.append(answer.body)
     return b"".join(lines)
-
-
-def error_event(error: errors.UpstreamError, path: bytes = b"") -> bytes:
-    """The server-sent event that ends a stream which cannot go on, as clients of ``path`` read it.
-
-    It begins with an empty line, so that it stands alone even when the engine's last event was cut.
-    """
-    if path.startswith(_ANTHROPIC):
-        return b"\n\nevent: error\ndata: " + anthropic.body(error.status, str(error)) + b"\n\n"
-    body = {"error": {"message": str(error), "type": "api_error", "code": error.code, "param": None}}
-    return b"\n\ndata: " + orjson.dumps(body) + b"\n\n"

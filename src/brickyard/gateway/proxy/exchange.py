@@ -10,13 +10,24 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 from collections.abc import Callable
-from typing import Final, Protocol
+from typing import Final, ParamSpec, Protocol
 
 from brickyard.api import names
 from brickyard.api.openai import errors as openai
 from brickyard.gateway import contract, errors
 from brickyard.gateway.dialects import contract as dialects
-from brickyard.gateway.proxy import answers, attempt, heads, incoming, ledger, plane, response, understand, upstream
+from brickyard.gateway.proxy import (
+    answers,
+    attempt,
+    endings,
+    heads,
+    incoming,
+    ledger,
+    plane,
+    response,
+    understand,
+    upstream,
+)
 from brickyard.gateway.queueing import metrics as queueing
 from brickyard.gateway.queueing import queue
 from brickyard.gateway.usage import ask, reading
@@ -33,9 +44,11 @@ _LAST_CHUNK: Final = b"0\r\n\r\n"
 
 log = logs.get(__name__)
 
+P = ParamSpec("P")
+
 
 class Client(Protocol):
-    """The connection a request came from, as its exchange sees it. Of the last three, one is called, once, with nothing after it."""
+    """The connection a request came from, as its exchange sees it. Of the last four, one is called, once, with nothing after it."""
 
     write: Callable[[bytes], None]
 
@@ -58,6 +71,10 @@ class Client(Protocol):
 
     def break_off(self, *, reset: bool) -> None:
         """The answer cannot be completed. ``reset``: an orderly end would look like its regular end."""
+        ...
+
+    def fail(self, fault: Exception) -> None:
+        """The gateway itself failed on the request; ``Exchange.stumbled`` is called back."""
         ...
 
 
@@ -137,7 +154,7 @@ class Exchange:
             if self._admission.user:
                 self._request = dataclasses.replace(self._request, user=self._admission.user)
                 self._entry.user = self._admission.user
-        self._go()
+        self._safely(self._go)
 
     def _untold(self, broken: Exception) -> errors.RefusedError:
         log.error("admission failed", exc=broken, request_id=self._request.id)
@@ -178,7 +195,7 @@ class Exchange:
         self._left_line()
         if self._entry.attempts:
             self._plane.metrics.retries += 1
-        self._try(decision)
+        self._safely(self._try, decision)
 
     def turned_away(self, refused: errors.RefusedError | None) -> None:
         self._left_line()
@@ -212,6 +229,15 @@ class Exchange:
             self._settle(current.decision, "the client closed the connection", cancelled=True)
         elif self._stop_waiting(queueing.End.GONE):
             self._settle(self._told, "the client closed the connection", cancelled=True)
+
+    def stumbled(self) -> None:
+        """The gateway itself failed on this request: end what is under way; the client hears of it from the caller."""
+        current, self._attempt = self._attempt, None
+        if current is not None:
+            current.abandon()
+        self._stop_waiting(queueing.End.GONE)
+        self._entry.status = 500
+        self._settle(current.decision if current is not None else None, "the gateway failed on this request")
 
     def cut(self) -> None:
         """The gateway stops: say so and end."""
@@ -314,6 +340,9 @@ class Exchange:
             self._client.over(close=self._close)
 
     def failed(self, current: attempt.Attempt, error: errors.UpstreamError, *, untouched: bool) -> None:
+        self._safely(self._go_on, current, error, untouched=untouched)
+
+    def _go_on(self, current: attempt.Attempt, error: errors.UpstreamError, *, untouched: bool) -> None:
         if untouched and not error.final and self._entry.attempts < self._plane.settings.max_attempts:
             excluded = self._request.excluded | {current.decision.endpoint.key}
             self._request = dataclasses.replace(self._request, excluded=excluded)
@@ -338,6 +367,13 @@ class Exchange:
             self._end_broken(reader, ending)
 
     # Inside.
+
+    def _safely(self, step: Callable[P, None], *args: P.args, **kwargs: P.kwargs) -> None:
+        """``step`` where it is not the client that calls: a fault must reach the client, and nobody else."""
+        try:
+            step(*args, **kwargs)
+        except Exception as fault:  # noqa: BLE001 - the border of a request, as in the client connection
+            self._client.fail(fault)
 
     def _end_broken(self, reader: response.ResponseReader, ending: bytes) -> None:
         if ending:
@@ -368,7 +404,7 @@ class Exchange:
         head = reader.head
         if head is None or not head.events:
             return b""
-        event = answers.error_event(error, self._incoming.path)
+        event = endings.event(error, self._incoming.path, reader.tail.end if reader.tail is not None else b"")
         if self._until_close(reader):
             return event
         return b"%x\r\n%b\r\n%b" % (len(event), event, _LAST_CHUNK) if head.chunked and reader.at_boundary() else b""
