@@ -41,7 +41,8 @@ class Hasher:
         if block_size < 1:
             raise errors.SizeError(f"a block of {block_size} bytes holds nothing: take at least 1")
         self.block_size = block_size
-        self._ends = _borders(block_size)
+        self.ends = _borders(block_size)
+        """Where blocks end, in bytes, up to ``LONGEST``."""
         self._seed = seed & (2**64 - 1)
         self._salts: dict[str, int] = {}
 
@@ -52,7 +53,7 @@ class Hasher:
         update, digest = running.update, running.intdigest
         found = []
         start = 0
-        for end in self._ends[: self.count(len(view))]:
+        for end in self.ends[: self.count(len(view))]:
             update(view[start:end])
             found.append(digest() & MASK or 1)
             start = end
@@ -60,15 +61,15 @@ class Hasher:
 
     def count(self, length: int) -> int:
         """Full blocks in a prompt of ``length`` bytes."""
-        return bisect.bisect_right(self._ends, length)
+        return bisect.bisect_right(self.ends, length)
 
     def covered(self, blocks: int) -> int:
         """Bytes that the first ``blocks`` blocks hold."""
-        return self._ends[blocks - 1] if blocks else 0
+        return self.ends[blocks - 1] if blocks else 0
 
     def percent(self, matched: int, blocks: int) -> int:
         """``matched`` of ``blocks`` blocks as whole percent of their bytes, rounded down; 0 of no blocks."""
-        return 100 * self.covered(matched) // self._ends[blocks - 1] if blocks else 0
+        return 100 * self.covered(matched) // self.ends[blocks - 1] if blocks else 0
 
     def _salt(self, model: str) -> int:
         salt = self._salts.get(model)

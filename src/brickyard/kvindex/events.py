@@ -42,6 +42,11 @@ class Order:
         """The sequence number to ask a replay from; None when nothing is missing."""
         return self._next if self._waiting else None
 
+    @property
+    def next(self) -> int:
+        """The number that is to come next; 0 before the first."""
+        return self._next
+
     def live(self, number: int, payload: bytes) -> Sequence[Step]:
         """A message from the live socket. The first one ever may be any: what came before it is unknown and not waited for."""
         if not self._begun or number < self._next:

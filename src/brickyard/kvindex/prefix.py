@@ -153,6 +153,39 @@ class PrefixIndex:
             depth += 1
         return depth
 
+    def drop(self, hashes: blocks.Hashes, endpoint: str) -> None:
+        """``endpoint`` holds these blocks no more, as its engine says. Others that were sent them may."""
+        bit, held = self._slots.mask((endpoint,)), self._table
+        for key in hashes if bit else ():
+            entry = held.find(key)
+            if entry < 0:
+                continue
+            left = held.get(entry) & ~bit
+            if left:
+                held.put(entry, left)
+            else:
+                held.drop(entry)
+
+    def correct(self, held: Iterable[tuple[int, Iterable[str]]], among: Iterable[str], now: float) -> None:
+        """Of the endpoints ``among`` only those that stand beside a block hold it; what is noted of others stays."""
+        for endpoint in among:
+            self._slot(endpoint)
+        told, stamp, kept = self._slots.mask(among), self._stamp(now), self._table
+        for key, holders in held:
+            holding = self._slots.mask(holders) & told
+            entry = kept.find(key)
+            if entry < 0:
+                if holding:
+                    kept.put(kept.claim(key, stamp), holding)
+                continue
+            fresh = kept.stamps[entry] >= stamp - self._ttl
+            left = holding | (kept.get(entry) & self._slots.live & ~told if fresh else 0)
+            if left:
+                kept.put(entry, left)
+                kept.stamps[entry] = stamp if holding else kept.stamps[entry]
+            else:
+                kept.drop(entry)
+
     def absorb(self, hashes: blocks.Hashes, endpoint: str, now: float, age: float) -> None:
         """Note what another gateway sent ``age`` seconds ago. What is known to be newer stays so."""
         if not age <= self._ttl * TICK:  # too old, or not a number

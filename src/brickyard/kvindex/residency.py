@@ -8,6 +8,8 @@ What an engine says it dropped is dropped for that engine alone. A block whose p
 follows it: a guess would send prompts where their prefix is not. An engine whose messages were lost is cleared (see ``events``).
 
 A match may miss what the table had no room for; it never reports what an engine told it does not hold any more.
+
+Whoever wants to follow what changes (see ``learning``) is told block by block, by chained hash: a ``Watch``.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ import array
 import dataclasses
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Final
+from typing import Final, Protocol
 
 import xxhash
 
@@ -25,6 +27,8 @@ from brickyard.kvindex import blocks, slots, table, wordmap
 
 WORD: Final = 4
 """Bytes of a token in a hash."""
+DEVICE: Final = "gpu"
+"""What engines call the memory that a cached prefix is used from, in small letters."""
 _WORDS: Final = (1 << 64) - 1
 
 
@@ -69,6 +73,18 @@ def _packed(tokens: Sequence[int]) -> bytes:
     return words.tobytes()
 
 
+class Watch(Protocol):
+    """Hears what engines told, once it is understood. All keys are chained hashes."""
+
+    def stored(self, endpoint: str, parent: int, keys: Sequence[int]) -> None:
+        """Blocks in a row, the first after the block ``parent``; 0: they begin a prompt."""
+        ...
+
+    def dropped(self, endpoint: str, key: int, *, last: bool) -> None:
+        """The endpoint holds a block no more; ``last``: nobody else is known to."""
+        ...
+
+
 @dataclasses.dataclass(slots=True)
 class Counts:
     """What came, for whoever shows it.
@@ -78,6 +94,7 @@ class Counts:
         orphans: blocks whose parent was unknown, so that they were not taken in.
         odd: blocks of an event whose tokens do not fill its hashes.
         displaced: blocks that the table had no room for.
+        elsewhere: blocks in other memory than the device's, stored or removed.
     """
 
     stored: int = 0
@@ -85,6 +102,7 @@ class Counts:
     orphans: int = 0
     odd: int = 0
     displaced: int = 0
+    elsewhere: int = 0
 
 
 class Residency:
@@ -93,8 +111,9 @@ class Residency:
     Each endpoint's own names take 27 to 54 bytes a block beside it, bounded by what an engine's memory holds.
     """
 
-    def __init__(self, chain: Chain, entries: int, budget: int) -> None:
+    def __init__(self, chain: Chain, entries: int, budget: int, watch: Watch | None = None) -> None:
         self.counts = Counts()
+        self._watch = watch
         self._chain = chain
         self._table = table.Table(entries, budget)
         self._slots = slots.Slots()
@@ -103,15 +122,17 @@ class Residency:
         self._turn = 0
 
     def take(self, endpoint: str, events: Iterable[engines.KvEvent]) -> None:
-        """What an engine told, in its order."""
+        """What an engine told, in its order. Blocks in slower memory than the device's are not followed."""
         for event in events:
             match event:
+                case engines.BlocksCleared():
+                    self.clear(endpoint)
+                case _ if event.medium and event.medium.lower() != DEVICE:
+                    self.counts.elsewhere += len(event.hashes)
                 case engines.BlocksStored():
                     self._store(endpoint, event)
                 case engines.BlocksRemoved():
                     self._remove(endpoint, event.hashes)
-                case engines.BlocksCleared():
-                    self.clear(endpoint)
 
     def match(self, hashes: Sequence[int], endpoints: Iterable[str]) -> Mapping[str, int]:
         """Blocks in a row from the first that each endpoint holds; endpoints that hold none are absent. ``hashes`` are chained."""
@@ -143,6 +164,16 @@ class Residency:
         names = self._names.get(endpoint)
         return 0 if names is None else len(names)
 
+    def holders(self, key: int) -> list[str]:
+        """Endpoints that hold the block of a chained hash."""
+        entry = self._table.find(key)
+        return [] if entry < 0 else [self._slots.name(slot) for slot in slots.bits(self._table.get(entry))]
+
+    @property
+    def bytes(self) -> int:
+        """Bytes of the table and of all names."""
+        return self._table.bytes + sum(names.bytes for names in self._names.values())
+
     def clear(self, endpoint: str) -> None:
         """The endpoint holds nothing, or nothing that is known."""
         names = self._names.get(endpoint)
@@ -150,7 +181,7 @@ class Residency:
             return
         bit = self._slots.mask([endpoint])
         for key in names.values():
-            self._take_bit(key, bit)
+            self._take_bit(endpoint, key, bit)
         names.clear()
 
     def remove(self, endpoint: str) -> None:
@@ -174,10 +205,12 @@ class Residency:
         bit = self._slots.mask([endpoint])
         chained = self._chain.extend(parent, event.tokens, event.block_size)
         for name, key in zip(event.hashes, chained, strict=True):
-            self._forget(names, name or 1, bit, unless=key)
+            self._forget(endpoint, name or 1, bit, unless=key)
             names.put(name or 1, key)
             self._give_bit(key, bit)
         self.counts.stored += len(chained)
+        if self._watch is not None:
+            self._watch.stored(endpoint, 0 if event.parent is None else parent, chained)
 
     def _joined(self, endpoint: str) -> wordmap.WordMap:
         names = self._names.get(endpoint)
@@ -193,15 +226,16 @@ class Residency:
             return
         bit = self._slots.mask([endpoint])
         for name in hashes:
-            self.counts.removed += self._forget(names, name or 1, bit)
+            self.counts.removed += self._forget(endpoint, name or 1, bit)
 
-    def _forget(self, names: wordmap.WordMap, name: int, bit: int, unless: int = 0) -> bool:
+    def _forget(self, endpoint: str, name: int, bit: int, unless: int = 0) -> bool:
         """Drop what ``name`` stood for, unless that is the same block again; whether something was dropped."""
+        names = self._names[endpoint]
         key = names.get(name)
         if key is None or key == unless:
             return False
         names.pop(name)
-        self._take_bit(key, bit)
+        self._take_bit(endpoint, key, bit)
         return True
 
     def _give_bit(self, key: int, bit: int) -> None:
@@ -214,12 +248,13 @@ class Residency:
         self._table.stamps[entry] = self._turn
         self._table.put(entry, self._table.get(entry) | bit)
 
-    def _take_bit(self, key: int, bit: int) -> None:
-        entry = self._table.find(key)
-        if entry < 0:
-            return
-        left = self._table.get(entry) & ~bit
-        if left:
-            self._table.put(entry, left)
-        else:
-            self._table.drop(entry)
+    def _take_bit(self, endpoint: str, key: int, bit: int) -> None:
+        entry, left = self._table.find(key), 0
+        if entry >= 0:
+            left = self._table.get(entry) & ~bit
+            if left:
+                self._table.put(entry, left)
+            else:
+                self._table.drop(entry)
+        if self._watch is not None:
+            self._watch.dropped(endpoint, key, last=not left)
