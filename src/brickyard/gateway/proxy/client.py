@@ -216,6 +216,11 @@ class ClientConnection(asyncio.Protocol):
         else:
             self._end(linger=False)
 
+    def fail(self, fault: Exception) -> None:
+        """The gateway itself failed on the current request."""
+        if self._current is not None:
+            self._fail(self._current, fault)
+
     # Requests.
 
     def _feed_slices(self) -> None:
@@ -278,10 +283,15 @@ class ClientConnection(asyncio.Protocol):
     def _fail(self, request: incoming.Incoming, error: Exception) -> None:
         log.error("request failed inside the gateway", exc=error, path=request.path.decode("latin-1"))
         current, self._exchange = self._exchange, None
-        if current is not None:
-            current.client_gone()
-        refused = errors.RefusedError(openai.ApiError(500, "the gateway failed on this request: its log says how"))
-        self.answer(answers.refusal(refused, request.path))
+        try:
+            if current is not None:
+                current.stumbled()
+        finally:
+            if self._current is request:
+                refused = errors.RefusedError(
+                    openai.ApiError(500, "the gateway failed on this request: its log says how")
+                )
+                self.answer(answers.refusal(refused, request.path))
 
     def _dispatch(self, request: incoming.Incoming) -> None:
         route = request.route

@@ -15,7 +15,10 @@ from typing import Final, Protocol
 from brickyard.api.openai import errors as openai
 from brickyard.gateway import errors
 from brickyard.gateway.queueing import line, metrics, settings
+from brickyard.lib import logs
 from brickyard.routing import contract as routing
+
+log = logs.get(__name__)
 
 MOST_STUCK: Final = 16
 """Kinds of request that one look finds no room for, before it leaves the rest to the next one: clients choose the kinds."""
@@ -147,7 +150,11 @@ class Queue:
         tries = MOST_STUCK
         while tries and (ticket := found.next(found.stuck)) is not None:
             now = self._now()
-            made = ticket.waiter.choose(now - ticket.joined_at)
+            try:
+                made = ticket.waiter.choose(now - ticket.joined_at)
+            except Exception as fault:  # noqa: BLE001 - the border of a request: others stand behind it
+                self._stumbled(ticket, model, fault)
+                continue
             if isinstance(made, routing.Decision):
                 found.take(ticket, now)
                 self._left(model, found, metrics.End.SENT)
@@ -158,6 +165,12 @@ class Queue:
             else:
                 self.leave(ticket, model, metrics.End.REFUSED)
                 ticket.waiter.turned_away(None)
+
+    def _stumbled(self, ticket: Ticket, model: str, fault: Exception) -> None:
+        log.error("a request in line failed inside the gateway", exc=fault, model=model)
+        self.leave(ticket, model, metrics.End.REFUSED)
+        message = "the gateway failed on this request: its log says how"
+        ticket.waiter.turned_away(errors.RefusedError(openai.ApiError(500, message)))
 
     def _shed(self, ticket: Ticket, model: str, found: _ModelLine) -> None:
         self._left(model, found, metrics.End.FULL)
