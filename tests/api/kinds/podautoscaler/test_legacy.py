@@ -204,6 +204,8 @@ RENAMED = [
     (KPA + "scale-down-delay", "0s", ["scale-down-cooldown-window"]),
     (KPA + "scale-up-cooldown", "10s", ["scale-up-cooldown-window"]),
     (KPA + "tolerance", "0.3", ["scale-up-tolerance", "scale-down-tolerance"]),
+    (KPA + "target-burst-capacity", "200", ["target-burst-capacity"]),
+    (KPA + "activation-scale", "3", ["activation-scale"]),
     (APA + "up-fluctuation-tolerance", "0.1", ["scale-up-tolerance"]),
     (APA + "down-fluctuation-tolerance", "0.2", ["scale-down-tolerance"]),
     (NEW + "up-fluctuation-tolerance", "0.1", ["scale-up-tolerance"]),
@@ -230,7 +232,7 @@ class TestAnnotations:
     @pytest.mark.parametrize(("key", "value", "today"), RENAMED)
     def test_an_edit_comes_through(self, key: str, value: str, today: list[str]) -> None:
         stored = converted(autoscaler({key: value})).obj
-        stored["metadata"]["annotations"][key] = "7" if key.endswith(("tolerance", "threshold")) else "7s"
+        stored["metadata"]["annotations"][key] = "7s" if key.endswith(("delay", "cooldown")) else "7"
         found = converted(stored).obj
         for each in today:
             assert found["metadata"]["annotations"][NEW + each] == stored["metadata"]["annotations"][key]
@@ -254,6 +256,9 @@ class TestAnnotations:
             (KPA + "scale-down-delay", "60"),
             (KPA + "scale-up-cooldown", "-1s"),
             (KPA + "tolerance", "10%"),
+            (KPA + "activation-scale", "1.5"),
+            (KPA + "activation-scale", "-1"),
+            (KPA + "target-burst-capacity", "many"),
             (APA + "up-fluctuation-tolerance", "NaN"),
             (KPA + "stable-window", "soon"),
             (KPA + "stable-window", "0s"),
@@ -265,12 +270,13 @@ class TestAnnotations:
         found = converted(autoscaler({key: value}))
         assert found.obj == autoscaler({key: value})
         assert found.warnings[0].startswith(f"annotation {key} has no effect: {value} is no ")
+        ((where, why),) = legacy.unusable(autoscaler({key: value}))
+        assert (where, f"annotation {key} has no effect: {why}") == (key, found.warnings[0])
 
-    @pytest.mark.parametrize("key", ["target-burst-capacity", "activation-scale"])
-    def test_keys_without_meaning(self, key: str) -> None:
-        found = converted(autoscaler({KPA + key: "2"}))
-        assert found.obj == autoscaler({KPA + key: "2"})
-        assert found.warnings == (f"annotation {KPA}{key} has no effect any more; leave it out",)
+    @pytest.mark.parametrize(("key", "value", "today"), RENAMED)
+    def test_what_parses_is_usable(self, key: str, value: str, today: list[str]) -> None:
+        assert today
+        assert list(legacy.unusable(autoscaler({key: value}))) == []
 
     @pytest.mark.parametrize(("strategy", "wanted"), [("KPA", "0.3"), ("APA", "0.1")])
     def test_the_strategy_s_own_family_wins(self, strategy: str, wanted: str) -> None:

@@ -63,3 +63,31 @@ class TestNumber:
         with pytest.raises(ValueError, match="must be a valid number"):
             texts.number(text)
         assert not texts.is_number(text)
+
+
+class TestWhole:
+    @pytest.mark.parametrize(("text", "value"), [("0", 0), ("3", 3), ("007", 7), ("2147483647", 2**31 - 1)])
+    def test_numbers(self, text: str, value: int) -> None:
+        assert texts.whole(text) == value
+        assert texts.is_whole(text)
+
+    @pytest.mark.parametrize("text", ["", "-1", "+1", "1.0", "1e3", " 1", "1\n", "٣", "2147483648", "9" * 5000])
+    def test_no_numbers(self, text: str) -> None:
+        with pytest.raises(ValueError, match="whole number"):
+            texts.whole(text)
+        assert not texts.is_whole(text)
+
+
+class TestTruth:
+    @pytest.mark.parametrize("text", ["1", "t", "T", "true", "TRUE", "True"])
+    def test_true(self, text: str) -> None:
+        assert texts.truth(text)
+
+    @pytest.mark.parametrize("text", ["0", "f", "F", "false", "FALSE", "False"])
+    def test_false(self, text: str) -> None:
+        assert not texts.truth(text)
+
+    @pytest.mark.parametrize("text", ["", "yes", "no", "tRUE", "2", "on", " true"])
+    def test_neither(self, text: str) -> None:
+        with pytest.raises(ValueError, match="true or false"):
+            texts.truth(text)

@@ -13,7 +13,8 @@
     kpa. tolerance                                scale-up-tolerance and scale-down-tolerance
     apa. or bare up-fluctuation-tolerance         scale-up-tolerance
     apa. or bare down-fluctuation-tolerance       scale-down-tolerance
-    kpa. target-burst-capacity, activation-scale  nothing
+    kpa. target-burst-capacity                    target-burst-capacity
+    kpa. activation-scale                         activation-scale
 
 ``kpa.`` and ``apa.`` stand before ``autoscaling.aibrix.ai/``. Where two legacy keys speak of one field, the family of the strategy in
 use wins. A ``vllm:`` before a metric's name and a path without its leading slash are not legacy forms: who reads them knows both.
@@ -49,6 +50,18 @@ def convert(obj: resources.Object) -> contract.Converted:
     _annotations(draft)
     _windows(draft)
     return draft.done()
+
+
+def unusable(obj: resources.Object) -> Iterator[tuple[str, str]]:
+    """Legacy annotations of ``obj`` that cannot be read and so have no effect, each with why."""
+    for row in _RENAMED:
+        text = shapes.annotation(obj, row.old)
+        if text and not row.fits(text):
+            yield row.old, f"{text} is no {row.form}"
+    for key in (*_OBSERVED, *_PANICKED):
+        text = shapes.annotation(obj, key)
+        if text and _seconds(text) < 1:
+            yield key, f"{text} is no duration such as 30s"
 
 
 def _behavior(draft: conversion.Draft) -> None:
@@ -135,13 +148,14 @@ _RENAMED: Final = (
     _Renamed(KPA + "panic-threshold", ("panic-threshold",), texts.is_number, "number"),
     _Renamed(KPA + "scale-down-delay", ("scale-down-cooldown-window",), texts.is_duration, "duration such as 30s"),
     _Renamed(KPA + "scale-up-cooldown", ("scale-up-cooldown-window",), texts.is_duration, "duration such as 30s"),
+    _Renamed(KPA + "target-burst-capacity", ("target-burst-capacity",), texts.is_number, "number"),
+    _Renamed(KPA + "activation-scale", ("activation-scale",), texts.is_whole, "whole number"),
     _Renamed(KPA + "tolerance", ("scale-up-tolerance", "scale-down-tolerance"), texts.is_number, "number"),
     _Renamed(APA + "up-fluctuation-tolerance", ("scale-up-tolerance",), texts.is_number, "number"),
     _Renamed(APA + "down-fluctuation-tolerance", ("scale-down-tolerance",), texts.is_number, "number"),
     _Renamed(PREFIX + "up-fluctuation-tolerance", ("scale-up-tolerance",), texts.is_number, "number"),
     _Renamed(PREFIX + "down-fluctuation-tolerance", ("scale-down-tolerance",), texts.is_number, "number"),
 )
-_MEANINGLESS: Final = (KPA + "target-burst-capacity", KPA + "activation-scale")
 _OBSERVED: Final = (KPA + "stable-window", APA + "window")
 _PANICKED: Final = (KPA + "panic-window",)
 
@@ -160,8 +174,6 @@ def _annotations(draft: conversion.Draft) -> None:
     filled: dict[str, str] = {}
     for key, text in _by_family(draft, tuple(rows)):
         _rename(draft, rows[key], text, filled)
-    for key, _ in _by_family(draft, _MEANINGLESS):
-        draft.warn(f"annotation {key} has no effect any more; leave it out")
 
 
 def _rename(draft: conversion.Draft, row: _Renamed, text: str, filled: dict[str, str]) -> None:
@@ -200,7 +212,7 @@ def _window(draft: conversion.Draft, keys: tuple[str, ...], field: conversion.Pa
     """Whole seconds that a legacy annotation asks for ``field``; None where none does, or the client gave the field."""
     today, asked = ".".join(field), None
     for key, text in _by_family(draft, keys):
-        seconds = math.ceil(texts.seconds(text)) if texts.is_duration(text) else 0
+        seconds = _seconds(text)
         if seconds < 1:
             draft.warn(f"annotation {key} has no effect: {text} is no duration such as 30s")
         elif draft.given(field) or asked is not None:
@@ -209,3 +221,8 @@ def _window(draft: conversion.Draft, keys: tuple[str, ...], field: conversion.Pa
             asked = min(seconds, types.MAX_WINDOW_SECONDS)
             draft.warn(f"annotation {key} is taken for {today} {asked}; write that instead")
     return asked
+
+
+def _seconds(text: str) -> int:
+    """Whole seconds, rounded up; 0 for what is no duration."""
+    return math.ceil(texts.seconds(text)) if texts.is_duration(text) else 0

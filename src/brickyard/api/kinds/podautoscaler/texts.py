@@ -8,6 +8,9 @@ from collections.abc import Mapping
 from typing import Final
 
 _NUMBER: Final = re.compile(r"[+-]?(\d{1,40}(\.\d{0,40})?|\.\d{1,40})([eE][+-]?\d{1,4})?", re.ASCII)
+_WHOLE_NUMBER: Final = re.compile(r"\d{1,10}", re.ASCII)
+_TRUE: Final = frozenset({"1", "t", "T", "true", "TRUE", "True"})
+_FALSE: Final = frozenset({"0", "f", "F", "false", "FALSE", "False"})
 _UNITS: Final[Mapping[str, float]] = {
     "ns": 1e-9,
     "us": 1e-6,
@@ -44,6 +47,39 @@ def is_number(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def whole(text: str) -> int:
+    """A whole number that is not negative and fits in 32 bits.
+
+    Raises:
+        ValueError: ``text`` is none.
+    """
+    if not _WHOLE_NUMBER.fullmatch(text) or int(text) >= 2**31:
+        raise ValueError("must be a whole number that is not negative")
+    return int(text)
+
+
+def is_whole(text: str) -> bool:
+    """Whether ``whole`` takes it."""
+    try:
+        whole(text)
+    except ValueError:
+        return False
+    return True
+
+
+def truth(text: str) -> bool:
+    """True or false, in the spellings that Go takes.
+
+    Raises:
+        ValueError: ``text`` is neither.
+    """
+    if text in _TRUE:
+        return True
+    if text in _FALSE:
+        return False
+    raise ValueError("must be true or false")
 
 
 def is_duration(text: str) -> bool:
