@@ -61,7 +61,7 @@ def _stepped(found: contract.Recommendation) -> _Event | None:
     limits = [each.limit for each in found.steps]
     if not found.moves or not limits or limits[-1] not in (contract.Limit.UP_RATE, contract.Limit.DOWN_RATE):
         return None
-    return _Event(found.at, f"the next pass goes on towards {found.asked}")
+    return _Event(found.at, f"it goes on towards {found.asked}")
 
 
 def _transition(settings: contract.Settings, found: contract.Recommendation) -> _Event | None:

@@ -136,7 +136,7 @@ def _kpa(
         limited_by=limited_by if replicas != asked else "",
         panic=panic,
         ratio=kpa.ratio(stable, target, case.current),
-        reason=f"{measured}, {words.amount(target)} for each replica: {words.replicas(asked)}",
+        reason=f"{measured} at {words.amount(target)} for each replica asks for {asked}",
     )
 
 
@@ -159,7 +159,7 @@ def _apa(
         limited_by=limited_by,
         stable=value or stable,
         ratio=ratio,
-        reason=f"{measured}, {words.amount(target)} wanted: {words.replicas(asked)}",
+        reason=f"{measured} where {words.amount(target)} is wanted asks for {asked}",
     )
 
 
@@ -176,5 +176,5 @@ def _hpa(
         limited_by=limited_by,
         stable=mean or apa.per_replica(total, None, case.current) or total,
         ratio=hpa.ratio(total, mean, target, case.current),
-        reason=f"{words.span(total)} now, {words.amount(target)} for each replica: {words.replicas(asked)}",
+        reason=f"{words.span(total)} now at {words.amount(target)} for each replica asks for {asked}",
     )
