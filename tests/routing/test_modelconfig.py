@@ -167,6 +167,9 @@ class TestAuto:
             (50, None, {"a": {"promptTokensGte": True}}, ""),
             (50, None, {"a": {"promptTokensGte": None, "promptTokensLt": 60}}, "a"),
             (0, None, {"a": {"promptTokensGte": 0}}, "a"),
+            (50, 9, {"a": {"promptTokensGte": 1, "maxTokensGte": 10}}, ""),
+            (50, 9, {"a": {"promptTokensGte": 51, "maxTokensGte": 9}}, ""),
+            (50, None, {"a": {"promptTokensGte": 1, "maxTokensGte": 1}}, ""),
         ],
     )
     def test_rows(self, prompt: int | None, most: int | None, hints: dict[str, Any], name: str) -> None:

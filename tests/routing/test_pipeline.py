@@ -159,6 +159,25 @@ class TestBarred:
         made = decide(testing.snapshot(0, 0, barred={1: "its connections fail"}), profile())
         assert made.removed == {1: "its connections fail"}
 
+    @pytest.mark.parametrize(
+        ("in_flight", "barred", "pod"),
+        [
+            ((0, 5, 0), (0,), "c"),  # one barred, one full, one free
+            ((5, 0, 5), (0,), "b"),
+            ((0, 5, 5), (0,), None),  # the others are full: their places come back sooner than a broken one
+            ((5, 5, 0), (2,), None),
+            ((0, 0, 0), (0, 1, 2), "a"),
+            ((0, 5, 0), (0, 1, 2), "a"),  # one of the barred is full too
+        ],
+    )
+    def test_beside_full_ones(self, in_flight: tuple[int, ...], barred: tuple[int, ...], pod: str | None) -> None:
+        table = testing.snapshot(*in_flight, barred=dict.fromkeys(barred, "broken"))
+        chosen = profile(filters=[filters.HasRoom(5)])
+        if pod is not None:
+            assert decide(table, chosen).endpoint.pod == pod
+        else:
+            assert refuse(table, chosen).saturated
+
     def test_barred_and_excluded_everywhere_leaves_nobody(self) -> None:
         table = testing.snapshot(0, barred={0: "broken"})
         made = refuse(table, profile(filters=filters.ALWAYS), testing.request(excluded=["default/a:8000"]))
@@ -224,6 +243,12 @@ class TestFaultyScorers:
         made = decide(testing.snapshot(0, 0, 0), profile((testing.FakeScorer([-3.0, 7.0, math.inf]), 1.0)))
         assert made.totals == [0.0, 1.0, 1.0]
         assert made.faults == ()
+
+    @pytest.mark.parametrize(
+        ("given_scores", "totals"), [([0.2, 1.5], [0.2, 1.0]), ([-0.5, 0.7], [0.0, 0.7]), ([1.0, 2.0], [1.0, 1.0])]
+    )
+    def test_a_single_score_out_of_range_is_clamped(self, given_scores: list[float], totals: list[float]) -> None:
+        assert decide(testing.snapshot(0, 0), profile((testing.FakeScorer(given_scores), 1.0))).totals == totals
 
     def test_both_infinities_together_are_clamped(self) -> None:
         made = decide(testing.snapshot(0, 0), profile((testing.FakeScorer([-math.inf, math.inf]), 1.0)))

@@ -56,12 +56,18 @@ def test_means_of_requests_that_are_equally_old() -> None:
 
 def test_older_ones_count_less() -> None:
     there = world()
-    run(there, 1.0, 0.0)
-    there.now += latencies.HALF_LIFE - 4.0
-    run(there, 4.0, 0.0)
+    run(there, 1.0, 2.0, 30)
+    there.now += latencies.HALF_LIFE - 9.0
+    run(there, 4.0, 5.0, 60)
     found = seen(there)
     assert found is not None
     assert found.first == pytest.approx((1.0 * 0.5 + 4.0) / 1.5)
+    assert found.rest == pytest.approx((2.0 * 0.5 + 5.0) / 1.5)
+    assert found.output_tokens == pytest.approx((30 * 0.5 + 60) / 1.5)
+
+
+def test_the_half_life_is_a_minute() -> None:
+    assert latencies.HALF_LIFE == 60.0
 
 
 def test_long_silence_is_ignorance() -> None:
@@ -85,6 +91,8 @@ def test_age_and_rows() -> None:
     assert facts.age(testing.snapshot(0, 0)) == 4.0
     assert facts.row(0) == {"first_byte": 1.0, "rest": 2.0, "output_tokens": 3.0}
     assert facts.row(1) == {}
+    both = latencies.Latencies([latencies.Seen(1.0, 2.0, 3.0, 5.0), latencies.Seen(1.0, 2.0, 3.0, 8.0)], 9.0)
+    assert both.age(testing.snapshot(0, 0)) == 4.0
     assert latencies.Latencies([None], 9.0).age(testing.snapshot(0)) == math.inf
 
 
@@ -95,7 +103,7 @@ def test_endpoints_that_say_nothing_any_more_are_dropped() -> None:
         snapshot = testing.snapshot(0, endpoints=[testing.endpoint(name)])
         profile = contract.Profile("x", (), (), testing.FakePicker())
         made = contract.Decision(
-            testing.request(), snapshot.endpoints[0], profile, snapshot, (0,), (), (), {}, now, row=0
+            testing.request(), snapshot.endpoints[0], profile, snapshot, (0,), contract.UNJUDGED, {}, now, row=0
         )
         ledger.observe(contract.Answered(made, now))
         ledger.observe(contract.Finished(made, now, contract.Usage(1, 1)))

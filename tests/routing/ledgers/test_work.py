@@ -61,6 +61,17 @@ def test_answers_are_as_long_as_they_were_lately_and_no_longer_than_allowed() ->
     assert _expected(there, dataclasses.replace(asked(100), model="another")) == work.EXPECTED
 
 
+def test_an_engine_that_tells_no_prompt_is_taken_at_our_own_count() -> None:
+    """Answers are remembered by the length of their prompts: 100 tokens are near 100, and not near 5000."""
+    there = world(1)
+    for _ in range(3):
+        there.end(there.send(asked(100)), contract.Usage(None, 32))
+        there.end(there.send(asked(100)), contract.Usage(5000, 128))
+        there.end(there.send(asked(100)), contract.Usage(100, None))
+    assert _expected(there, asked(100)) == 32
+    assert _expected(there, asked(5000)) == 128
+
+
 def _expected(there: testing.World, request: contract.Request) -> int:
     facts = work.INPUT.of(there.choose(request).snapshot)
     assert facts is not None
@@ -71,7 +82,7 @@ def test_what_is_cached_need_not_be_computed() -> None:
     ledger = work.WorkLedger()
     snapshot = dataclasses.replace(testing.snapshot(0, 0), data={prefixes.NAME: prefixes.Matches((1, 3), 4)})
     decision = contract.Decision(
-        asked(100, 0), snapshot.endpoints[1], any_profile(), snapshot, (0, 1), (), (), {}, 0.0, row=1
+        asked(100, 0), snapshot.endpoints[1], any_profile(), snapshot, (0, 1), contract.UNJUDGED, {}, 0.0, row=1
     )
     ledger.observe(contract.Chosen(decision, 0.0))
     assert list(ledger.facts(asked(1), snapshot, 0.0).prefill) == [0, 25]

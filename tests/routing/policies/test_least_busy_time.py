@@ -107,7 +107,9 @@ def test_idle_endpoints_are_forgotten_when_there_are_many() -> None:
     ledger, profile = busy.BusyLedger(), contract.Profile("x", (), (), testing.FakePicker())
     for at in range(busy.ENDPOINTS_KEPT + 1):
         table = testing.snapshot(0, endpoints=[testing.endpoint(f"e{at}")])
-        made = contract.Decision(testing.request(), table.endpoints[0], profile, table, (0,), (), (), {}, 0.0, row=0)
+        made = contract.Decision(
+            testing.request(), table.endpoints[0], profile, table, (0,), contract.UNJUDGED, {}, 0.0, row=0
+        )
         now = 0.0 if at < busy.ENDPOINTS_KEPT else 9999.0
         ledger.observe(contract.Chosen(made, now))
         ledger.observe(contract.Finished(made, now + 0.1))

@@ -54,6 +54,13 @@ def test_weights_out_of_range(parameters: dict[str, float]) -> None:
         registry.Registry([least_tokens.POLICY], {"least-tokens": parameters})
 
 
+def test_weights_by_themselves() -> None:
+    given = least_tokens.LeastTokensParameters()
+    assert (given.prefill_weight, given.decode_weight) == (1.0, 2.0)
+    assert least_tokens.LeastTokensParameters(1.0, 1.0).decode_weight == 1.0
+    assert least_tokens.LeastTokensParameters(1.0, 0.0).decode_weight == 0.0
+
+
 def test_without_its_ledger_chance_decides() -> None:
     profile = registry.Registry([least_tokens.POLICY]).profile("least-tokens")
     made = pipeline.route(testing.request(), testing.snapshot(9, 0), profile, 0.0, testing.Dice())

@@ -189,7 +189,9 @@ class TestWindow:
     def test_requests_of_other_strategies_leave_no_trace(self) -> None:
         ledger = window.WindowLedger(180.0, window.V100, 45)
         snapshot, profile = testing.snapshot(0), contract.Profile("x", (), (), testing.FakePicker())
-        made = contract.Decision(self.PROMPT, snapshot.endpoints[0], profile, snapshot, (0,), (), (), {}, 0.0, row=0)
+        made = contract.Decision(
+            self.PROMPT, snapshot.endpoints[0], profile, snapshot, (0,), contract.UNJUDGED, {}, 0.0, row=0
+        )
         ledger.observe(contract.Chosen(made, 0.0))
         assert ledger.facts(self.PROMPT, snapshot, 0.0) == window.Window([0], [0.0])
 

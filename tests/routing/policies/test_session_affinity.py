@@ -107,6 +107,13 @@ def test_an_endpoint_that_goes_moves_only_its_own_sessions(key: str, gone: int) 
     assert before.row == gone or after.endpoint is before.endpoint
 
 
+@given(st.permutations(range(5)))
+def test_of_equal_weights_the_first_address_is_taken(order: list[int]) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(session_affinity, "_weight", lambda state, authority: 7)
+        assert choose([FIVE[at] for at in order], key="k").endpoint is FIVE[0]
+
+
 def test_keys_spread_over_all() -> None:
     counts = collections.Counter(choose(FIVE, key=f"session-{at}").row for at in range(2000))
     assert min(counts[row] for row in range(5)) > 250

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import random
 
 import pytest
 
 from brickyard.api import serving
 from brickyard.routing import contract, testing
+from brickyard.routing.ledgers import rates, work
 from brickyard.routing.policies import throughput
 
 
@@ -44,6 +46,24 @@ def test_weighted_tokens(tokens: tuple[tuple[float, float] | None, ...], row: in
     there = world(len(tokens))
     pages(there, *tokens)
     assert there.choose(asked()).row == row
+
+
+def test_what_is_measured() -> None:
+    """Per minute: prompts twice, and what is outstanding as if it were done within it."""
+    facts = rates.Rates(
+        [
+            rates.Done(30.0, 100.0, 50.0, None, None, None, None),
+            rates.Done(60.0, 0.0, 7.0, None, None, None, None),
+            rates.Done(60.0, None, 7.0, None, None, None, None),
+            rates.Done(60.0, 7.0, None, None, None, None, None),
+        ]
+    )
+    owed = work.Work([10, 0, 0, 0], [3, 4, 0, 0], 0)
+    there = dataclasses.replace(testing.snapshot(0, 0, 0, 0), data={rates.NAME: facts, work.NAME: owed})
+    found = throughput.measure(asked(), there, range(4))
+    assert found[:2] == pytest.approx([(2 * 100 + 50) * 2 + 2 * 10 + 3, 7 + 4])
+    assert str(list(found[2:])) == "[nan, nan]"
+    assert throughput.words(there, 2) == throughput.words(there, 3) == "throughput unknown"
 
 
 def test_engines_that_were_watched_for_longer_are_not_at_a_disadvantage() -> None:

@@ -36,7 +36,7 @@ class Users:
         table = testing.snapshot(0)
         profile = contract.Profile("x", (), (), testing.FakePicker())
         made = contract.Decision(
-            asked(user, tokens), table.endpoints[0], profile, table, (0,), (), (), {}, self.now, row=0
+            asked(user, tokens), table.endpoints[0], profile, table, (0,), contract.UNJUDGED, {}, self.now, row=0
         )
         self.ledger.observe(contract.Chosen(made, self.now))
         return made
