@@ -154,7 +154,7 @@ class FakeDirector:
             )
         self._turn += 1
         chosen = rows[left[self._turn % len(left) if self.rotate else 0]]
-        return routing.Decision(request, chosen, PROFILE, snapshot, left, (), (1.0,) * len(left), removed, 0.0)
+        return routing.Decision(request, chosen, PROFILE, snapshot, left, routing.UNJUDGED, removed, 0.0)
 
     def model_rps(self, request: routing.Request) -> int | None:
         return self.rps.get(request.model)

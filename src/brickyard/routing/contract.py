@@ -31,7 +31,7 @@ import dataclasses
 import enum
 import types
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final, Generic, Protocol, TypeVar, runtime_checkable
+from typing import Any, Final, Generic, Protocol, TypeVar, overload, runtime_checkable
 
 from brickyard.api import serving
 from brickyard.lib import values
@@ -79,6 +79,37 @@ class Endpoint:
         return f"[{self.address}]:{self.port}" if ":" in self.address else f"{self.address}:{self.port}"
 
 
+class Ages(Sequence[float]):
+    """Seconds since each of several moments: worked out where somebody asks, since most decisions do not."""
+
+    __slots__ = ("_moments", "_now")
+
+    def __init__(self, moments: Sequence[float], now: float) -> None:
+        self._moments = moments
+        self._now = now
+
+    def __len__(self) -> int:
+        return len(self._moments)
+
+    @overload
+    def __getitem__(self, row: int) -> float: ...
+    @overload
+    def __getitem__(self, row: slice) -> Sequence[float]: ...
+    def __getitem__(self, row: int | slice) -> float | Sequence[float]:
+        if isinstance(row, slice):
+            return Ages(self._moments[row], self._now)
+        return self._now - self._moments[row]
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and list(self) == list(other)
+
+    def __hash__(self) -> int:
+        return hash(tuple(self))
+
+    def __repr__(self) -> str:
+        return repr(tuple(self))
+
+
 @values.value
 class EndpointSnapshot:
     """The routable endpoints of one model at one moment.
@@ -98,7 +129,7 @@ class EndpointSnapshot:
     endpoints: tuple[Endpoint, ...]
     in_flight: tuple[int, ...]
     loads: tuple[serving.EngineLoad | None, ...]
-    load_ages: tuple[float, ...]
+    load_ages: Sequence[float]
     version: int
     barred: Mapping[int, str] = dataclasses.field(default_factory=lambda: NOTHING_REMOVED)
     config: modelconfig.ModelConfig | None = None
@@ -146,6 +177,18 @@ class Request:
     def input_tokens(self) -> int:
         """Tokens of the prompt: as counted, else a token for every four bytes, rounded up."""
         return self.prompt_tokens if self.prompt_tokens is not None else -(-len(self.prompt) // BYTES_PER_TOKEN)
+
+    def forget(self, longest: int) -> None:
+        """Let go of what its client wrote: prompt, user and session go, texts longer than ``longest`` characters are cut short.
+
+        For whoever keeps requests that are over: who wrote what is none of an operator's business, and it can be megabytes.
+        """
+        forgotten: Any = self  # nobody else sees a request change
+        forgotten.prompt = b""
+        forgotten.user = forgotten.session_id = forgotten.session_key = ""
+        if len(self.strategy) + len(self.label_filter) + len(self.profile) > longest:
+            forgotten.strategy, forgotten.label_filter = self.strategy[:longest], self.label_filter[:longest]
+            forgotten.profile = self.profile[:longest]
 
 
 class Filter(Protocol):
@@ -281,6 +324,14 @@ class Step:
     profile: Profile
 
 
+class Shortcut(Protocol):
+    """Chooses among all rows of a snapshot as a profile's scorers and its picker would, without a score for each: on the hot path."""
+
+    def __call__(self, request: Request, snapshot: EndpointSnapshot, rng: Random) -> int:
+        """A row with the best total, equals by chance; -1 where the long way must be gone."""
+        ...
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Profile:
     """A named strategy.
@@ -293,6 +344,7 @@ class Profile:
         blend: what a mix of strategies takes from this one; None: its scorers. Empty: it cannot be mixed.
         inputs: the facts that its parts read.
         handler: names the profiles that do the choosing; the parts above are unused then.
+        shortcut: the choice without the scores, asked where nothing is removed; the scores are worked out when somebody asks why.
     """
 
     name: str
@@ -302,6 +354,7 @@ class Profile:
     blend: Weighted | None = None
     inputs: tuple[Input[Any], ...] = ()
     handler: ProfileHandler | None = None
+    shortcut: Shortcut | None = None
 
     @property
     def mixable(self) -> Weighted:
@@ -310,13 +363,29 @@ class Profile:
 
 
 @values.value
+class Judgement:
+    """What a profile's scorers said of the candidates.
+
+    ``scores[k]`` are the clamped scores of scorer k, ``totals`` their weighted sums, ``measures[k]`` the numbers behind ``scores[k]``,
+    None where the scorer has none to tell.
+    """
+
+    scores: tuple[Sequence[float], ...] = ()
+    totals: Sequence[float] = ()
+    measures: tuple[Sequence[float] | None, ...] = ()
+
+
+UNJUDGED: Final = Judgement()
+"""Of a profile without scorers, or of nobody."""
+
+
+@values.value
 class Decision:
     """A chosen endpoint and everything the choice was made from.
 
-    ``rows`` are the candidates that were left, ``scores[k]`` the clamped scores of scorer k over them, ``totals`` their weighted sums,
-    ``removed`` the rows that were not, with reasons. ``decided_at`` is the ``now`` that was given. ``faults`` names the parts that
-    misbehaved and what was done instead; empty as a rule. ``measures[k]`` are the numbers behind ``scores[k]``, None where the
-    scorer has none to tell. ``companions`` are the other endpoints of a plan, by role. ``row`` is the chosen endpoint's; -1 where
+    ``rows`` are the candidates that were left, ``judgement`` what was said of them or who can say it, ``removed`` the rows that were
+    not left, with reasons. ``decided_at`` is the ``now`` that was given. ``faults`` names the parts that misbehaved and what was done
+    instead; empty as a rule. ``companions`` are the other endpoints of a plan, by role. ``row`` is the chosen endpoint's; -1 where
     nobody noted it. ``config_profile`` names the profile of the model's configuration that the request got, "" for none.
     """
 
@@ -325,15 +394,38 @@ class Decision:
     profile: Profile
     snapshot: EndpointSnapshot
     rows: Sequence[int]
-    scores: tuple[Sequence[float], ...]
-    totals: Sequence[float]
+    judgement: Judgement | Callable[[Decision], Judgement]
     removed: Mapping[int, str]
     decided_at: float
     faults: tuple[str, ...] = ()
-    measures: tuple[Sequence[float] | None, ...] = ()
     companions: Mapping[str, Decision] = dataclasses.field(default_factory=lambda: NOTHING_KNOWN)
     row: int = -1
     config_profile: str = ""
+
+    @property
+    def judged(self) -> Judgement:
+        """What the scorers said, worked out now if nobody has asked before."""
+        found = self.judgement
+        if not isinstance(found, Judgement):
+            found = found(self)
+            kept: Any = self  # the same answer, only sooner the next time
+            kept.judgement = found
+        return found
+
+    @property
+    def scores(self) -> tuple[Sequence[float], ...]:
+        """``judged.scores``."""
+        return self.judged.scores
+
+    @property
+    def totals(self) -> Sequence[float]:
+        """``judged.totals``."""
+        return self.judged.totals
+
+    @property
+    def measures(self) -> tuple[Sequence[float] | None, ...]:
+        """``judged.measures``."""
+        return self.judged.measures
 
 
 @values.value

@@ -1,8 +1,8 @@
 """From a request and the state of the world to one endpoint: filters → scorers → picker; with a handler, several times in a row.
 
-Runs once per request on the proxy's hot path, so the usual case (nothing filtered, one scorer, well-behaved parts) allocates
-little more than the decision itself. The parts of a profile may come from third parties: whatever they do, the worst they achieve is
-to be ignored in this decision and named in its ``faults``.
+Runs once per request on the proxy's hot path, so the usual case (nothing removed, a profile with a shortcut) allocates little more
+than the decision itself: the scores behind it are worked out when somebody asks why. The parts of a profile may come from third
+parties: whatever they do, the worst they achieve is to be ignored in this decision and named in its ``faults``.
 
 A **barred** row (its connections fail at the moment) is a last resort: it is out while any other row is left, and back in when none
 is, because a connection that is refused costs less than a client that is turned away. A **young** row (its endpoint has just come) is
@@ -25,7 +25,6 @@ MOST_STEPS = 8
 """Steps of one plan; a handler that wants more never ends."""
 
 _BEST = pickers.Best()
-_NO_SCORES: tuple[tuple[Sequence[float], ...], tuple[Sequence[float] | None, ...]] = ((), ())
 
 
 def route(
@@ -44,6 +43,22 @@ def route(
     except errors.BadRequestError as error:
         return contract.NoDecision(request, snapshot, contract.NOTHING_REMOVED, str(error), now, bad_request=True)
     rows: Sequence[int] = range(len(snapshot.endpoints))
+    if profile.shortcut is not None and rows and not (removed or snapshot.barred or snapshot.young):
+        row = _shortcut(profile.shortcut, request, snapshot, rng, faults)
+        if row in rows:
+            return contract.Decision(
+                request,
+                snapshot.endpoints[row],
+                profile,
+                snapshot,
+                rows,
+                _judged_late,
+                contract.NOTHING_REMOVED,
+                now,
+                tuple(faults),
+                contract.NOTHING_KNOWN,
+                row,
+            )
     if removed:
         rows = [row for row in rows if row not in removed]
     if snapshot.barred:
@@ -55,12 +70,32 @@ def route(
     if not rows:
         full = _saturated(request, snapshot, profile.filters)
         return contract.NoDecision(request, snapshot, removed, _nobody(request, removed), now, saturated=full)
-    (scores, measures), totals = _scored(request, snapshot, profile.scorers, rows, faults)
-    row = _picked(profile.picker, rows, totals, rng, faults)
+    judgement = _judgement(request, snapshot, profile.scorers, rows, faults)
+    row = _picked(profile.picker, rows, judgement.totals, rng, faults)
     endpoint = snapshot.endpoints[row]
     return contract.Decision(
-        request, endpoint, profile, snapshot, rows, scores, totals, removed, now, tuple(faults), measures, row=row
+        request, endpoint, profile, snapshot, rows, judgement, removed, now, tuple(faults), row=row
     )
+
+
+def _shortcut(
+    shortcut: contract.Shortcut,
+    request: contract.Request,
+    snapshot: contract.EndpointSnapshot,
+    rng: contract.Random,
+    faults: list[str],
+) -> int:
+    """The shortcut's row; -1 when it leads nowhere."""
+    try:
+        return shortcut(request, snapshot, rng)
+    except Exception as error:  # noqa: BLE001 - border to plug-ins: the long way is still there
+        faults.append(f"the shortcut raised {type(error).__name__}: {error}; it was ignored")
+        return -1
+
+
+def _judged_late(decision: contract.Decision) -> contract.Judgement:
+    """What the scorers say of a decision that was made without them."""
+    return _judgement(decision.request, decision.snapshot, decision.profile.scorers, decision.rows, [])
 
 
 def _planned(
@@ -103,8 +138,12 @@ def _guarded(faults: list[str], part: str, call: Callable[P, T], *args: P.args, 
     except errors.BadRequestError:
         raise
     except Exception as error:  # noqa: BLE001 - border to plug-ins: a broken part costs its own say, not the request
-        faults.append(f"{part} raised {type(error).__name__}: {error}; it was ignored")
+        faults.append(_broken(part, error))
         return None
+
+
+def _broken(part: str, error: Exception) -> str:
+    return f"{part} raised {type(error).__name__}: {error}; it was ignored"
 
 
 def _removed(
@@ -116,9 +155,16 @@ def _removed(
     """Row → reason over all filters; the first filter that removes a row gives its reason."""
     merged: dict[int, str] = {}
     for each in filters:
-        found = _guarded(faults, each.name, each.removed, request, snapshot)
-        if found:
-            merged = {**found, **merged}
+        # As ``_guarded`` does it, without its call: these run for every request.
+        try:
+            found = each.removed(request, snapshot)
+        except errors.BadRequestError:
+            raise
+        except Exception as error:  # noqa: BLE001 - border to plug-ins: a broken part costs its own say, not the request
+            faults.append(_broken(each.name, error))
+        else:
+            if found:
+                merged = {**found, **merged}
     return merged or contract.NOTHING_REMOVED
 
 
@@ -158,31 +204,31 @@ def _without_young(
     return _without_barred(rows, removed, resting) if resting else (rows, removed)
 
 
-def _scored(
+def _judgement(
     request: contract.Request,
     snapshot: contract.EndpointSnapshot,
     scorers: contract.Weighted,
     rows: Sequence[int],
     faults: list[str],
-) -> tuple[tuple[tuple[Sequence[float], ...], tuple[Sequence[float] | None, ...]], Sequence[float]]:
+) -> contract.Judgement:
     """Each scorer's clamped scores and the numbers behind them, and per row their mean by weight."""
     if not scorers:
-        return _NO_SCORES, [0.0] * len(rows)
+        return contract.Judgement((), [0.0] * len(rows))
     table, measures = [], []
     for scorer, _ in scorers:
         scores, measured = _judged(scorer, request, snapshot, rows, faults)
         table.append(scores)
         measures.append(measured)
     if len(table) == 1:
-        return ((table[0],), (measures[0],)), table[0]
+        return contract.Judgement((table[0],), table[0], (measures[0],))
     whole = math.fsum(weight for _, weight in scorers)
     if whole <= 0:
-        return (tuple(table), tuple(measures)), [0.0] * len(rows)
+        return contract.Judgement(tuple(table), [0.0] * len(rows), tuple(measures))
     totals = [0.0] * len(rows)
     for (_, weight), column in zip(scorers, table, strict=True):
         share = weight / whole
         totals = [total + share * score for total, score in zip(totals, column, strict=True)]
-    return (tuple(table), tuple(measures)), totals
+    return contract.Judgement(tuple(table), totals, tuple(measures))
 
 
 def _judged(

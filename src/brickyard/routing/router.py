@@ -17,6 +17,8 @@ from typing import Any, Final
 from brickyard.api import names
 from brickyard.routing import contract, errors, modelconfig, pipeline, registry
 
+MIXES_KEPT: Final = 1024
+"""Strategies of which it is remembered that their ledgers are awake."""
 NO_LEDGERS: Final[Mapping[str, contract.Ledger]] = {}
 
 
@@ -93,17 +95,19 @@ class Router:
             ) from error
         self._policies = policies
         self._default = default
+        self._usual = modelconfig.Choice(default, "default")
         made = {name: each.make() for name, each in policies.inputs().items() if each.make and name not in provided}
         self._ledgers: dict[str, contract.Ledger] = {**made, **provided}
         self._awake: dict[str, contract.Ledger] = {}
         self._told: tuple[tuple[str, contract.Ledger], ...] = ()
         self._broken: dict[str, str] = {}
+        self._roused: set[str] = set()
         self._wake(policies.profile(default))
 
     def resolve(self, request: contract.Request, config: modelconfig.ModelConfig | None) -> modelconfig.Choice:
         """The strategy of ``request`` and where it comes from; its profile may limit requests per second."""
         if config is None and not request.strategy:
-            return modelconfig.Choice(self._default, "default")
+            return self._usual
         features = modelconfig.Features(request.input_tokens, request.max_tokens)
         return modelconfig.choose(config, request.strategy, request.profile, self._default, features)
 
@@ -134,6 +138,9 @@ class Router:
             if each.name in self._ledgers:
                 self._awake[each.name] = self._ledgers[each.name]
         self._told = tuple(self._awake.items())
+        if len(self._roused) >= MIXES_KEPT:  # mixes are made up by clients
+            self._roused.clear()
+        self._roused.add(profile.name)
 
     def _informed(
         self,
@@ -143,8 +150,9 @@ class Router:
         now: float,
     ) -> tuple[contract.EndpointSnapshot, tuple[str, ...]]:
         """``snapshot`` with the facts that the profile's policies read, and what went wrong with them."""
-        awake, data, faults = self._awake, dict[str, Any](), list[str]()
-        if any(each.name not in awake and each.name in self._ledgers for each in profile.inputs):
+        awake, faults = self._awake, list[str]()
+        data: dict[str, Any] = {}
+        if len(awake) < len(self._ledgers) and profile.name not in self._roused:
             self._wake(profile)
         for each in profile.inputs:
             name, ledger = each.name, awake.get(each.name)

@@ -14,7 +14,7 @@ import math
 from collections.abc import Callable, Sequence
 
 from brickyard.api import serving
-from brickyard.routing import contract
+from brickyard.routing import contract, pickers
 
 Measure = Callable[[contract.Request, contract.EndpointSnapshot, Sequence[int]], Sequence[float]]
 Words = Callable[[contract.EndpointSnapshot, int], str]
@@ -113,6 +113,11 @@ def in_flight(request: contract.Request, snapshot: contract.EndpointSnapshot, ro
     """Requests that the gateway has open on each row."""
     counts = snapshot.in_flight
     return counts if len(rows) == len(counts) else [counts[row] for row in rows]
+
+
+def fewest_in_flight(request: contract.Request, snapshot: contract.EndpointSnapshot, rng: contract.Random) -> int:
+    """The row with the fewest of them, as a shortcut."""
+    return pickers.least(snapshot.in_flight, rng)
 
 
 def told_in_flight(snapshot: contract.EndpointSnapshot, row: int) -> str:

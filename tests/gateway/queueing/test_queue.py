@@ -49,7 +49,7 @@ class Waiter:
         if not world.free:
             return world.full(self.model)
         return contract.Decision(
-            world.request(self.model), world.endpoint, PROFILE, world.snapshot, (0,), (), (1.0,), {}, 0.0
+            world.request(self.model), world.endpoint, PROFILE, world.snapshot, (0,), contract.UNJUDGED, {}, 0.0
         )
 
     def called(self, decision: contract.Decision) -> None:

@@ -23,14 +23,17 @@ LONGEST = 1000
 
 
 class Entry:
-    """One finished request. ``prompt_bytes`` is how long its prompt was."""
+    """One finished request, which forgets its prompt here. ``prompt_bytes`` is how long that was."""
 
     __slots__ = ("decision", "outcome", "prompt_bytes", "rows")
 
     def __init__(self, decision: routing.Decision | routing.NoDecision, outcome: contract.Outcome) -> None:
-        self.decision = _lean(decision)
+        if isinstance(decision, routing.NoDecision) and len(decision.reason) > LONGEST:
+            decision = dataclasses.replace(decision, reason=decision.reason[:LONGEST])
+        self.decision = decision
         self.outcome = outcome
         self.prompt_bytes = len(decision.request.prompt)
+        decision.request.forget(LONGEST)
         self.rows = 1 + len(decision.snapshot.endpoints)
 
 
@@ -121,38 +124,3 @@ def _predicted(entry: Entry, prompt_tokens: int) -> int | None:
 def _limits(lines: bytes) -> dict[str, str]:
     pairs = (line.partition(b":") for line in lines.splitlines())
     return {name.decode("latin-1"): value.strip().decode("latin-1") for name, _, value in pairs if name}
-
-
-def _lean(decision: routing.Decision | routing.NoDecision) -> routing.Decision | routing.NoDecision:
-    """The decision without what its client wrote at length."""
-    old = decision.request
-    # Constructors in full: dataclasses.replace costs three times as much, on every request.
-    request = routing.Request(
-        old.id, old.model, old.path, b"", "", old.strategy[:LONGEST], old.label_filter[:LONGEST], old.excluded
-    )
-    if isinstance(decision, routing.NoDecision):
-        return routing.NoDecision(
-            request,
-            decision.snapshot,
-            decision.removed,
-            decision.reason[:LONGEST],
-            decision.decided_at,
-            decision.bad_request,
-            decision.saturated,
-        )
-    return routing.Decision(
-        request,
-        decision.endpoint,
-        decision.profile,
-        decision.snapshot,
-        decision.rows,
-        decision.scores,
-        decision.totals,
-        decision.removed,
-        decision.decided_at,
-        decision.faults,
-        decision.measures,
-        {role: dataclasses.replace(each, request=request) for role, each in decision.companions.items()},
-        decision.row,
-        decision.config_profile,
-    )

@@ -264,11 +264,12 @@ class Table:
             view.endpoints,
             tuple([slot.in_flight for slot in view.slots]),
             view.loads,
-            tuple([now - heard for heard in view.heard_at]),
+            contract.Ages(view.heard_at, now),
             view.version,
             self._barred(view, now) if self._suspects else contract.NOTHING_REMOVED,
             view.config,
-            young=self._young(view, now) if self._ramp else contract.NOBODY_YOUNG,
+            contract.NOTHING_KNOWN,
+            self._young(view, now) if self._ramp else contract.NOBODY_YOUNG,
         )
 
     def config(self, model: str) -> modelconfig.ModelConfig | None:

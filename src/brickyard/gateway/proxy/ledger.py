@@ -126,12 +126,12 @@ def settle(
     outcome = contract.Outcome(
         entry.status, entry.attempts, entry.first_byte, duration, error, entry.usage, entry.course()
     )
-    if decision is not None:
-        shared.director.record(decision, outcome)
     if shared.traces is not None and entry.usage is not None:
         shared.traces.note(entry.model, entry.usage.prompt, entry.usage.completion)
     if entry.trace is not None:
         entry.trace.ended(decision, outcome, cancelled=cancelled)
+    if decision is not None:
+        shared.director.record(decision, outcome)
     if shared.access is not None:
         shared.access.write(_line(entry, request, decision, error, duration))
 

@@ -14,7 +14,9 @@ SCORER = scorers.least_request(NAME)
 
 def profile(parameters: contract.NoParameters) -> contract.Profile:
     """One scorer and the best of it."""
-    return contract.Profile(NAME, filters=(), scorers=((SCORER, 1.0),), picker=pickers.Best())
+    return contract.Profile(
+        NAME, filters=(), scorers=((SCORER, 1.0),), picker=pickers.Best(), shortcut=scorers.fewest_in_flight
+    )
 
 
 POLICY = contract.Policy(

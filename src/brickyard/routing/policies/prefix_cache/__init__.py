@@ -72,6 +72,26 @@ class PrefixCache:
             scores[at] = value[percents[at], -counts[at]]
         return scores
 
+    def best(self, request: contract.Request, snapshot: contract.EndpointSnapshot, rng: contract.Random) -> int:
+        """The row that scores highest, as a shortcut: the order itself instead of its numbers."""
+        counts = snapshot.in_flight
+        facts = prefixes.INPUT.of(snapshot)
+        if facts is None or not facts.total:
+            return pickers.least(counts, rng)
+        held, total = facts.held, facts.total
+        longest = max(held)
+        if not longest * 100 // total:
+            return pickers.least(counts, rng)
+        percents = [each * 100 // total for each in held]
+        eligible = matched(percents, counts, self._imbalance, self._deviations)
+        if not eligible:
+            return pickers.least(counts, rng)
+        if len(eligible) == 1:
+            return eligible[0]
+        most = max([percents[at] for at in eligible])
+        tied = [at for at in eligible if percents[at] == most]
+        return tied[pickers.least([counts[at] for at in tied], rng)]
+
     def describe(self, snapshot: contract.EndpointSnapshot, row: int) -> str:
         return f"{words(snapshot, row)}, {scorers.told_in_flight(snapshot, row)}"
 
@@ -81,10 +101,10 @@ def matched(percents: Sequence[int], counts: Sequence[int], imbalance: int, devi
 
     ``counts`` are requests in flight. Source of the rule: AIBrix' prefix-cache router.
     """
-    least = min(counts)
+    least, size = min(counts), len(counts)
     uneven = max(counts) - least > imbalance
-    mean = sum(counts) / len(counts)
-    deviation = math.sqrt(sum((count - mean) ** 2 for count in counts) / (len(counts) - 1)) if len(counts) > 1 else 0.0
+    mean = sum(counts) / size
+    deviation = math.sqrt(sum([(count - mean) ** 2 for count in counts]) / (size - 1)) if size > 1 else 0.0
     # A hair above, since a mean of equal counts may come out below each of them.
     most = mean + deviations * deviation + pickers.TIE
     return [
@@ -112,13 +132,15 @@ def words(snapshot: contract.EndpointSnapshot, row: int) -> str:
 def profile(parameters: PrefixCacheParameters) -> contract.Profile:
     """The order by itself; in a mix the share alone."""
     share = scorers.Ranking(NAME, measure, words, highest=True)
+    order = PrefixCache(parameters)
     return contract.Profile(
         NAME,
         filters=(),
-        scorers=((PrefixCache(parameters), 1.0),),
+        scorers=((order, 1.0),),
         picker=pickers.Best(),
         blend=((share, 1.0),),
         inputs=(prefixes.INPUT,),
+        shortcut=order.best,
     )
 
 

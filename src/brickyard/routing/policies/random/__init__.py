@@ -9,7 +9,7 @@ NAME = "random"
 
 def profile(parameters: contract.NoParameters) -> contract.Profile:
     """No scorers and a uniform picker."""
-    return contract.Profile(NAME, filters=(), scorers=(), picker=pickers.Uniform())
+    return contract.Profile(NAME, filters=(), scorers=(), picker=pickers.Uniform(), shortcut=pickers.any_row)
 
 
 POLICY = contract.Policy(
