@@ -74,9 +74,7 @@ _ROWS: Final = (
         "a number, at least 0",
     ),
     _Row(names.SCALE_UP_COOLDOWN, "up_window", texts.seconds, lambda value: value >= 0, "a duration such as 30s"),
-    _Row(
-        "scale-down-cooldown-window", "down_window", texts.seconds, lambda value: value >= 0, "a duration such as 30s"
-    ),
+    _Row(names.SCALE_DOWN_COOLDOWN, "down_window", texts.seconds, lambda value: value >= 0, "a duration such as 30s"),
 )
 
 ANNOTATIONS: Final[Mapping[str, str]] = {row.key.removeprefix(_PREFIX): row.form for row in _ROWS}
