@@ -21,12 +21,13 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Mapping, Sequence
 
 from rich.console import Console
 from rich.table import Table
 
-from bench import page, peers, record, systems
+from bench import cores, page, peers, record, systems
 
 ENDPOINTS = 8
 RATE = 500.0
@@ -39,7 +40,10 @@ ALL = "prefix-cache:2,least-request:1,least-kv-cache:1,least-latency:1,least-tok
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Case:
-    """One kind of load, of ``connections`` that ``script`` drives; "" is a fixed rate. ``unit``: what CPU time is divided by."""
+    """One kind of load, of ``connections`` that ``script`` drives; "" is a fixed ``rate``, and 0 none at all.
+
+    ``unit``: what CPU time is divided by.
+    """
 
     key: str
     name: str
@@ -49,6 +53,7 @@ class Case:
     stream: bool = False
     endpoints: int = ENDPOINTS
     strategy: str = PLAIN
+    rate: float = 0.0
 
 
 CASES = (
@@ -56,7 +61,8 @@ CASES = (
     Case("long", "400 KB prompt, each a new one, 4 connections", "long.lua", 4),
     Case("one", "1 KB prompt, 1 connection", "short.lua", 1),
     Case("stream", "streams, 200 at once, an event every 20 ms each", "stream.lua", 200, "event", stream=True),
-    Case("rate", f"{RATE:g} requests/s, 100 endpoints, all scorers", "", 0, endpoints=100, strategy=ALL),
+    Case("rate", f"{RATE:g} requests/s, 100 endpoints, all scorers", "", 0, endpoints=100, strategy=ALL, rate=RATE),
+    Case("idle", "no requests, 100 endpoints read once a second", "", 0, "second", endpoints=100, strategy=ALL),
 )
 
 
@@ -76,7 +82,8 @@ def drive(case: Case, system: systems.System, engine: int, seconds: float) -> Sa
     """One round of ``case`` against ``system``."""
     before = int(systems.ask(engine, "/sent")) if case.stream else 0
     spent = systems.cpu_seconds(system.process) if system.process else 0.0
-    found = _wrk(case, system.port, seconds) if case.script else _paced(system.port, seconds)
+    with cores.on(cores.others()):
+        found = _wrk(case, system.port, seconds) if case.script else _paced(case, system.port, seconds)
     units = int(systems.ask(engine, "/sent")) - before if case.stream else int(found["requests"])
     cpu = (systems.cpu_seconds(system.process) - spent) * 1e6 / max(1, units) if system.process else None
     resident = systems.resident(system.process) if system.process else 0.0
@@ -101,8 +108,11 @@ def _wrk(case: Case, port: int, seconds: float) -> dict[str, float]:
     return {**found, **scaled}
 
 
-def _paced(port: int, seconds: float) -> dict[str, float]:
-    command = [sys.executable, "-m", "bench.gateway_rate", str(port), str(RATE), str(seconds)]
+def _paced(case: Case, port: int, seconds: float) -> dict[str, float]:
+    if not case.rate:
+        time.sleep(seconds)
+        return {"duration": seconds, "requests": seconds, "p50": 0.0, "p99": 0.0, "errors": 0}
+    command = [sys.executable, "-m", "bench.gateway_rate", str(port), str(case.rate), str(seconds)]
     out = subprocess.run(command, check=True, capture_output=True, text=True, cwd=systems.ROOT.parent).stdout
     return {**json.loads(out), "duration": float(seconds)}
 
@@ -165,7 +175,7 @@ def median(samples: Sequence[Sample]) -> Sample:
 
 def heads(case: Case) -> tuple[str, ...]:
     """Of the table's columns."""
-    added = ("added p50 ms", "added p99 ms") if not case.script else ()
+    added = ("added p50 ms", "added p99 ms") if case.rate else ()
     return (
         "system",
         f"CPU µs/{case.unit}",
@@ -184,7 +194,7 @@ def rows(case: Case, found: Mapping[str, Sample]) -> list[tuple[str, ...]]:
     ours, direct = found[systems.OURS].cpu or 0.0, found[systems.DIRECT]
     drawn = []
     for name, row in found.items():
-        added = (f"{row.p50 - direct.p50:.2f}", f"{row.p99 - direct.p99:.2f}") if not case.script else ()
+        added = (f"{row.p50 - direct.p50:.2f}", f"{row.p99 - direct.p99:.2f}") if case.rate else ()
         cpu = (f"{row.cpu:.1f}", f"{ours / row.cpu:.2f}") if row.cpu else ("", "")
         size = f"{row.resident:.0f}" if row.resident else ""
         drawn.append(

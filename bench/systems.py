@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 
 import psutil
 
-from bench import peers
+from bench import cores, enginepage, peers
 
 ROOT = pathlib.Path(__file__).parent
 LOAD = ROOT / "gateway_load"
@@ -92,10 +92,11 @@ def wait_until_up(
 
 
 @contextlib.contextmanager
-def running(command: Sequence[str], folder: pathlib.Path) -> Iterator[psutil.Process]:
-    """A process for the time of the block; what it prints goes to a file in ``folder``."""
+def running(command: Sequence[str], folder: pathlib.Path, where: frozenset[int]) -> Iterator[psutil.Process]:
+    """A process on the cores ``where`` for the time of the block; what it prints goes to a file in ``folder``."""
     with (folder / f"{time.monotonic_ns()}.log").open("wb") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log, cwd=ROOT.parent)
+        with cores.on(where):
+            process = subprocess.Popen(command, stdout=log, stderr=log, cwd=ROOT.parent)
         try:
             yield psutil.Process(process.pid)
         finally:
@@ -117,10 +118,12 @@ def engines(folder: pathlib.Path, events: int, pause: float) -> Iterator[tuple[i
     listen = "".join(f"listen {host(number)}:{quick}; " for number in range(1, MOST + 1))
     text = (LOAD / "nginx.conf").read_text().replace("PORT", str(quick)).replace("FOLDER", str(folder))
     (folder / "nginx.conf").write_text(text.replace("# LISTEN", listen))
+    enginepage.write(folder)
     nginx = ["nginx", "-e", str(folder / "nginx.log"), "-c", str(folder / "nginx.conf")]
     hosts = ["127.0.0.1", *(host(number) for number in range(1, MOST + 1))]
     streaming = [sys.executable, "-m", "bench.gateway_sse", str(slow), str(events), str(pause), ",".join(hosts)]
-    with running(nginx, folder) as first, running(streaming, folder) as second:
+    elsewhere = cores.others()
+    with running(nginx, folder, elsewhere) as first, running(streaming, folder, elsewhere) as second:
         wait_until_up(quick, "/health", first)
         wait_until_up(slow, "/sent", second)
         yield quick, slow
@@ -137,7 +140,9 @@ def systems(names: Sequence[str], fleet: Fleet, folder: pathlib.Path) -> Iterato
             patience = peers.PEERS[name].patience if name in peers.PEERS else 30.0
             with contextlib.ExitStack() as tried:
                 try:
-                    process = tried.enter_context(running(_command(name, port, fleet, folder), folder))
+                    process = tried.enter_context(
+                        running(_command(name, port, fleet, folder), folder, cores.measured())
+                    )
                     wait_until_up(port, PATH, process, PROBE % (b"true" if fleet.stream else b"false"), patience)
                 except OSError as error:  # TimeoutError is one
                     if name in {FLOOR, OURS}:

@@ -25,10 +25,10 @@ def test_rows_have_a_cell_for_each_column(case: gateway.Case) -> None:
 
 
 def test_what_a_proxy_adds_is_shown_at_a_fixed_rate_alone() -> None:
-    (paced,) = [case for case in gateway.CASES if not case.script]
+    (paced,) = [case for case in gateway.CASES if case.rate]
     column = gateway.heads(paced).index("added p50 ms")
     assert [row[column] for row in gateway.rows(paced, FOUND)] == ["0.00", "0.30", "1.00"]
-    assert all("added p50 ms" not in gateway.heads(case) for case in gateway.CASES if case.script)
+    assert all("added p50 ms" not in gateway.heads(case) for case in gateway.CASES if not case.rate)
 
 
 def test_a_section_draws_proxies_costs_and_everybodys_waits() -> None:
