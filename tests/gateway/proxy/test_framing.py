@@ -19,6 +19,12 @@ def request(*fields: bytes, body: bytes = _BODY, line: bytes = b"POST /v1/chat/c
 _LENGTH = b"content-length: %d" % len(_BODY)
 _CHUNKED = testing.chunk(_BODY) + testing.LAST_CHUNK
 
+
+def chunked(body: bytes) -> bytes:
+    """A request that says ``chunked`` and has this for a body."""
+    return request(b"transfer-encoding: chunked", body=body)
+
+
 REFUSED = {
     "length, then chunked (CL.TE)": (
         400,
@@ -68,6 +74,54 @@ REFUSED = {
     "chunk longer than its size": (400, request(b"transfer-encoding: chunked", body=b"3\r\nabcd\r\n0\r\n\r\n")),
     "bare line feeds in chunks": (400, request(b"transfer-encoding: chunked", body=b"3\nabc\n0\n\n")),
     "line feed in a chunk extension": (400, request(b"transfer-encoding: chunked", body=b"3;a\nb\r\nabc\r\n0\r\n\r\n")),
+    "length after a vertical tab": (400, request(b"content-length:\x0b3", body=b"abc")),
+    "length with an underscore": (400, request(b"content-length: 1_0", body=b"0123456789")),
+    "two words of length": (400, request(b"content-length: 3 3", body=b"abc")),
+    "empty length before another": (400, request(b"content-length:", _LENGTH)),
+    "tab before the colon": (400, request(b"content-length\t: 3", body=b"abc")),
+    "empty coding beside a length": (400, request(b"transfer-encoding:", _LENGTH)),
+    "chunked and a comma": (400, request(b"transfer-encoding: chunked,", body=_CHUNKED)),
+    "a comma and chunked": (501, request(b"transfer-encoding: ,chunked", body=_CHUNKED)),
+    "chunked with a parameter": (501, request(b"transfer-encoding: chunked;q=1", body=_CHUNKED)),
+    "chunked and a zero byte": (400, request(b"transfer-encoding: chunked\x00", body=_CHUNKED)),
+    "chunked, then identity": (
+        400,
+        request(b"transfer-encoding: chunked", b"transfer-encoding: identity", body=_CHUNKED),
+    ),
+    "identity, then chunked": (
+        501,
+        request(b"transfer-encoding: identity", b"transfer-encoding: chunked", body=_CHUNKED),
+    ),
+    "folded coding": (400, request(b"transfer-encoding:\r\n chunked", body=_CHUNKED)),
+    "length and chunked behind an upgrade": (
+        400,
+        request(b"upgrade: h2c", b"connection: upgrade", _LENGTH, b"transfer-encoding: chunked", body=_CHUNKED),
+    ),
+    "zero byte in a name": (400, request(b"a\x00b: c", _LENGTH)),
+    "byte above ASCII in a name": (400, request(b"\xe9: c", _LENGTH)),
+    "carriage return in a chunk extension": (400, chunked(b"%x;a\rb\r\n" % len(_BODY) + _BODY + b"\r\n0\r\n\r\n")),
+    "zero byte in a chunk extension": (400, chunked(b"%x;a\x00b\r\n" % len(_BODY) + _BODY + b"\r\n0\r\n\r\n")),
+    "line in a quoted chunk extension": (
+        400,
+        chunked(b'%x;a="\r\nb"\r\n' % len(_BODY) + _BODY + b"\r\n0\r\n\r\n"),
+    ),
+    "chunk size with a tab": (400, chunked(b"%x\t\r\n" % len(_BODY) + _BODY + b"\r\n0\r\n\r\n")),
+    "chunk size with an underscore": (400, chunked(b"1_0\r\n" + bytes(16) + b"\r\n0\r\n\r\n")),
+    "chunk without an end of line": (400, chunked(b"%x\r\n" % len(_BODY) + _BODY + b"0\r\n\r\n")),
+    "line feed after a chunk": (400, chunked(b"%x\r\n" % len(_BODY) + _BODY + b"\n0\r\n\r\n")),
+    "line feeds after the last chunk": (400, chunked(testing.chunk(_BODY) + b"0\n\n")),
+    "carriage return after a chunk size": (400, chunked(b"%x\r" % len(_BODY) + _BODY + b"\r\n0\r\n\r\n")),
+    "request in place of a trailer": (400, chunked(testing.chunk(_BODY) + b"0\r\nGET /healthz HTTP/1.1\r\n\r\n")),
+    "length as a trailer": (400, chunked(testing.chunk(_BODY) + b"0\r\ncontent-length: 5\r\n\r\n")),
+    "coding as a trailer": (400, chunked(testing.chunk(_BODY) + b"0\r\ntransfer-encoding: chunked\r\n\r\n")),
+    "blank before the method": (400, request(_LENGTH, line=b" POST /v1/chat/completions HTTP/1.1")),
+    "method in small letters": (400, request(_LENGTH, line=b"post /v1/chat/completions HTTP/1.1")),
+    "tab in the first line": (400, request(_LENGTH, line=b"POST\t/v1/chat/completions HTTP/1.1")),
+    "zero byte in the target": (400, request(_LENGTH, line=b"POST /v1/chat/completions?\x00 HTTP/1.1")),
+    "byte above ASCII in the target": (400, request(_LENGTH, line=b"POST /v1/chat/completions?\xe9 HTTP/1.1")),
+    "carriage return in the target": (400, request(_LENGTH, line=b"POST /v1/chat/completions?a\rb HTTP/1.1")),
+    "blank after the version": (400, request(_LENGTH, line=b"POST /v1/chat/completions HTTP/1.1 ")),
+    "version in small letters": (400, request(_LENGTH, line=b"POST /v1/chat/completions http/1.1")),
     "no host": (400, b"POST /v1/chat/completions HTTP/1.1\r\n" + _LENGTH + b"\r\n\r\n" + _BODY),
     "two hosts": (400, request(b"host: other", _LENGTH)),
     "blank in the target": (400, request(_LENGTH, line=b"POST /v1/chat completions HTTP/1.1")),
@@ -110,6 +164,9 @@ ACCEPTED = {
     ),
     "absolute target": request(_LENGTH, line=b"POST http://gateway:8888/v1/chat/completions HTTP/1.1"),
     "bytes above ASCII in a value": request(b"a: \xe9", _LENGTH),
+    "length with leading zeros": request(b"content-length: 000%d" % len(_BODY)),
+    "offers to upgrade to several": request(b"upgrade: h2c", b"upgrade: websocket", b"connection: upgrade", _LENGTH),
+    "hop's own coding in another name": request(b"transfer_encoding: chunked", _LENGTH),
 }
 
 
