@@ -13,7 +13,9 @@ import typer
 from brickyard.cli import (
     apiserver,
     apply,
+    autoscaler,
     chat,
+    controllers,
     delete,
     doctor,
     down,
@@ -52,12 +54,14 @@ app.command()(delete.delete)
 app.command()(events.events)
 app.command()(logs.logs)
 app.command()(why.why)
+app.add_typer(autoscaler.app, name="autoscaler")
 app.command()(doctor.doctor)
 app.command("env")(environment.env)
 app.add_typer(users.app, name="user")
 app.command()(fetch.fetch)
 app.command()(gateway.gateway)
 app.command()(services.services)
+app.command()(controllers.controllers)
 app.command()(apiserver.apiserver)
 app.command(hidden=True)(machine.machine)
 app.command()(version.version)

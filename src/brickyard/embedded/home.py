@@ -8,6 +8,7 @@
 <data-dir>/logs/<part>.log   what each of our own processes says
 <data-dir>/run/lock          held while `brickyard up` runs
 <data-dir>/run/state.json    who holds it and where it serves
+<data-dir>/run/controllers   URL of the controllers' pages
 """
 
 from __future__ import annotations
@@ -105,6 +106,24 @@ class Home:
                 yield
             finally:
                 self._state.unlink(missing_ok=True)
+
+    @property
+    def _controllers(self) -> pathlib.Path:
+        return self.path / "run" / "controllers"
+
+    def write_controllers(self, url: str) -> None:
+        """Say where the controllers' pages are."""
+        self._controllers.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        draft = self._controllers.with_suffix(".new")
+        draft.write_text(url, encoding="utf-8")
+        draft.replace(self._controllers)
+
+    def controllers_url(self) -> str:
+        """Where the controllers' pages were when they last began; "" where they never did."""
+        try:
+            return self._controllers.read_text(encoding="utf-8")
+        except (FileNotFoundError, NotADirectoryError):
+            return ""
 
     def write_state(self, running: Running) -> None:
         """Say who runs and where; whole or not at all."""

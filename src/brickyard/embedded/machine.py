@@ -1,6 +1,6 @@
-"""The process that holds the API server, the node agent and the built-in controllers.
+"""The process that holds the API server, the node agent, the built-in controllers and those of AIBrix' kinds.
 
-The three are strangers: they meet in the Kubernetes API, which the other two reach over HTTPS like anyone else, and here, where they are
+They are strangers: they meet in the Kubernetes API, which the others reach over HTTPS like anyone else, and here, where they are
 started and stopped in order. On SIGTERM containers are ended within their grace; however else this process ends, they run on and the next
 one adopts them.
 """
@@ -17,6 +17,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 import uvloop
 
 from brickyard.api.kinds import podlogs, podstreams, usage
+from brickyard.assembly import controllers as aibrix
 from brickyard.assembly import engines
 from brickyard.embedded import home
 from brickyard.embedded.apiserver import catalog, server
@@ -110,6 +111,7 @@ async def _run(wanted: MachineSettings, environ: Mapping[str, str], ready: Calla
         tasks.Scope("machine") as scope,
     ):
         scope.start(controllers.run(client, time, proxy.Balancer(), place.volumes), name="controllers")
+        scope.start(aibrix.beside(client, time, environ, place.write_controllers), name="aibrix")
         node = agent.NodeAgent(client, kubelet, engines.launchers(), models, time)
         pod_logs.source, usages.source, streams.source = node.logs, node.usages, node.streams
         ready()
@@ -127,7 +129,7 @@ async def _api_server(wanted: api_settings.ApiServerSettings, offers: server.Age
             agent=offers,
             stop=stop,
             ready=serving.set_result,
-            attended=controllers.ATTENDED,
+            attended=(*controllers.ATTENDED, *aibrix.ATTENDED),
         )
         running = scope.start(work, name="server")
         async with asyncio.timeout(API_DEADLINE):

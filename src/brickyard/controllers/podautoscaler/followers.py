@@ -23,9 +23,9 @@ Changed = Callable[[str], None]
 class Followers:
     """``of`` begins a cache, ``run`` keeps all of them current."""
 
-    def __init__(self, client: contract.Client, changed: Changed) -> None:
+    def __init__(self, client: contract.Client) -> None:
         self._client = client
-        self._changed = changed
+        self._changed: list[Changed] = []
         self._caches: dict[resources.ResourceType, informers.Informer] = {}
         self._begun: asyncio.Queue[informers.Informer] = asyncio.Queue()
 
@@ -37,6 +37,10 @@ class Followers:
             found.subscribe(lambda old, new: self._told(kind, old, new))
             self._begun.put_nowait(found)
         return found
+
+    def subscribe(self, changed: Changed) -> None:
+        """Tell ``changed`` of every target from here on."""
+        self._changed.append(changed)
 
     async def run(self) -> None:
         """Until cancelled. Runs once."""
@@ -50,4 +54,5 @@ class Followers:
             return
         told = new or old
         if told is not None:
-            self._changed(targets.identity(kind.group, kind.kind, *meta.key(told)))
+            for changed in self._changed:
+                changed(targets.identity(kind.group, kind.kind, *meta.key(told)))

@@ -19,7 +19,8 @@ from brickyard.api import names
 from brickyard.api.kinds import resources, shapes
 from brickyard.api.kinds.podautoscaler import admission, types
 from brickyard.controllers.podautoscaler import status
-from brickyard.kube.objects import meta, owners
+from brickyard.kube.objects import errors as object_errors
+from brickyard.kube.objects import meta, owners, quantities
 from brickyard.scaling import contract
 
 SUFFIX: Final = "-hpa"
@@ -74,13 +75,30 @@ def unseen(autoscaler: resources.Object) -> Iterator[contract.Problem]:
             yield contract.Problem(f"spec.metricsSources[{index}].endpoint", text)
 
 
-def covers(live: Any, wanted: Any) -> bool:
+def is_up_to_date(live: resources.Object, wanted: resources.Object) -> bool:
     """Whether ``live`` says all that ``wanted`` says; what a server has filled in besides is left alone."""
+    return all(_covers(live.get(part), wanted[part]) for part in ("metadata", "spec"))
+
+
+def _covers(live: Any, wanted: Any) -> bool:
     if isinstance(wanted, Mapping):
-        return isinstance(live, Mapping) and all(covers(live.get(key), value) for key, value in wanted.items())
+        if not isinstance(live, Mapping):
+            return False
+        return all(
+            _same_amount(live, wanted) if key == "averageValue" else _covers(live.get(key), each)
+            for key, each in wanted.items()
+        )
     if isinstance(wanted, list):
-        return isinstance(live, list) and len(live) == len(wanted) and all(map(covers, live, wanted))
+        return isinstance(live, list) and len(live) == len(wanted) and all(map(_covers, live, wanted))
     return bool(live == wanted)
+
+
+def _same_amount(live: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
+    """A server may write a quantity in its own way: 2M for 2000000."""
+    try:
+        return quantities.parse(live["averageValue"]) == quantities.parse(wanted["averageValue"])
+    except (KeyError, object_errors.QuantityError):
+        return False
 
 
 def told(live: resources.Object | None) -> Mapping[str, Any]:

@@ -1,0 +1,75 @@
+"""``brickyard controllers``: the controllers of a cluster. On one machine ``brickyard up`` runs them."""
+
+from __future__ import annotations
+
+import pathlib
+from typing import Annotated
+
+import typer
+
+
+def controllers(
+    kubeconfig: Annotated[
+        pathlib.Path | None,
+        typer.Option(help="How to reach the Kubernetes API.  [default: $KUBECONFIG, ~/.kube/config, in-cluster]"),
+    ] = None,
+    controllers: Annotated[
+        str | None, typer.Option(help="Which of them: names, -names and *, a later one wins.  [default: *]")
+    ] = None,
+    metrics_bind_address: Annotated[
+        str | None,
+        typer.Option(help="Where metrics and decisions are shown; 0 for nowhere.  [default: 127.0.0.1:8080]"),
+    ] = None,
+    health_probe_bind_address: Annotated[
+        str | None, typer.Option(help="Where /healthz and /readyz are; 0 for nowhere.  [default: 127.0.0.1:8081]")
+    ] = None,
+    leader_elect: Annotated[
+        bool, typer.Option("--leader-elect", help="Work only while no other replica does.")
+    ] = False,
+    leader_election_id: Annotated[str, typer.Option(help="Name of the Lease.")] = "aibrix-controller-manager",
+    leader_election_namespace: Annotated[str, typer.Option(help="Its namespace.")] = "aibrix-system",
+    leader_election_lease_duration: Annotated[
+        str, typer.Option(help="How long others wait for a silent holder.")
+    ] = "15s",
+    leader_election_renew_deadline: Annotated[
+        str, typer.Option(help="How long a holder goes on that cannot renew.")
+    ] = "10s",
+    kube_api_qps: Annotated[float, typer.Option(help="Calls of the API in a second.")] = 100.0,
+    kube_api_burst: Annotated[float, typer.Option(help="Calls of the API at once.")] = 100.0,
+) -> None:
+    """Run the controllers of a cluster."""
+    import os
+
+    import uvloop
+
+    from brickyard.assembly import controllers as assembly
+    from brickyard.kube.objects import meta
+    from brickyard.kube.reconcile import election
+    from brickyard.lib import errors, logs, process, settings, tasks
+
+    logs.setup(os.environ.get("BRICKYARD_LOG_LEVEL", "INFO"))
+    process.die_with_supervisor(os.environ)
+    try:
+        timing = election.Timing(
+            settings.seconds(leader_election_lease_duration), settings.seconds(leader_election_renew_deadline)
+        )
+    except ValueError as error:
+        raise errors.UsageError(f"leader election: {error}") from error
+    said = assembly.Said(
+        kubeconfig=kubeconfig,
+        controllers=controllers,
+        metrics_address=metrics_bind_address,
+        probes_address=health_probe_bind_address,
+        rate=kube_api_qps,
+        burst=kube_api_burst,
+        elect=leader_elect,
+        lease=meta.Key(leader_election_namespace, leader_election_id),
+        timing=timing,
+    )
+    given = assembly.load(os.environ, said)
+
+    async def serve() -> None:
+        async with tasks.stop_signal() as stop:
+            await assembly.serve(said, given, stop, ready=lambda: process.announce_ready(os.environ))
+
+    uvloop.run(serve())
