@@ -35,6 +35,7 @@ def gateway(
     import uvloop
 
     from brickyard.assembly import gateway as assembly
+    from brickyard.assembly import unread
     from brickyard.assembly import workers as several
     from brickyard.lib import errors, garbage, logs, process, tasks
 
@@ -45,6 +46,8 @@ def gateway(
     said = assembly.Said(host, port, kubeconfig, endpoints_config, strategy, store)
     settings = assembly.load(os.environ, said)
     plan = several.plan(os.environ, said, settings, workers)
+    if settings.seat is None:
+        unread.tell(os.environ)
 
     def ready(_port: int) -> None:
         garbage.settle()
