@@ -143,3 +143,10 @@ def test_a_broken_file_changes_nothing(
 def test_a_gateway_does_not_start_without_its_file(tmp_path: pathlib.Path) -> None:
     with pytest.raises(errors.EndpointsFileError, match="cannot be read"):
         filewatch.EndpointsFile(tmp_path / "none.yaml", table.Table())
+
+
+def test_a_gateway_does_not_start_with_an_empty_file(tmp_path: pathlib.Path) -> None:
+    path = tmp_path / "e.yaml"
+    path.touch()
+    with pytest.raises(errors.EndpointsFileError, match="names no models"):
+        filewatch.EndpointsFile(path, table.Table())

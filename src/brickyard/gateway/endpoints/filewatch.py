@@ -31,7 +31,7 @@ class EndpointsFile:
         self._path = path
         self._table = live
         self._known: dict[str, pods.ModelPod] = {}
-        self._text = ""
+        self._text: str | None = None
         self._told = ""
         self.load()
 
