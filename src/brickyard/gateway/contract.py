@@ -35,6 +35,10 @@ class ModelCard:
 class Lease(Protocol):
     """A request that is being answered by an endpoint. Counts as in flight until released; releasing twice does nothing."""
 
+    def answered(self) -> None:
+        """The endpoint sent the first byte of its response: it works, however long the rest takes."""
+        ...
+
     def release(self, usage: contract.Usage | None = None) -> None:
         """The endpoint is done. ``usage``: what it used; None when nothing was generated or nobody told."""
         ...
@@ -156,10 +160,6 @@ class Director(Protocol):
 
     def report_failure(self, endpoint: contract.Endpoint) -> None:
         """The endpoint refused or broke a connection before its first response byte."""
-        ...
-
-    def report_answer(self, decision: contract.Decision) -> None:
-        """The decision's endpoint sent the first byte of its response: it works, however long the rest takes."""
         ...
 
     def record(self, decision: contract.Decision | contract.NoDecision, outcome: Outcome) -> None:

@@ -42,6 +42,9 @@ class FakeLease:
         self.releases = 0
         self.usage: routing.Usage | None = None
 
+    def answered(self) -> None:
+        self._director.answered.append(self.key)
+
     def release(self, usage: routing.Usage | None = None) -> None:
         self.releases += 1
         self.usage = self.usage or usage
@@ -167,9 +170,6 @@ class FakeDirector:
 
     def report_failure(self, endpoint: routing.Endpoint) -> None:
         self.failures.append(endpoint.key)
-
-    def report_answer(self, decision: routing.Decision) -> None:
-        self.answered.append(decision.endpoint.key)
 
     def record(self, decision: routing.Decision | routing.NoDecision, outcome: contract.Outcome) -> None:
         self.records.append((decision, outcome))

@@ -36,9 +36,9 @@ def response_headers(decision: contract.Decision) -> Mapping[str, str]:
 
 
 class Ticket:
-    """A request that is under way. Whatever is called how often in whatever order: ledgers hear of one answer and one end."""
+    """A request that is under way. Whatever is called how often in whatever order: ``ledgers`` hear of one answer and one end."""
 
-    __slots__ = ("_broken", "_decision", "_ledgers", "_quiet")
+    __slots__ = ("_broken", "_decision", "_quiet", "ledgers")
 
     def __init__(
         self,
@@ -48,26 +48,27 @@ class Ticket:
         now: float,
     ) -> None:
         self._decision: contract.Decision | None = decision
-        self._ledgers = ledgers
+        self.ledgers = ledgers
         self._broken = broken
         self._quiet = True
-        self._tell(contract.Chosen(decision, now))
+        if ledgers:
+            self._tell(contract.Chosen(decision, now))
 
     def answered(self, now: float) -> None:
         """The first byte of the answer came."""
         decision = self._decision
-        if decision is not None and self._quiet:
+        if self.ledgers and decision is not None and self._quiet:
             self._quiet = False
             self._tell(contract.Answered(decision, now))
 
     def finished(self, now: float, usage: contract.Usage | None = None) -> None:
         """The request ended, well or not."""
         decision, self._decision = self._decision, None
-        if decision is not None:
+        if self.ledgers and decision is not None:
             self._tell(contract.Finished(decision, now, usage))
 
     def _tell(self, event: contract.Event) -> None:
-        for name, ledger in self._ledgers:
+        for name, ledger in self.ledgers:
             try:
                 ledger.observe(event)
             except Exception as error:  # noqa: BLE001 - border to plug-ins: the others must hear of it, and the request end

@@ -208,9 +208,9 @@ class TestFailures:
         assert {choose(live, "random").endpoint.pod for _ in range(40)} == {"b"}
         time.advance(1.1)
         probe = next(made for made in (choose(live, "random") for _ in range(99)) if made.endpoint.pod == "a")
-        live.lease(probe)
+        lease = live.lease(probe)
         assert {choose(live, "random").endpoint.pod for _ in range(40)} == {"b"}
-        live.report_answer(probe)
+        lease.answered()
         assert {choose(live, "random").endpoint.pod for _ in range(99)} == {"a", "b"}, "its answer need not have ended"
 
     def test_a_request_without_an_answer_proves_nothing(

@@ -30,18 +30,28 @@ UNSYNCED: Final = "the Kubernetes API has not told of its pods yet: try again in
 class _Lease:
     """A place in the table and a ticket of routing, given back together."""
 
-    __slots__ = ("_counted", "_decision", "_director")
+    __slots__ = ("_decision", "_now", "_slot", "_table", "_ticket")
 
-    def __init__(self, director: TableDirector, decision: routing.Decision, counted: contract.Lease) -> None:
-        self._director = director
-        self._decision: routing.Decision | None = decision
-        self._counted = counted
+    def __init__(
+        self, held: table.Table, decision: routing.Decision, ticket: router.Ticket, now: Callable[[], float]
+    ) -> None:
+        self._slot: table.Slot | None = held.enter(decision.endpoint, decision.decided_at)
+        self._table = held
+        self._decision = decision
+        self._ticket = ticket
+        self._now = now
+
+    def answered(self) -> None:
+        self._table.answered(self._decision.endpoint, self._decision.decided_at)
+        if self._ticket.ledgers:
+            self._ticket.answered(self._now())
 
     def release(self, usage: routing.Usage | None = None) -> None:
-        self._counted.release()
-        decision, self._decision = self._decision, None
-        if decision is not None:
-            self._director.finished(decision, usage)
+        slot, self._slot = self._slot, None
+        if slot is not None:
+            slot.in_flight -= 1
+            if self._ticket.ledgers:
+                self._ticket.finished(self._now(), usage)
 
 
 class TableDirector:
@@ -72,7 +82,6 @@ class TableDirector:
         """What deployments can keep, for slo strategies; profiles of the optimizer are told to it."""
         ledgers: dict[str, routing.Ledger] = {prefixes.NAME: self.prefixes, objectives.INPUT.name: self.promises}
         self._router = router.Router(policies, given.strategy, ledgers)
-        self._tickets: dict[int, router.Ticket] = {}
         self._reading: dict[str, bool] = {}
         self.loads_wanted = self._reads_loads(given.strategy)
         """Some strategy that is in use reads what engines say of their load. Once it is so, it stays so."""
@@ -116,22 +125,10 @@ class TableDirector:
         return None if profile is None else profile.requests_per_second
 
     def lease(self, decision: routing.Decision) -> contract.Lease:
-        counted = self.table.lease(decision.endpoint, decision.decided_at)
-        self._tickets[id(decision)] = self._router.begin(decision, self._now())
-        return _Lease(self, decision, counted)
-
-    def finished(self, decision: routing.Decision, usage: routing.Usage | None = None) -> None:
-        """The request of ``decision`` ended; said once per lease."""
-        self._tickets.pop(id(decision)).finished(self._now(), usage)
+        return _Lease(self.table, decision, self._router.begin(decision, self._now()), self._now)
 
     def report_failure(self, endpoint: routing.Endpoint) -> None:
         self.table.failed(endpoint, self._now())
-
-    def report_answer(self, decision: routing.Decision) -> None:
-        self.table.answered(decision.endpoint, decision.decided_at)
-        ticket = self._tickets.get(id(decision))
-        if ticket is not None:
-            ticket.answered(self._now())
 
     def record(self, decision: routing.Decision | routing.NoDecision, outcome: contract.Outcome) -> None:
         self._ring.add(decision, outcome)

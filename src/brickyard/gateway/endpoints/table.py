@@ -58,11 +58,10 @@ class Lease:
     __slots__ = ("_slot",)
 
     def __init__(self, slot: Slot) -> None:
-        slot.in_flight += 1
         self._slot: Slot | None = slot
 
-    def release(self, usage: contract.Usage | None = None) -> None:
-        """Stop counting; a second call does nothing. What was used is of no interest here."""
+    def release(self) -> None:
+        """Stop counting; a second call does nothing."""
         slot, self._slot = self._slot, None
         if slot is not None:
             slot.in_flight -= 1
@@ -290,14 +289,19 @@ class Table:
             view.refresh(self._profiles)
         return view.faults
 
-    def lease(self, endpoint: contract.Endpoint, now: float) -> Lease:
-        """Count a request on ``endpoint``; on nobody's slot if it left the table since it was chosen."""
+    def enter(self, endpoint: contract.Endpoint, now: float) -> Slot:
+        """Count a request on ``endpoint``: whoever asks counts it down again. Nobody's slot if it left the table since it was chosen."""
         slot = self._slots.get(endpoint.key)
         if slot is None:
-            return Lease(Slot(endpoint))
-        if slot.breaker is not breaker.CLOSED:
+            slot = Slot(endpoint)
+        elif slot.breaker is not breaker.CLOSED:
             slot.breaker = breaker.sent(slot.breaker, now)
-        return Lease(slot)
+        slot.in_flight += 1
+        return slot
+
+    def lease(self, endpoint: contract.Endpoint, now: float) -> Lease:
+        """``enter``, to be left once however often that is said."""
+        return Lease(self.enter(endpoint, now))
 
     def failed(self, endpoint: contract.Endpoint, now: float) -> None:
         """A connection to ``endpoint`` failed before it answered."""

@@ -67,6 +67,7 @@ class Attempt:
 
     Attributes:
         decision: why this endpoint.
+        lease: its place there, taken for this try.
         pool: where its connections are.
     """
 
@@ -74,12 +75,12 @@ class Attempt:
         "_connecting",
         "_connection",
         "_deadline",
-        "_lease",
         "_owner",
         "_plane",
         "_seen",
         "_stage",
         "decision",
+        "lease",
         "pool",
     )
 
@@ -88,7 +89,7 @@ class Attempt:
         self._owner = owner
         self.decision = decision
         self.pool = shared.pools.of(decision.endpoint)
-        self._lease: contract.Lease = shared.director.lease(decision)
+        self.lease: contract.Lease = shared.director.lease(decision)
         self._stage = Stage.CONNECTING
         self._deadline = _NEVER
         self._seen = -1
@@ -209,7 +210,7 @@ class Attempt:
         )
         self._stage = Stage.OVER
         self._deadline = _NEVER
-        self._lease.release(used)
+        self.lease.release(used)
         queue = self._plane.queue
         if queue.waiting:
             queue.freed(self.decision.endpoint.model)

@@ -316,7 +316,7 @@ class Exchange:
         entry.first_byte = self._plane.now() - entry.started
         entry.status = head.status
         self._let_go_of_the_body()
-        self._plane.director.report_answer(current.decision)
+        current.lease.answered()
         self._close = head.until_close or self._client.closes_after(given)
         own = answers.id_lines(self._request.id) + current.pool.response_lines + self._extra(current.decision)
         if self._admission is not None:

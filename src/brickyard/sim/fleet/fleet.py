@@ -177,7 +177,7 @@ class Fleet:
         if not isinstance(request, Request):
             raise TypeError(f"job {output.job.id} belongs to nobody")
         if output.first:
-            self.director.report_answer(request.decision)
+            request.lease.answered()
         if output.finish is not None:
             self._finished(request, output.finish)
 
