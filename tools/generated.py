@@ -17,10 +17,12 @@ from brickyard.engines.llamacpp import server as llamacpp
 from brickyard.gateway import settings as gateway
 from brickyard.gateway import workers
 from brickyard.gateway.endpoints import settings as endpoints
+from brickyard.gateway.kvevents import settings as kvevents
 from brickyard.gateway.limits import settings as gate
 from brickyard.gateway.optimizer import settings as optimizer
 from brickyard.gateway.queueing import settings as queueing
 from brickyard.gateway.sharing import settings as sharing
+from brickyard.kvindex import settings as kvindex
 from brickyard.lib import settings
 from brickyard.routing.policies import (
     consistent_hash,
@@ -46,6 +48,8 @@ SETTINGS = (
     workers.WorkerSettings,
     endpoints.EndpointSettings,
     sharing.SharingSettings,
+    kvindex.PrefixSettings,
+    kvevents.KvEventSettings,
     optimizer.OptimizerSettings,
     prefix_cache.PrefixCacheParameters,
     prefix_cache_preble.PrebleParameters,

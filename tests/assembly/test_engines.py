@@ -21,7 +21,7 @@ def test_which_engine_has_which_part() -> None:
     assert found == {
         "llamacpp": {"launcher", "series"},
         "sglang": {"launcher", "series", "kv_events", "lora"},
-        "sim": {"launcher", "series"},
+        "sim": {"launcher", "series", "kv_events"},
         "trtllm": {"launcher", "series"},
         "vllm": {"launcher", "series", "kv_events", "lora"},
         "xllm": {"launcher", "series"},

@@ -47,6 +47,7 @@ _ENGINES: Final = (
         "sim",
         sim_launch.Launcher(),
         sim_metrics.PAGE,
+        kv_events=vllm_kvevents.DECODER,
         series=sim_series.Imitated((vllm_series.PAGE, sglang_series.PAGE, trtllm_series.PAGE, xllm_series.PAGE)),
     ),
     contract.Engine(
@@ -72,6 +73,13 @@ _ENGINES: Final = (
 def engines() -> Mapping[str, contract.Engine]:
     """Every engine by the value of its ``model.aibrix.ai/engine`` label."""
     return types.MappingProxyType({engine.name: engine for engine in _ENGINES})
+
+
+def kv_events() -> Mapping[str, contract.KvEventDecoder]:
+    """The decoders of KV events, by engine name."""
+    return types.MappingProxyType(
+        {engine.name: engine.kv_events for engine in _ENGINES if engine.kv_events is not None}
+    )
 
 
 def series() -> Mapping[str, contract.SeriesReader]:

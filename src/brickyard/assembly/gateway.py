@@ -19,11 +19,13 @@ from typing import Any
 
 from brickyard.accounts import settings as account_settings
 from brickyard.api.kinds import resources
-from brickyard.assembly import engines, gpu_profiles, optimizer, routing_policies, sharing, stores, tracing
+from brickyard.assembly import engines, gpu_profiles, kv_events, optimizer, routing_policies, sharing, stores, tracing
 from brickyard.gateway import settings as gateway_settings
 from brickyard.gateway import workers
 from brickyard.gateway.endpoints import cards, director, exports, filewatch, loads, metrics, prefixes
 from brickyard.gateway.endpoints import settings as endpoint_settings
+from brickyard.gateway.kvevents import metrics as kv_metrics
+from brickyard.gateway.kvevents import settings as kv_settings
 from brickyard.gateway.limits import gate
 from brickyard.gateway.limits import settings as gate_settings
 from brickyard.gateway.optimizer import settings as optimizer_settings
@@ -61,6 +63,7 @@ class Settings:
         default_factory=optimizer_settings.OptimizerSettings
     )
     sharing: sharing_settings.SharingSettings = dataclasses.field(default_factory=sharing_settings.SharingSettings)
+    kv_events: kv_settings.KvEventSettings = dataclasses.field(default_factory=kv_settings.KvEventSettings)
     seat: workers.Seat | None = None
     """This process's place, where it is one of several workers."""
 
@@ -102,6 +105,7 @@ def load(environ: Mapping[str, str], said: Said | None = None) -> Settings:
         tracing.wanted(environ),
         settings.load(optimizer_settings.OptimizerSettings, environ),
         settings.load(sharing_settings.SharingSettings, environ),
+        settings.load(kv_settings.KvEventSettings, environ),
         workers.seat(environ),
     )
 
@@ -170,6 +174,7 @@ async def _run(parts: _Parts, given: Settings, stop: asyncio.Event, ready: Calla
         tracing.tracer(on=given.tracing, pod=given.proxy.pod) as tracer,
         optimizer.records(given.optimizer, given.accounts, parts.time) as traces,
         sharing.shared(given.sharing, given.accounts.store, given.seat, parts.chooser) as shared,
+        kv_events.followed(given.kv_events, parts.chooser, parts.time) as told,
         gpu_profiles.followed(given.accounts.store, parts.chooser.promises, wanted=given.endpoints.gpu_profiles),
         tasks.Scope("gateway") as scope,
     ):
@@ -200,7 +205,13 @@ async def _run(parts: _Parts, given: Settings, stop: asyncio.Event, ready: Calla
             stop,
             server.Around(
                 parts.unready,
-                (_endpoint_metrics(parts, scraper, given.proxy.pod), access.metrics, shown, *shared.collectors),
+                (
+                    _endpoint_metrics(parts, scraper, given.proxy.pod),
+                    access.metrics,
+                    shown,
+                    kv_metrics.KvEventMetrics(told),
+                    *shared.collectors,
+                ),
                 # What this process keeps in its own memory has no users: nobody else could write them there.
                 gate.Gate(
                     given.gate, None if given.accounts.store == stores.MEMORY else access.directory, access.limiter
@@ -209,6 +220,7 @@ async def _run(parts: _Parts, given: Settings, stop: asyncio.Event, ready: Calla
                 tracer=tracer,
                 traces=traces,
                 texts={"/metrics/engines": again.page},
+                documents={"/debug/kv-events": told.summary},
                 present=table.endpoints,
                 neighbours=shared.neighbours,
             ),

@@ -227,6 +227,18 @@ class KvEventDecoder(Protocol):
         """
         ...
 
+    def sequence(self, frame: bytes) -> int | None:
+        """The number of a message, from the frame that carries it; None for the one that ends a replay.
+
+        Raises:
+            KvEventError: the frame is no such number.
+        """
+        ...
+
+    def replay_request(self, first: int) -> tuple[bytes, ...]:
+        """The frames that ask for every kept message from number ``first`` on."""
+        ...
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Call:

@@ -96,11 +96,13 @@ class Learned:
     """What came of requests, for whoever shows it.
 
     Attributes:
-        matched: whose chain was found. ambiguous: that fit several chains, or shared one. unmatched: that fit none.
+        matched: whose chain was found. known: that stored nothing, all links of whose prompt there are.
+        ambiguous: that fit several chains, or shared one. unmatched: that fit none.
         conflicts: links that turned out to be wrong.
     """
 
     matched: int = 0
+    known: int = 0
     ambiguous: int = 0
     unmatched: int = 0
     conflicts: int = 0
@@ -187,7 +189,9 @@ class Learner:
             return
         tips = engine.tips(request, size)
         if not tips:
-            self.counts.unmatched += 1
+            known = self.links.key(request.blocks[-1]) is not None
+            self.counts.known += known
+            self.counts.unmatched += not known
         elif len(tips) > 1 or engine.rivals(request, size):
             self.counts.ambiguous += 1
         else:

@@ -89,6 +89,12 @@ class Decoder:
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             raise errors.KvEventError(f"the message about KV blocks cannot be read: {error}") from error
 
+    def sequence(self, frame: bytes) -> int | None:
+        return sequence(frame)
+
+    def replay_request(self, first: int) -> tuple[bytes, bytes]:
+        return replay_request(first)
+
 
 DECODER: Final = Decoder()
 
@@ -125,7 +131,7 @@ def _is_map(first: int) -> bool:
 
 
 def _stored(event: _Stored) -> contract.BlocksStored:
-    if len(event.token_ids) != len(event.block_hashes) * event.block_size:
+    if event.token_ids and len(event.token_ids) != len(event.block_hashes) * event.block_size:
         raise errors.KvEventError(
             f"{len(event.block_hashes)} blocks of {event.block_size} tokens cannot hold {len(event.token_ids)} tokens"
         )

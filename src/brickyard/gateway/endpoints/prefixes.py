@@ -7,7 +7,7 @@ are compared with what the index foresaw.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Final
+from typing import Final, Protocol
 
 from prometheus_client import core, registry
 
@@ -22,6 +22,22 @@ MATCHED: Final = ("0", "1-25", "26-50", "51-75", "76-99", "100")
 
 Tell = Callable[[str, Sequence[int], float], None]
 """Endpoint's key, hashes of blocks that it was not sent lately, time."""
+
+
+class Witness(Protocol):
+    """Somebody who hears from engines what they hold, and learns from requests what that means for prompts."""
+
+    def follows(self, endpoint: str) -> bool:
+        """Whether the engine behind an endpoint tells."""
+        ...
+
+    def finished(self, event: routing.Finished) -> None:
+        """A request ended."""
+        ...
+
+    def gone(self, endpoint: str) -> None:
+        """The endpoint of this key is no more."""
+        ...
 
 
 class _Told:
@@ -51,11 +67,15 @@ class Prefixes:
         self.accuracy = accuracy.Accuracy()
         self.matched: dict[str, list[int]] = {}
         """By model: decisions by how much of the prompt the chosen endpoint held, as ``MATCHED`` has it."""
+        self.witnessed: dict[str, list[int]] = {}
+        """The same of endpoints whose engines tell what they hold."""
         self._given = given
         self._hasher = blocks.Hasher(given.block_size, given.hash_seed)
         self._index: prefix.PrefixIndex | None = None
         self._ledger: prefixes.PrefixLedger | None = None
         self._tell: Tell | None = None
+        self.witness: Witness | None = None
+        """Who corrects the index by what engines tell; None: nobody does."""
         prefix.check(given)
 
     @property
@@ -69,7 +89,7 @@ class Prefixes:
 
     def heard(self, hashes: Sequence[int], endpoint: str, now: float, age: float) -> None:
         """Another gateway sent these blocks to an endpoint, ``age`` seconds ago."""
-        self._made().absorb(hashes, endpoint, now, age)
+        self.made().absorb(hashes, endpoint, now, age)
 
     def recent(self, since: float, now: float) -> Iterator[list[prefix.Holding]]:
         """What endpoints were sent by any gateway within ``since`` seconds, in pieces."""
@@ -87,6 +107,8 @@ class Prefixes:
         self._asked().observe(event)
         if isinstance(event, routing.Finished):
             self._compare(event)
+            if self.witness is not None:
+                self.witness.finished(event)
         elif isinstance(event, routing.Chosen):
             self._count(event.decision)
 
@@ -94,14 +116,25 @@ class Prefixes:
         """The endpoint of this key is no more, and its cache with it."""
         if self._index is not None:
             self._index.remove(endpoint)
+        if self.witness is not None:
+            self.witness.gone(endpoint)
+
+    def hashes(self, request: routing.Request) -> Sequence[int]:
+        """Those of a prompt's full blocks."""
+        return self._hasher.hashes(request.model, request.prompt)
+
+    def ends(self, blocks: int) -> Sequence[int]:
+        """Where the first ``blocks`` blocks of any prompt end, in bytes."""
+        return self._hasher.ends[:blocks]
 
     def _asked(self) -> prefixes.PrefixLedger:
         if self._ledger is None:
-            index = self._made()
+            index = self.made()
             self._ledger = prefixes.PrefixLedger(self._hasher, _Told(index, self._tell) if self._tell else index)
         return self._ledger
 
-    def _made(self) -> prefix.PrefixIndex:
+    def made(self) -> prefix.PrefixIndex:
+        """The index, made if need be."""
         if self._index is None:
             self._index = prefix.PrefixIndex(self._given)
         return self._index
@@ -110,9 +143,11 @@ class Prefixes:
         matches = decision.snapshot.data.get(NAME)
         if isinstance(matches, prefixes.Matches) and decision.row >= 0:
             model = decision.request.model
-            if model not in self.matched and len(self.matched) >= metrics.MAX_MODELS:
+            told = self.witness is not None and self.witness.follows(decision.endpoint.key)
+            matched = self.witnessed if told else self.matched
+            if model not in matched and len(matched) >= metrics.MAX_MODELS:
                 model = metrics.OTHER
-            counts = self.matched.setdefault(model, [0] * len(MATCHED))
+            counts = matched.setdefault(model, [0] * len(MATCHED))
             percent = matches.percent(decision.row)
             counts[-(-percent // 25) + (percent == 100)] += 1
 
@@ -174,7 +209,8 @@ class PrefixMetrics(registry.Collector):
             "Decisions of prefix strategies by how much of the prompt the chosen endpoint held",
             labels=("model", "match_percent_bucket", "using_kv_sync"),
         )
-        for model, counts in self._shown.matched.items():
-            for name, count in zip(MATCHED, counts, strict=True):
-                decisions.add_metric((model, name, "false"), count)
+        for told, matched in (("false", self._shown.matched), ("true", self._shown.witnessed)):
+            for model, counts in matched.items():
+                for name, count in zip(MATCHED, counts, strict=True):
+                    decisions.add_metric((model, name, told), count)
         yield decisions

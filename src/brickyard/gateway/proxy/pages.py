@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import prometheus_client
 
@@ -80,6 +80,15 @@ class Pages:
 def texts(made: Mapping[str, Callable[[str], bytes]]) -> Mapping[str, router.Page]:
     """Pages of series that others write."""
     return {path: _text(write) for path, write in made.items()}
+
+
+def documents(made: Mapping[str, Callable[[], Iterable[object]]]) -> Mapping[str, router.Page]:
+    """Pages of lists that others make."""
+    return {path: _document(write) for path, write in made.items()}
+
+
+def _document(write: Callable[[], Iterable[object]]) -> router.Page:
+    return lambda _rest: answers.document(200, {"items": list(write())})
 
 
 def _text(write: Callable[[str], bytes]) -> router.Page:

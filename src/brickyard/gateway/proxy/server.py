@@ -6,7 +6,7 @@ import asyncio
 import dataclasses
 import errno
 import os
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, Final, Self
 
 import prometheus_client
@@ -55,6 +55,7 @@ class Around:
         queue: what becomes of requests while all endpoints are full.
         tracer: follows requests; None: they are not traced.
         texts: pages in Prometheus' text format, by path, beside ``/metrics``.
+        documents: what further debug pages list, by path.
         traces: counts requests for the optimizer; None: nobody asks.
         present: keys of the endpoints that there are, whose series are shown; None: of all that were asked.
         neighbours: other workers behind the same port, whose pages are told with this one's.
@@ -67,6 +68,7 @@ class Around:
     tracer: tracing.Tracer | None = None
     traces: traces.Traces | None = None
     texts: Mapping[str, Callable[[str], bytes]] = dataclasses.field(default_factory=dict)
+    documents: Mapping[str, Callable[[], Iterable[object]]] = dataclasses.field(default_factory=dict)
     present: Callable[[], Collection[str]] | None = None
     neighbours: neighbours.Neighbours | None = None
 
@@ -112,7 +114,8 @@ class DataPlane:
         for collector in (counters, line.metrics, process, *around.collectors):
             page_registry.register(collector)
         gateway_pages = pages.Pages(director, page_registry, self._why_unready).table(debug=options.debug_pages)
-        own_pages: Mapping[str, router.Page] = {**gateway_pages, **pages.texts(around.texts)}
+        listed = pages.documents(around.documents) if options.debug_pages else {}
+        own_pages: Mapping[str, router.Page] = {**gateway_pages, **pages.texts(around.texts), **listed}
         if around.neighbours is not None:
             own_pages = together.pages(own_pages, around.neighbours)
         shared = plane.Plane(

@@ -125,6 +125,11 @@ class Publisher:
         bound = socket.getsockopt(zmq.LAST_ENDPOINT)
         return bound.decode().rstrip("\0") if isinstance(bound, bytes) else place
 
+    @property
+    def published(self) -> int:
+        """Batches that were sent, so that this is the number of the next."""
+        return self._number
+
     def publish(self, events: tuple[blocks.Event, ...]) -> None:
         """Send what happened to the blocks in one step."""
         number, payload = self._number.to_bytes(8), encode(events, self._wall(), self._settings.form)

@@ -29,6 +29,7 @@ class Server:
         port: the port it listens on.
         bootstrap_port: SGLang's, 0 unless this is a prefill engine.
         events_endpoint, replay_endpoint: of KV events, "" without.
+        publisher: what publishes KV events; None without.
         driver: the engine, to be read.
     """
 
@@ -48,6 +49,7 @@ class Server:
         self._stack = contextlib.AsyncExitStack()
         self.port = self.bootstrap_port = 0
         self.events_endpoint = self.replay_endpoint = ""
+        self.publisher: kvevents.Publisher | None = None
 
     async def __aenter__(self) -> Self:
         async with contextlib.AsyncExitStack() as stack:
@@ -65,6 +67,7 @@ class Server:
         publish = None
         if chosen.kv_events is not None:
             publisher = await stack.enter_async_context(_publisher(chosen.kv_events, chosen.host, self._clock))
+            self.publisher = publisher
             self.events_endpoint, self.replay_endpoint = publisher.endpoint, publisher.replay_endpoint
             publish = publisher.publish
         met = None
