@@ -316,6 +316,15 @@ class ProfileHandler(Protocol):
         ...
 
 
+@runtime_checkable
+class StandsBehind(ProfileHandler, Protocol):
+    """What a handler may also be: in need of knowing which filters every request passes, besides its own."""
+
+    def behind(self, before: tuple[Filter, ...]) -> ProfileHandler:
+        """The handler that knows them."""
+        ...
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Step:
     """One endpoint of a plan: what it is for (``prefill``, ``decode``, …) and how it is chosen."""

@@ -160,4 +160,7 @@ def _build(policy: contract.Policy, given: Mapping[str, Any], before: tuple[cont
     for scorer, weight in (*profile.scorers, *profile.mixable):
         if not 0 < weight < float("inf"):
             raise errors.PolicyError(f"policy {policy.name!r} weighs {scorer.name!r} by {weight}: weights are above 0")
-    return dataclasses.replace(profile, filters=before + profile.filters)
+    general, handler = before + profile.filters, profile.handler
+    if isinstance(handler, contract.StandsBehind):
+        handler = handler.behind(general)
+    return dataclasses.replace(profile, filters=general, handler=handler)

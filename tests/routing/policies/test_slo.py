@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from brickyard.routing import contract, errors, pipeline, registry, testing
+from brickyard.routing import contract, errors, filters, pipeline, registry, testing
 from brickyard.routing.policies import least_request, slo
 from brickyard.routing.policies.slo import objectives, profiles
 
@@ -210,6 +210,48 @@ def test_general_filters_come_first() -> None:
     made = route(barred, "slo")
     assert isinstance(made, contract.Decision)
     assert made.row == 1
+
+
+@pytest.mark.parametrize(
+    ("rows", "in_flight", "row"),
+    [
+        # the best has room left in its engine and no place at the gateway: the next one that keeps the promise
+        ([("quick", -5, 0.1, 0.1), ("slow", -1, 0.1, 0.0)], (2, 0), 1),
+        ([("quick", -5, 0.1, 0.1), ("slow", -1, 0.1, 0.0)], (1, 0), 0),
+        # nobody else keeps it: it waits
+        ([("quick", -5, 0.1, 0.1), ("late", 1, 0.1, 0.0)], (2, 0), None),
+        # another endpoint of the same deployment has a place
+        ([("quick", -5, 0.1, 0.0), ("quick", -5, 0.1, 0.3), ("slow", -1, 0.1, 0.0)], (2, 1, 0), 1),
+        # no place anywhere
+        ([("quick", -5, 0.1, 0.0), ("slow", -1, 0.1, 0.0)], (2, 2), None),
+        # just in time is in time
+        ([("quick", -5, 0.1, 0.1), ("just", 0.0, 0.1, 0.0)], (2, 0), 1),
+    ],
+)
+@pytest.mark.parametrize("strategy", ["slo", "slo-least-load", "slo-pack-load"])
+def test_an_endpoint_without_a_place_is_full(
+    rows: list[Row], in_flight: tuple[int, ...], row: int | None, strategy: str
+) -> None:
+    """However little of its engine is used: the gateway sends an endpoint no more than it may have."""
+    profile = registry.Registry([*slo.POLICIES], before=(filters.HasRoom(2),)).profile(strategy)
+    made = pipeline.route(testing.request(strategy), table(*rows, in_flight=in_flight), profile, 0.0, testing.Dice())
+    if row is None:
+        assert isinstance(made, contract.NoDecision)
+        assert (made.saturated, made.bad_request) == (True, False)
+    else:
+        assert isinstance(made, contract.Decision)
+        assert (made.row, made.profile.name, made.faults) == (row, strategy, ())
+
+
+def test_barred_ones_count_only_where_there_are_no_others() -> None:
+    """Each of the two deployments has a barred endpoint; of one that has only such, none is tried while the other has room."""
+    rows: list[Row] = [("quick", -5, 0.1, 0.0), ("slow", -1, 0.1, 0.4), ("slow", -1, 0.1, 0.0)]
+    made = route(dataclasses.replace(table(*rows), barred={0: "broken", 2: "broken"}), "slo")
+    assert isinstance(made, contract.Decision)
+    assert made.row == 1
+    made = route(dataclasses.replace(table(*rows), barred=dict.fromkeys(range(3), "broken")), "slo")
+    assert isinstance(made, contract.Decision)
+    assert made.row == 0
 
 
 def test_a_bad_label_filter_is_the_clients_fault() -> None:

@@ -16,7 +16,7 @@ the request can wait. Without a profile, or with none that promises anything, it
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from typing import Final
 
 from brickyard.routing import contract, filters, pickers, scorers
@@ -50,16 +50,20 @@ class Left:
 
 
 class Objectives:
-    """Chooses between the profile of its kind and that of least-request."""
+    """Chooses between the profile of its kind and that of least-request. ``before``: the filters that every request passes."""
 
-    def __init__(self, kind: Kind) -> None:
+    def __init__(self, kind: Kind, before: tuple[contract.Filter, ...] = filters.ALWAYS) -> None:
         self.name = kind.name
         self._kind = kind
+        self._general = before
         measure = self._after if kind.own else self._before
         scorer = scorers.Ranking(kind.name, measure, _words, highest=kind.fullest)
         self._scorers: contract.Weighted = ((scorer, 1.0),)
         fewest = scorers.least_request("least-request")
         self._fallback = contract.Profile("least-request", (), ((fewest, 1.0),), pickers.Best())
+
+    def behind(self, before: tuple[contract.Filter, ...]) -> Objectives:
+        return Objectives(self._kind, before)
 
     def step(
         self, request: contract.Request, snapshot: contract.EndpointSnapshot, done: Mapping[str, contract.Decision]
@@ -69,7 +73,7 @@ class Objectives:
         facts = objectives.INPUT.of(snapshot)
         if facts is None or facts.urgency is None:
             return contract.Step("only", self._fallback)
-        left = chosen(self._kind, facts, _possible(request, snapshot))
+        left = chosen(self._kind, facts, *_possible(request, snapshot, self._general))
         return contract.Step("only", contract.Profile(self.name, (left,), self._scorers, pickers.Best()))
 
     @staticmethod
@@ -83,8 +87,8 @@ class Objectives:
         return [facts.rows[row].utilisation if facts is not None else scorers.UNKNOWN for row in rows]
 
 
-def chosen(kind: Kind, facts: objectives.Prospects, possible: Sequence[int]) -> Left:
-    """Leaves the rows of the first deployment, by rank, that has room."""
+def chosen(kind: Kind, facts: objectives.Prospects, possible: Sequence[int], taken_up: Set[int] = frozenset()) -> Left:
+    """Leaves the rows of the first deployment, by rank, that has room; rows ``taken_up`` have none, whatever their engines can bear."""
     out: dict[int, str] = {}
     ranks: dict[str, float] = {}
     for row in possible:
@@ -97,7 +101,7 @@ def chosen(kind: Kind, facts: objectives.Prospects, possible: Sequence[int]) -> 
             ranks[seen.deployment] = seen.rank
     order = sorted(ranks, key=lambda name: (ranks[name], name))
     tried = [name for at, name in enumerate(order) if at == 0 or ranks[name] <= 0]
-    full = {row for row in possible if row not in out and kind.capped and _full(facts.rows[row])}
+    full = {row for row in possible if row not in out and (row in taken_up or (kind.capped and _full(facts.rows[row])))}
     roomy = {facts.rows[row].deployment for row in possible if row not in out and row not in full}
     taken = next((name for name in tried if name in roomy), None)
     for row in possible:
@@ -115,11 +119,15 @@ def _full(seen: objectives.Prospect) -> bool:
     return seen.utilisation > 0 and seen.after > FULL + _ROUNDING
 
 
-def _possible(request: contract.Request, snapshot: contract.EndpointSnapshot) -> Sequence[int]:
-    """Rows that no general filter removes, without the barred ones unless these are all."""
-    out = {row for each in filters.ALWAYS for row in each.removed(request, snapshot)}
+def _possible(
+    request: contract.Request, snapshot: contract.EndpointSnapshot, before: Sequence[contract.Filter]
+) -> tuple[Sequence[int], Set[int]]:
+    """Rows that no filter removes for good, without the barred ones unless these are all; and those that come back by themselves."""
+    out, waiting = set[int](), set[int]()
+    for each in before:
+        (waiting if getattr(each, "waits", False) else out).update(each.removed(request, snapshot))
     rows = [row for row in range(len(snapshot.endpoints)) if row not in out]
-    return [row for row in rows if row not in snapshot.barred] or rows
+    return [row for row in rows if row not in snapshot.barred] or rows, waiting
 
 
 def _words(snapshot: contract.EndpointSnapshot, row: int) -> str:
