@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import pathlib
 
+import orjson
 import pytest
 from tests.gateway.proxy.conftest import Start, until
 
@@ -40,6 +42,20 @@ async def test_who_is_refused_hears_why_and_no_engine_is_asked(start: Start) -> 
     assert (answer.status, answer.error()["message"], answer.headers["retry-after"]) == (429, "enough", "7")
     assert house.engine.requests == []
     assert await house.metric('gateway_responses_total{model="tiny",status="429"}') == 1
+
+
+async def test_the_log_finds_who_was_refused_by_the_id_that_was_told(start: Start, tmp_path: pathlib.Path) -> None:
+    path, gate = tmp_path / "access.log", testing.FakeGate()
+    gate.refusal = errors.RefusedError(openai.ApiError(429, "enough"))
+    house = await start(gate=gate, access_log=str(path))
+    told = [
+        (await house.ask(testing.post(headers="user: ann\r\nx-request-id: mine"))).headers["x-request-id"],
+        (await house.ask(ANN)).headers["x-request-id"],
+    ]
+    await until(lambda: path.exists() and path.read_text().count("\n") == 2)
+    lines = [orjson.loads(line) for line in path.read_text().splitlines()]
+    assert [(line["request_id"], line["status"]) for line in lines] == [(each, 429) for each in told]
+    assert told[0] == "mine"
 
 
 async def test_a_gate_that_breaks_costs_one_answer(start: Start) -> None:

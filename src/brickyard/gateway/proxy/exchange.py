@@ -457,7 +457,7 @@ def begin(shared: plane.Plane, client: Client, given: incoming.Incoming, dialect
         client.answer(answers.refusal(refused, given.path), answers.id_lines(request_id))
         return None
     meaning = understood.meaning
-    entry = ledger.Entry(started, meaning.model, shared.metrics.model(meaning.model), stream=meaning.stream)
+    entry = ledger.Entry(request_id, started, meaning.model, shared.metrics.model(meaning.model), stream=meaning.stream)
     if shared.tracer is not None:
         entry.trace = shared.tracer.begin(given.notes, understood.request, stream=meaning.stream)
     return Exchange(shared, client, given, understood, entry)

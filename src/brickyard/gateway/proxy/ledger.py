@@ -17,6 +17,7 @@ class Entry:
     """One request's numbers while it runs.
 
     Attributes:
+        request_id: as the client and the engine are told.
         started: when it had arrived, on the plane's clock.
         status: as sent to the client, 0 before.
         attempts: endpoints tried.
@@ -45,6 +46,7 @@ class Entry:
         "model",
         "queued",
         "received",
+        "request_id",
         "started",
         "status",
         "stream",
@@ -53,7 +55,10 @@ class Entry:
         "user",
     )
 
-    def __init__(self, started: float, model: str, counts: metrics.ModelCounts, *, stream: bool) -> None:
+    def __init__(
+        self, request_id: str, started: float, model: str, counts: metrics.ModelCounts, *, stream: bool
+    ) -> None:
+        self.request_id = request_id
         self.started = started
         self.model = model
         self.stream = stream
@@ -140,12 +145,12 @@ def refused(
     shared: plane.Plane, request: incoming.Incoming, error: errors.RefusedError, request_id: str, started: float
 ) -> None:
     """Write down a request that was refused before anybody was asked who could answer it."""
-    entry = Entry(started, "", shared.metrics.model(metrics.UNKNOWN), stream=False)
+    entry = Entry(request_id, started, "", shared.metrics.model(metrics.UNKNOWN), stream=False)
     entry.status = error.error.status
     duration = shared.now() - started
     entry.close(duration, entry.status, None, broken=False)
     if shared.access is not None:
-        shared.access.write(_line(entry, request, None, error.error.message, duration) | {"request_id": request_id})
+        shared.access.write(_line(entry, request, None, error.error.message, duration))
 
 
 def _line(
@@ -159,7 +164,7 @@ def _line(
     used = entry.usage
     return {
         "ts": round(time.time(), 3),
-        "request_id": decision.request.id if decision is not None else "",
+        "request_id": entry.request_id,
         "method": request.method.decode(),
         "path": request.path.decode("latin-1"),
         "model": entry.model,
