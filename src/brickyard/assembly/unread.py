@@ -56,6 +56,11 @@ UNREAD: Final = (
     Unread(names.PROMETHEUS_ENDPOINT, "", _NO_PROMETHEUS),
     Unread(names.PROMETHEUS_QUERY_INTERVAL_MS, "200", _NO_PROMETHEUS),
     Unread(names.PROMETHEUS_QUERY_TIMEOUT_MS, "2000", _NO_PROMETHEUS),
+    Unread(
+        names.OTLP_INSECURE_SKIP_VERIFY,
+        "false",
+        "a collector's certificate is always checked: OTEL_EXPORTER_OTLP_CERTIFICATE names whom to trust",
+    ),
 )
 
 

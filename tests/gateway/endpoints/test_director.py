@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import dataclasses
 import json
 import random
 from typing import Any
@@ -314,3 +315,51 @@ def test_a_model_s_card_shows_what_its_engine_told(live: director.PodDirector) -
     live.described = {"demo": cards.Described(4096, "/models/demo")}.__getitem__
     (card,) = live.models()
     assert (card.max_model_len, card.root) == (4096, "/models/demo")
+
+
+def adapted(live: director.TableDirector, **held: str) -> None:
+    """Engines by pod's name list these adapters."""
+    for slot in live.table.routable():
+        live.table.lists(slot, frozenset(held.get(slot.endpoint.pod, "").split()))
+
+
+def test_an_adapter_is_a_model_of_those_that_hold_it(live: director.PodDirector) -> None:
+    add(live, "a")
+    add(live, "b")
+    adapted(live, b="tone")
+    request = dataclasses.replace(routing_testing.request("random"), model="tone")
+    for _ in range(8):
+        made = live.choose(request)
+        assert isinstance(made, routing.Decision)
+        assert made.endpoint.pod == "b"
+    assert live.knows("tone")
+    assert isinstance(made, routing.Decision)
+    lease = live.lease(made)
+    assert live.table.snapshot("demo", 0.0).in_flight == (0, 1), "its engine works, whatever for"
+    lease.release()
+    adapted(live)
+    assert not live.knows("tone")
+
+
+def test_an_adapter_s_card_names_its_model_and_follows_the_models(live: director.PodDirector) -> None:
+    add(live, "a")
+    adapted(live, a="tone alto")
+    told = {"demo": cards.Described(4096, "/models/demo"), "tone": cards.Described(2048, "/loras/tone")}
+    live.described = lambda name: told.get(name, cards.UNKNOWN)
+    model, alto, tone = live.models()
+    assert [each.id for each in (model, alto, tone)] == ["demo", "alto", "tone"]
+    assert (model.parent, alto.parent, tone.parent) == (None, "demo", "demo")
+    assert (tone.root, tone.max_model_len, tone.ready, tone.created) == ("/loras/tone", 2048, 1, model.created)
+    assert (alto.root, alto.max_model_len) == (None, 4096), "the model's length holds where nobody says otherwise"
+
+
+def test_an_adapter_whose_holder_is_not_ready_is_away_and_not_unknown(live: director.PodDirector) -> None:
+    add(live, "a")
+    adapted(live, a="tone")
+    add(live, "a", ready=False)
+    made = live.choose(dataclasses.replace(routing_testing.request(), model="tone"))
+    assert isinstance(made, routing.NoDecision)
+    assert not made.bad_request
+    assert "default/a not ready" in made.reason
+    (card,) = [each for each in live.models() if each.id == "tone"]
+    assert card.ready == 0
