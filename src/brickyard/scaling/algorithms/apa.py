@@ -50,6 +50,6 @@ def ask(value: contract.Span, target: float, current: int, tolerance: band.Band)
     """How many replicas, when each of ``current`` ones does ``value``."""
     found = ratio(value, target)
     move = band.Move.STAY if found is None else tolerance.move(found)
-    if found is None or move is band.Move.STAY:
+    if found is None or not current or move is band.Move.STAY:
         return current
     return rounding.up(current * (found.low if move is band.Move.UP else found.high))
