@@ -165,6 +165,14 @@ def _endpoint_metrics(parts: _Parts, scraper: loads.LoadScraper, pod: str) -> me
     return metrics.EndpointMetrics(table, now, missed=lambda: scraper.missed, gateway=pod)
 
 
+def _cards(parts: _Parts, fetcher: pages.Pages, every: float) -> cards.Cards:
+    """What engines say of their models and adapters, for the table and for who lists them."""
+    rng = random.Random()  # noqa: S311 - it spreads readings over time
+    made = cards.Cards(parts.chooser.table, fetcher.get, time=parts.time, rng=rng, every=every)
+    parts.chooser.described = made.of
+    return made
+
+
 async def _run(parts: _Parts, given: Settings, stop: asyncio.Event, ready: Callable[[int], None] | None) -> None:
     chosen, table, shown = given.endpoints, parts.chooser.table, prefixes.PrefixMetrics(parts.chooser.prefixes)
     fetcher = pages.Pages(connections=chosen.scrape_connections, timeout=chosen.scrape_timeout)
@@ -188,15 +196,7 @@ async def _run(parts: _Parts, given: Settings, stop: asyncio.Event, ready: Calla
             rng=random.Random(),  # noqa: S311 - it spreads scrapes over time
         )
         scope.start(scraper.run(), name="loads")
-        shelf = cards.Cards(
-            table,
-            fetcher.get,
-            time=parts.time,
-            rng=random.Random(),  # noqa: S311 - it spreads readings over time
-            every=chosen.models_interval,
-        )
-        parts.chooser.described = shelf.of
-        scope.start(shelf.run(), name="cards")
+        scope.start(_cards(parts, fetcher, chosen.models_interval).run(), name="cards")
         again = exports.EngineSeries(engines.series(), table.endpoints, parts.time.monotonic, given.proxy.pod)
         scraper.told = again.heard
         await server.serve(
