@@ -96,6 +96,27 @@ async def test_at_the_lease(start: Start) -> None:
     await hear_of_it(house, testing.post())
 
 
+async def test_at_a_deadline(start: Start) -> None:
+    """The stream of one client stalls and its end cannot be recorded: it is cut off, and the deadlines of others go on to hold."""
+    hold = asyncio.Event()
+    stalled: list[testing.Step] = [testing.EVENTS, testing.chunk(b"data: 1\n\n"), testing.Hold(hold)]
+    scripts: list[list[testing.Step]] = [stalled, stalled]
+    house = await start(lambda _: scripts.pop(0) if scripts else [testing.reply()], idle_timeout=0.1)
+    record = house.director.record
+
+    def faulty(*_given: object) -> None:
+        house.director.record = record  # type: ignore[method-assign]  # the defect is over
+        raise KeyError("a defect")
+
+    house.director.record = faulty  # type: ignore[method-assign,assignment]  # the defect
+    async with asyncio.timeout(5):
+        first, second = await asyncio.gather(house.ask(), house.ask())
+        assert b'"upstream_timeout"' in first.body + second.body
+        assert (await house.ask()).status == 200
+        await until(lambda: house.plane.metrics.model(testing.MODEL).in_flight == 0)
+    hold.set()
+
+
 async def test_in_the_line(start: Start) -> None:
     """Who stands behind the one that met it is served."""
     door = asyncio.Event()

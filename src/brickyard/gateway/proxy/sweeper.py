@@ -6,10 +6,14 @@ A timer per request would cost as much as parsing one; a walk over ten thousand 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Final
 
 from brickyard.gateway import settings
 from brickyard.gateway.proxy import plane
+from brickyard.lib import logs
+
+log = logs.get(__name__)
 
 _FINEST: Final = 0.01
 _COARSEST: Final = 1.0
@@ -36,11 +40,24 @@ def sweep(shared: plane.Plane) -> None:
     """Look at every deadline once."""
     shared.tick = now = shared.now()
     for client in tuple(shared.clients):
-        client.sweep(now)
-    shared.queue.sweep(now)
-    shared.pools.reap(now)
+        _look(client.sweep, now, client.abort)
+    _look(shared.queue.sweep, now)
+    _look(shared.pools.reap, now)
     if shared.access is not None:
         shared.access.flush()
+
+
+def _look(at: Callable[[float], None], now: float, otherwise: Callable[[], None] | None = None) -> None:
+    try:
+        at(now)
+    except Exception as fault:  # noqa: BLE001 - what is wrong with one connection must not take the deadlines of all others along
+        _failed(fault)
+        if otherwise is not None:
+            otherwise()
+
+
+def _failed(fault: Exception) -> None:
+    log.error("a deadline could not be looked at", exc=fault)
 
 
 async def run(shared: plane.Plane) -> None:
