@@ -12,6 +12,7 @@ as ``peers`` says. What cannot be installed or started is left out and says why.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import dataclasses
 import json
 import math
@@ -82,7 +83,7 @@ def drive(case: Case, system: systems.System, engine: int, seconds: float) -> Sa
     """One round of ``case`` against ``system``."""
     before = int(systems.ask(engine, "/sent")) if case.stream else 0
     spent = systems.cpu_seconds(system.process) if system.process else 0.0
-    with cores.on(cores.others()):
+    with cores.on(cores.others()), cores.first() if case.rate else contextlib.nullcontext():
         found = _wrk(case, system.port, seconds) if case.script else _paced(case, system.port, seconds)
     units = int(systems.ask(engine, "/sent")) - before if case.stream else int(found["requests"])
     cpu = (systems.cpu_seconds(system.process) - spent) * 1e6 / max(1, units) if system.process else None

@@ -21,3 +21,13 @@ def test_what_is_started_within_stays_there_and_we_do_not() -> None:
         told = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     assert told.strip() == str(sorted(one))
     assert (os.sched_getaffinity(0), os.nice(0)) == (before, nice)
+
+
+def test_what_goes_first_does_so_for_the_block_alone() -> None:
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as child:
+        with cores.first():
+            within = {os.sched_getscheduler(pid) for pid in (0, child.pid)}
+        after = {os.sched_getscheduler(pid) for pid in (0, child.pid)}
+        child.communicate(b"\n")
+    assert within in ({os.SCHED_RR}, {os.SCHED_OTHER})  # as the system lets us
+    assert after == {os.SCHED_OTHER}
