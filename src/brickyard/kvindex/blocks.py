@@ -23,6 +23,8 @@ from brickyard.kvindex import errors
 
 FINE: Final = 32
 """Blocks of one width before it doubles."""
+SHORT: Final = 1280
+"""Bytes up to which hashing every prefix anew costs less than going on with a running hash: a call each instead of two."""
 LONGEST: Final = 1 << 30
 """Bytes after which a prompt is not looked at: far above any request the gateway takes."""
 MASK: Final = (1 << 63) - 1
@@ -48,12 +50,16 @@ class Hasher:
 
     def hashes(self, model: str, prompt: bytes | memoryview) -> Hashes:
         """One hash for each full block of ``prompt``, in order; equal prompts of different models share none."""
-        view = memoryview(prompt)
-        running = xxhash.xxh3_64(seed=self._salt(model))
+        view, salt = memoryview(prompt), self._salt(model)
+        length = len(view)
+        ends = self.ends[: self.count(length)]
+        if length <= SHORT:
+            return [xxhash.xxh3_64_intdigest(view[:end], salt) & MASK or 1 for end in ends]
+        running = xxhash.xxh3_64(seed=salt)
         update, digest = running.update, running.intdigest
         found = []
         start = 0
-        for end in self.ends[: self.count(len(view))]:
+        for end in ends:
             update(view[start:end])
             found.append(digest() & MASK or 1)
             start = end

@@ -200,6 +200,10 @@ class Learner:
             for block, key in made:
                 self.links.put(block, key)
             self._index.correct(((block, held.holders(key)) for block, key in made), self._engines, self.now)
+            # Where the way through the chain is broken, nobody holds what it led through any more.
+            gone = [block for block in request.blocks if self.links.key(block) is None]
+            if gone:
+                self._index.drop(gone, request.endpoint)
 
     def _linked(self, request: Asked, leaf: int, size: int) -> list[tuple[int, int]]:
         """Links of the prompt's byte blocks to the chain that ends, as far as the prompt goes, with ``leaf``; without those there are."""
@@ -287,13 +291,15 @@ class _Engine:
 
     def rivals(self, request: Asked, size: int) -> bool:
         """Whether another prompt was under way at the same time and leaves a chain of the same form."""
-        alike = (*self._by_form.get(request.form(size), ()), *self.waiting)
+        form, leaf = request.form(size), request.blocks[-1:]
+        for other in reversed(self._by_form.get(form, ())):
+            if other.ended < request.sent:
+                break
+            if other.sent <= request.ended and other.blocks[-1:] != leaf:
+                return True
         return any(
-            other.sent <= request.ended
-            and request.sent <= other.ended
-            and other.blocks[-1:] != request.blocks[-1:]
-            and other.form(size) == request.form(size)
-            for other in alike
+            other.sent <= request.ended and other.form(size) == form and other.blocks[-1:] != leaf
+            for other in self.waiting
         )
 
     def tips(self, request: Asked, size: int) -> set[int]:

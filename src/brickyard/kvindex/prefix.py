@@ -19,6 +19,8 @@ TICK = 1.0 / 8
 """Seconds in one unit of the entries' stamps: 2^32 of them are 17 years."""
 GRAIN = 16
 """The part of the time to live for which ``renew`` takes an entry for fresh."""
+ASKED_KEPT = 256
+"""Sets of endpoints whose bits are remembered: one for each model, as a rule."""
 _AT_ONCE = 4096
 """Entries that ``recent`` looks at in one step: a millisecond or two."""
 
@@ -65,6 +67,8 @@ class PrefixIndex:
         self._slots = slots.Slots()
         self._ttl = max(1, int(given.ttl / TICK))
         self._origin: float | None = None
+        self._asked: dict[int, tuple[Iterable[str], int, int]] = {}
+        self._matched: tuple[blocks.Hashes, list[int]] = ((), [])
 
     def _stamp(self, now: float) -> int:
         """``now`` as entries are stamped; never below 1 + the time to live, so that an empty entry is always too old."""
@@ -74,13 +78,15 @@ class PrefixIndex:
 
     def match(self, hashes: blocks.Hashes, endpoints: Iterable[str], now: float) -> Mapping[str, int]:
         """Blocks in a row from the first that each endpoint was sent; endpoints that have none are absent."""
-        remaining = self._slots.mask(endpoints)
+        remaining = self._mask(endpoints)
         matched: dict[str, int] = {}
         if not remaining:
             return matched
         held, depth, oldest = self._table, 0, self._stamp(now) - self._ttl
         # This loop and the one of ``add`` run for every block of every request: ``find`` stands in them word by word.
         index, sets, stamps, get = held.keys.index, held.sets, held.stamps, held.getter()
+        entries: list[int] = []
+        self._matched = (hashes, entries)
         for key in hashes:
             base = (key & sets) * WAYS
             try:
@@ -89,6 +95,7 @@ class PrefixIndex:
                 break
             if stamps[entry] < oldest:
                 break
+            entries.append(entry)
             here = get(entry) & remaining
             if here != remaining:
                 if depth:
@@ -101,6 +108,19 @@ class PrefixIndex:
             self._note(matched, remaining, depth)
         return matched
 
+    def _mask(self, endpoints: Iterable[str]) -> int:
+        """The bits of ``endpoints``; those of a tuple, which is asked about again and again, are remembered."""
+        if not isinstance(endpoints, tuple):
+            return self._slots.mask(endpoints)
+        known = self._asked.get(id(endpoints))
+        if known is not None and known[0] is endpoints and known[1] == self._slots.changes:
+            return known[2]
+        if len(self._asked) >= ASKED_KEPT:
+            self._asked.clear()
+        mask = self._slots.mask(endpoints)
+        self._asked[id(endpoints)] = (endpoints, self._slots.changes, mask)
+        return mask
+
     def _note(self, matched: dict[str, int], mask: int, depth: int) -> None:
         for slot in slots.bits(mask):
             matched[self._slots.name(slot)] = depth
@@ -111,8 +131,22 @@ class PrefixIndex:
         stamp, bit, live = self._stamp(now), 1 << slot, self._slots.live
         oldest = stamp - self._ttl
         held = self._table
-        index, sets, stamps, get, put = held.keys.index, held.sets, held.stamps, held.getter(), held.put
-        for key in hashes:
+        keys, sets, stamps, get, put = held.keys, held.sets, held.stamps, held.getter(), held.put
+        index, rest = keys.index, hashes
+        asked, entries = self._matched
+        if asked is hashes:
+            # As a rule the question came just before, and what it found stands where it stood.
+            for key, entry in zip(hashes, entries, strict=False):
+                if keys[entry] != key or stamps[entry] < oldest:
+                    break
+                before = get(entry) & live
+                if not before & bit:
+                    put(entry, before | bit)
+                if stamps[entry] != stamp:
+                    stamps[entry] = stamp
+            else:
+                rest = hashes[len(entries) :]
+        for key in rest:
             base = (key & sets) * WAYS
             try:
                 entry = index(key, base, base + WAYS)

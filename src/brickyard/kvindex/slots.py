@@ -17,6 +17,8 @@ class Slots:
     def __init__(self) -> None:
         self.live = 0
         self.dead = 0
+        self.changes = 0
+        """Grows with every endpoint that joins or leaves: what was worked out of them holds as long as it stays."""
         self._slots: dict[str, int] = {}
         self._names: list[str] = []
         self._free: list[int] = []
@@ -49,6 +51,7 @@ class Slots:
                 self._names.append(endpoint)
             self._slots[endpoint] = slot
             self.live |= 1 << slot
+            self.changes += 1
         return slot
 
     def leave(self, endpoint: str) -> int | None:
@@ -57,6 +60,7 @@ class Slots:
         if slot is not None:
             self.live &= ~(1 << slot)
             self.dead |= 1 << slot
+            self.changes += 1
         return slot
 
     def recycle(self) -> None:
