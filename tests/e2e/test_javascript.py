@@ -22,7 +22,7 @@ from brickyard.sim.engine import options
 from brickyard.sim.engine import server as sim
 
 FOLDER = pathlib.Path(__file__).parent / "javascript"
-NODE = shutil.which("node")
+NODE = shutil.which("node") or shutil.which("node", path=yards.BIN)
 
 pytestmark = [
     pytest.mark.e2e,
