@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from brickyard.api.kinds import resources
+from brickyard.controllers import errors
 from brickyard.controllers.podautoscaler import events, history, status, targets, validity
 from brickyard.kube.objects import meta
 from brickyard.kube.reconcile import recorder
@@ -49,6 +50,7 @@ class Card:
         written_at: Unix time of that.
         asked: the HorizontalPodAutoscaler as last written.
         target: identity and uid of what was observed.
+        known: replicas of the target as last seen, or as ordered since; None before it was seen, or when it is not there.
     """
 
     teller: events.Teller
@@ -60,6 +62,7 @@ class Card:
     written_at: float = 0.0
     asked: resources.Object | None = None
     target: tuple[str, str] = ("", "")
+    known: int | None = None
     _source: tuple[Any, Mapping[str, str]] = (None, {})
     _reading: Reading | None = None
 
@@ -76,6 +79,18 @@ class Card:
         if target != self.target:
             self.target = target
             self.memory = decide.Memory()
+        self.known = size.replicas
+
+    def expects(self, autoscaler: resources.Object, found: resources.Object | None) -> bool:
+        """Whether ``found``, None when it is gone, is the target as this autoscaler knows it already."""
+        if found is None:
+            return self.known is None
+        wanted = self.read(autoscaler).wanted
+        try:
+            size = targets.size(wanted, found)
+        except errors.TargetError:
+            return False
+        return (size.uid, size.replicas) == (self.target[1], self.known)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -16,8 +16,8 @@ from brickyard.kube.informers import informer as informers
 from brickyard.kube.objects import meta
 from brickyard.lib import tasks
 
-Changed = Callable[[str], None]
-"""Told the identity of a target."""
+Changed = Callable[[str, resources.Object | None], None]
+"""Told the identity of a target, and what it is now; None when it is gone."""
 
 
 class Followers:
@@ -55,4 +55,4 @@ class Followers:
         told = new or old
         if told is not None:
             for changed in self._changed:
-                changed(targets.identity(kind.group, kind.kind, *meta.key(told)))
+                changed(targets.identity(kind.group, kind.kind, *meta.key(told)), new)

@@ -123,6 +123,7 @@ class Reconciler:
             targets.check(look.today, look.wanted)
             size = await self._tools.actuator.read(look.wanted)
         except errors.TargetError as error:
+            look.card.known = None
             look.card.teller.warn(look.autoscaler, error.reason, str(error), self._tools.clock.wall())
             return dataclasses.replace(look.start, unable=(types.REASON_FAILED_GET_SCALE, str(error)))
         look.card.teller.over(types.EVENT_FAILED_GET_SCALE)
@@ -151,9 +152,7 @@ class Reconciler:
             bounds=status.Bounds(made.minimum, made.maximum, made.schedule),
         )
         if made.desired is None:
-            teller.warn(look.autoscaler, types.EVENT_FAILED_COMPUTE_SCALE, made.reason, made.at)
-            failed = status.Action(made.current, made.current, types.EVENT_FAILED_COMPUTE_SCALE, words)
-            return dataclasses.replace(found, action=failed, undecided=True)
+            return _undecided(look, made, found)
         teller.over(types.EVENT_FAILED_COMPUTE_SCALE)
         if not made.moves:
             return found
@@ -164,12 +163,16 @@ class Reconciler:
         self, look: cards.Pass, size: targets.Size, found: status.Finding, action: status.Action
     ) -> status.Finding:
         text = f"New size: {action.after}; reason: {action.reason}"
+        # Before it is written: the news of it may be here before the answer.
+        look.card.known = action.after
         try:
             await self._tools.actuator.resize(look.wanted, size, action.after)
         except errors.TargetMovedError as error:
             # Who moved it is right for now; what it is now is looked at anew.
+            look.card.known = None
             return dataclasses.replace(found, desired=action.before, words=str(error))
         except errors.TargetError as error:
+            look.card.known = action.before
             now = self._tools.clock.wall()
             look.card.teller.warn(look.autoscaler, types.EVENT_FAILED_RESCALE, f"{text}; error: {error}", now)
             unable = (types.REASON_FAILED_UPDATE_SCALE, str(error))
@@ -189,3 +192,13 @@ class Reconciler:
             return
         await statuses.write(self._tools.client, resources.POD_AUTOSCALER, found, after)
         card.status, card.written_at = after, now
+
+
+def _undecided(look: cards.Pass, made: contract.Recommendation, found: status.Finding) -> status.Finding:
+    """What is told where nothing was decided. That no pod is ready yet is no failure: they start."""
+    if made.metrics and all(each.unready and not each.lacking and not each.measured for each in made.metrics):
+        return dataclasses.replace(found, undecided=status.REASON_WAITING)
+    reason = types.EVENT_FAILED_COMPUTE_SCALE
+    look.card.teller.warn(look.autoscaler, reason, made.reason, made.at)
+    failed = status.Action(made.current, made.current, reason, made.reason)
+    return dataclasses.replace(found, action=failed, undecided=reason)

@@ -6,13 +6,14 @@
                                 annotations or targets are not used
     MultiPodAutoscalerConflict  False, there only while another       MultiPodAutoscalerConflict, or
                                 autoscaler has the target             HorizontalPodAutoscalerConflict
-    ScalingActive               desired is not actual                 ReconcilingScaleDiff, Stable; FailedComputeScale: no decision
+    ScalingActive               desired is not actual                 ReconcilingScaleDiff, Stable; without a decision FailedComputeScale,
+                                                                      or WaitingForPods where no pod is ready to be asked
     AbleToScale                 the target could be read and written  SucceededGetScale, Configured (HPA), FailedGetScale,
                                                                       FailedUpdateScale, InvalidSpec, or the conflict's
     Ready                       AbleToScale and not ScalingActive     AsExpected, else the reason of the one that fails
 
-Messages carry numbers that are others every pass. A status that differs from the one before in nothing but messages is kept for
-``WORDS`` seconds: five hundred autoscalers would otherwise write fifty times a second what nobody reads.
+The message of ScalingActive carries numbers that are others every pass. A status that differs from the one before in nothing else is
+kept for ``WORDS`` seconds: five hundred autoscalers would otherwise write fifty times a second what nobody reads.
 """
 
 from __future__ import annotations
@@ -29,10 +30,11 @@ from brickyard.lib import timestamps
 from brickyard.scaling import contract
 
 WORDS: Final = 300.0
-"""Seconds for which messages alone are no reason to write."""
+"""Seconds for which other numbers in a message are no reason to write."""
 VALID_SETTINGS: Final = "ValidSettings"
 REASON_INVALID_VALUE: Final = "InvalidValue"
 REASON_FOREIGN_HPA: Final = "HorizontalPodAutoscalerConflict"
+REASON_WAITING: Final = "WaitingForPods"
 _SAME_ENTRY: Final = 5.0
 """Seconds within which the same entry of the history is written once."""
 _LONGEST: Final = 1000
@@ -83,7 +85,7 @@ class Finding:
         actual: replicas that the target asked for when it was read; None when it was not.
         desired: replicas decided on; None for no decision.
         words: what led there, or why there is no decision.
-        undecided: the metrics gave no decision.
+        undecided: reason of there being no decision; "" where there is one.
         action: what was done about it.
         mirrored: status of the HorizontalPodAutoscaler that does the work; None where we do.
     """
@@ -96,7 +98,7 @@ class Finding:
     actual: int | None = None
     desired: int | None = None
     words: str = ""
-    undecided: bool = False
+    undecided: str = ""
     action: Action | None = None
     mirrored: Mapping[str, Any] | None = None
 
@@ -118,13 +120,16 @@ def status(old: Mapping[str, Any], found: Finding, generation: int, now: float) 
 
 
 def is_news(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
-    """Whether the two differ in more than messages."""
-    return _without_messages(old) != _without_messages(new)
+    """Whether the two differ in more than the numbers of ScalingActive's message."""
+    return _without_numbers(old) != _without_numbers(new)
 
 
-def _without_messages(found: Mapping[str, Any]) -> Mapping[str, Any]:
-    bare = [{key: value for key, value in each.items() if key != "message"} for each in found.get("conditions") or ()]
-    return {**found, "conditions": bare}
+def _without_numbers(found: Mapping[str, Any]) -> Mapping[str, Any]:
+    told = [
+        {**each, "message": ""} if each.get("type") == types.SCALING_ACTIVE else each
+        for each in found.get("conditions") or ()
+    ]
+    return {**found, "conditions": told}
 
 
 def _bounds(found: Bounds) -> resources.Object:
@@ -193,13 +198,19 @@ def _optional(found: Finding) -> Sequence[conditions.Condition]:
 
 def _scaling(found: Finding, scale: tuple[int, int]) -> Sequence[conditions.Condition]:
     able, active = _able(found), _active(found, scale)
-    ready = able.status == "True" and active.status == "False" and not found.undecided
-    if ready:
-        told = conditions.Condition(types.READY, "True", types.REASON_AS_EXPECTED, active.message)
+    desired, actual = scale
+    if able.status == "False":
+        ready = conditions.Condition(types.READY, "False", able.reason, able.message)
+    elif found.undecided:
+        ready = conditions.Condition(
+            types.READY, "False", found.undecided, "nothing says how many replicas there should be"
+        )
+    elif active.status == "True":
+        ready = conditions.Condition(types.READY, "False", active.reason, f"desired={desired}, actual={actual}")
     else:
-        why = able if able.status == "False" else active
-        told = conditions.Condition(types.READY, "False", why.reason, why.message)
-    return (able, active, told)
+        text = f"there are {actual} replicas, as there should be"
+        ready = conditions.Condition(types.READY, "True", types.REASON_AS_EXPECTED, text)
+    return (able, active, ready)
 
 
 def _able(found: Finding) -> conditions.Condition:
@@ -221,7 +232,7 @@ def _active(found: Finding, scale: tuple[int, int]) -> conditions.Condition:
     numbers = f"desired={desired}, actual={actual}"
     text = f"{numbers}: {found.words}" if found.words else numbers
     if found.undecided:
-        return conditions.Condition(types.SCALING_ACTIVE, "False", types.EVENT_FAILED_COMPUTE_SCALE, text)
+        return conditions.Condition(types.SCALING_ACTIVE, "False", found.undecided, text)
     if desired != actual:
         return conditions.Condition(types.SCALING_ACTIVE, "True", types.REASON_SCALING, text)
     return conditions.Condition(types.SCALING_ACTIVE, "False", types.REASON_STABLE, text)

@@ -47,7 +47,7 @@ class Watching:
             return
         for each in (old, new):
             if each is not None:
-                self.target_changed(targets.reference(each).identity)
+                self._look_at_all_of(targets.reference(each).identity)
         if new is not None:
             self._controller.enqueue(reconcile.request_for(new))
         elif old is not None:
@@ -60,12 +60,18 @@ class Watching:
             return
         for each in (old, new):
             if each is not None:
-                self.target_changed(targets.reference(each).identity)
+                self._look_at_all_of(targets.reference(each).identity)
                 for request in _owner(each):
                     self._controller.enqueue(request)
 
-    def target_changed(self, identity: str) -> None:
-        """A target may be another one now."""
+    def target_changed(self, identity: str, now: resources.Object | None) -> None:
+        """Told by ``followers``. What an autoscaler ordered itself gives it no second step before its time."""
+        for each in self._autoscalers.indexed(conflicts.BY_TARGET, identity):
+            card = self._kept.find(each)
+            if card is None or not card.expects(each, now):
+                self._controller.enqueue(reconcile.request_for(each))
+
+    def _look_at_all_of(self, identity: str) -> None:
         for each in self._autoscalers.indexed(conflicts.BY_TARGET, identity):
             self._controller.enqueue(reconcile.request_for(each))
 
