@@ -6,6 +6,8 @@ import asyncio
 
 import orjson
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from brickyard.api import serving
 from brickyard.gateway.endpoints import cards, pods, table, testing
@@ -102,6 +104,26 @@ def test_one_engine_s_adapters_are_bounded() -> None:
 def test_what_is_no_list_tells_nothing(page: bytes) -> None:
     with pytest.raises(pages.PageMissed, match="list of models"):
         cards.listing(page, "demo")
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**40), 2**40) | st.text(max_size=6),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["data", "id", "parent", "root", "meta", "n_ctx", "max_model_len"]), inner)
+    ),
+    max_leaves=12,
+)
+
+
+@given(JSON, st.lists(JSON, max_size=4))
+def test_any_page_is_read_or_missed(page: object, rows: list[object]) -> None:
+    for document in (page, {"data": rows}):
+        try:
+            told = cards.listing(orjson.dumps(document), "demo")
+        except pages.PageMissed:
+            continue
+        assert all(name and name != "demo" for name in told.adapters)
 
 
 class World:
