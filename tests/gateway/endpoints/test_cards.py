@@ -227,6 +227,18 @@ class TestAdapters:
         assert await world.look() == [URL]
         assert await world.look() == []
 
+    async def test_who_does_not_know_what_it_listed_is_asked_at_once(self) -> None:
+        world = World(pod())
+        world.engines.answers[URL] = ADAPTED
+        await world.look()
+        (slot,) = world.live.routable()
+        world.live.doubt(slot.endpoint)
+        assert world.rows("tone") == ["a"], "a 404 may mean a path as well"
+        world.engines.answers[URL] = VLLM
+        assert await world.look() == [URL]
+        assert not world.live.knows("tone")
+        assert await world.look() == []
+
     async def test_a_page_that_cannot_be_read_changes_nothing(self) -> None:
         world = World(pod())
         world.engines.answers[URL] = ADAPTED

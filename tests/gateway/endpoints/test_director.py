@@ -341,6 +341,20 @@ def test_an_adapter_is_a_model_of_those_that_hold_it(live: director.PodDirector)
     assert not live.knows("tone")
 
 
+@pytest.mark.parametrize(
+    ("model", "status", "doubted"), [("tone", 404, True), ("tone", 400, False), ("demo", 404, False)]
+)
+def test_a_404_for_an_adapter_raises_a_doubt(
+    live: director.PodDirector, model: str, status: int, doubted: bool
+) -> None:
+    add(live, "a")
+    adapted(live, a="tone")
+    made = live.choose(dataclasses.replace(routing_testing.request(), model=model))
+    live.record(made, dataclasses.replace(OUTCOME, status=status))
+    (slot,) = live.table.routable()
+    assert slot.doubted is doubted
+
+
 def test_an_adapter_s_card_names_its_model_and_follows_the_models(live: director.PodDirector) -> None:
     add(live, "a")
     adapted(live, a="tone alto")

@@ -2,7 +2,8 @@
 
 Which models there are is the pods' to say; which LoRA adapters an endpoint holds is its engine's alone, because they are loaded and dropped
 while it runs. So an endpoint that may hold adapters (it lists some, its metrics speak of them, or its pod's label allows them) is asked at
-the pace that is set, any other one a twelfth as often; and one whose metrics name an adapter that it has not listed is asked at once.
+the pace that is set, any other one a twelfth as often; and one whose metrics name an adapter that it has not listed, or that
+answered 404 for one that it had, is asked at once.
 
 What cannot be read changes nothing: an engine that is too busy for this page still holds what it held.
 """
@@ -111,6 +112,9 @@ class Cards:
 
     def _is_due(self, slot: table.Slot, followed: _Followed, now: float) -> bool:
         if not slot.listed and not followed.misses:
+            return True
+        if slot.doubted:
+            slot.doubted = False
             return True
         unlisted = _at_work(slot) - slot.adapters - {slot.endpoint.model}
         if unlisted - followed.wondered:

@@ -24,6 +24,7 @@ OWNER: Final = "aibrix"
 """``owned_by`` of every model card."""
 MIXES: Final = 1024
 """Strategies whose needs are remembered."""
+_NOT_FOUND: Final = 404
 UNSYNCED: Final = "the Kubernetes API has not told of its pods yet: try again in a moment"
 
 
@@ -132,6 +133,10 @@ class TableDirector:
 
     def record(self, decision: routing.Decision | routing.NoDecision, outcome: contract.Outcome) -> None:
         self._ring.add(decision, outcome)
+        if outcome.status != _NOT_FOUND or isinstance(decision, routing.NoDecision):
+            return
+        if decision.request.model != decision.endpoint.model:
+            self.table.doubt(decision.endpoint)
 
     def explain(self, request_id: str) -> dict[str, object] | None:
         entry = self._ring.find(request_id)

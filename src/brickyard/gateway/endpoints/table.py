@@ -38,12 +38,24 @@ LEAST_SHARE = 0.1
 class Slot:
     """What changes about one endpoint while it exists."""
 
-    __slots__ = ("adapters", "breaker", "elsewhere", "endpoint", "heard_at", "in_flight", "listed", "load", "since")
+    __slots__ = (
+        "adapters",
+        "breaker",
+        "doubted",
+        "elsewhere",
+        "endpoint",
+        "heard_at",
+        "in_flight",
+        "listed",
+        "load",
+        "since",
+    )
 
     def __init__(self, endpoint: contract.Endpoint) -> None:
         self.endpoint = endpoint
         self.adapters: frozenset[str] = frozenset()
         self.listed = False
+        self.doubted = False
         self.in_flight = 0
         self.elsewhere = 0
         self.load: serving.EngineLoad | None = None
@@ -234,6 +246,12 @@ class Table:
                 self._changed(self._adapters[name])
             else:
                 self._parted(name, member.pod.key)
+
+    def doubt(self, endpoint: contract.Endpoint) -> None:
+        """The engine of ``endpoint`` knew nothing of an adapter that it had listed: whoever reads its list should do so soon."""
+        slot = self._slots.get(endpoint.key)
+        if slot is not None:
+            slot.doubted = True
 
     def _joined(self, name: str, member: _Member) -> None:
         view = self._adapters.setdefault(name, _View(name))
