@@ -6,13 +6,15 @@ and, once an endpoint is chosen, tells that it will hold the whole prompt soon.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, Protocol
 
+from brickyard.lib import values
 from brickyard.routing import contract
 
 NAME: Final = "prefixes"
+MODELS_KEPT: Final = 256
+"""Models whose rows are remembered."""
 
 
 class Hasher(Protocol):
@@ -39,16 +41,18 @@ class PrefixIndex(Protocol):
         ...
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@values.value
 class Matches:
     """How many of the ``total`` bytes in the prompt's full blocks each row holds, from the first on.
 
-    ``leaf`` is the hash of the last full block: it names the whole prompt. 0 when there is none.
+    ``leaf`` is the hash of the last full block: it names the whole prompt. 0 when there is none. ``holders`` are the rows that hold
+    something, in no order; None where nobody looked.
     """
 
     held: Sequence[int]
     total: int
     leaf: int = 0
+    holders: Sequence[int] | None = None
 
     def share(self, row: int) -> float:
         """The share of the prompt that the row holds, 0..1."""
@@ -65,6 +69,17 @@ class Matches:
         return {"cached_bytes": self.held[row], "prompt_bytes": self.total, "percent": self.percent(row)}
 
 
+class _Rows:
+    """Which row an endpoint is, as long as a model's rows stay."""
+
+    __slots__ = ("endpoints", "keys", "row_of")
+
+    def __init__(self, endpoints: tuple[contract.Endpoint, ...]) -> None:
+        self.endpoints = endpoints
+        self.keys = tuple(endpoint.key for endpoint in endpoints)
+        self.row_of = {key: row for row, key in enumerate(self.keys)}
+
+
 class PrefixLedger:
     """An index at the service of policies."""
 
@@ -72,21 +87,28 @@ class PrefixLedger:
         self._hasher = hasher
         self._index = index
         self._asked: tuple[contract.Request | None, Sequence[int]] = (None, ())
-        self._endpoints: tuple[contract.Endpoint, ...] = ()
-        self._rows: Mapping[str, int] = {}
+        self._tables: dict[str, _Rows] = {}
 
     def facts(self, request: contract.Request, snapshot: contract.EndpointSnapshot, now: float) -> Matches:
         hashes = self._hashes(request)
-        if not hashes:
-            return Matches((0,) * len(snapshot.endpoints), 0)
-        if snapshot.endpoints is not self._endpoints:  # snapshots share them until a pod comes or goes
-            self._endpoints = snapshot.endpoints
-            self._rows = {endpoint.key: row for row, endpoint in enumerate(snapshot.endpoints)}
-        found, covered = self._index.match(hashes, self._rows, now), self._hasher.covered
         held = [0] * len(snapshot.endpoints)
-        for key, blocks in found.items():
-            held[self._rows[key]] = covered(blocks)
-        return Matches(held, covered(len(hashes)), hashes[-1])
+        if not hashes:
+            return Matches(held, 0, 0, ())
+        table = self._tables.get(request.model)
+        if table is None or table.endpoints is not snapshot.endpoints:  # snapshots share them until a pod comes or goes
+            table = self._table(request.model, snapshot.endpoints)
+        covered, holders = self._hasher.covered, list[int]()
+        for key, depth in self._index.match(hashes, table.keys, now).items():
+            row = table.row_of[key]
+            held[row] = covered(depth)
+            holders.append(row)
+        return Matches(held, covered(len(hashes)), hashes[-1], holders)
+
+    def _table(self, model: str, endpoints: tuple[contract.Endpoint, ...]) -> _Rows:
+        if len(self._tables) >= MODELS_KEPT:
+            self._tables.clear()
+        table = self._tables[model] = _Rows(endpoints)
+        return table
 
     def observe(self, event: contract.Event) -> None:
         if isinstance(event, contract.Chosen):

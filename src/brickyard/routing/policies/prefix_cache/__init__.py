@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import operator
 from collections.abc import Sequence
 
 from brickyard.api.names import environment
@@ -76,21 +77,21 @@ class PrefixCache:
         """The row that scores highest, as a shortcut: the order itself instead of its numbers."""
         counts = snapshot.in_flight
         facts = prefixes.INPUT.of(snapshot)
-        if facts is None or not facts.total:
+        holders = () if facts is None else range(len(counts)) if facts.holders is None else facts.holders
+        if facts is None or not holders:
             return pickers.least(counts, rng)
+        least, most = allowed(counts, self._imbalance, self._deviations)
         held, total = facts.held, facts.total
-        longest = max(held)
-        if not longest * 100 // total:
-            return pickers.least(counts, rng)
-        percents = [each * 100 // total for each in held]
-        eligible = matched(percents, counts, self._imbalance, self._deviations)
-        if not eligible:
-            return pickers.least(counts, rng)
-        if len(eligible) == 1:
-            return eligible[0]
-        most = max([percents[at] for at in eligible])
-        tied = [at for at in eligible if percents[at] == most]
-        return tied[pickers.least([counts[at] for at in tied], rng)]
+        longest, tied = 0, list[int]()
+        for at in holders:
+            percent = held[at] * 100 // total if total else 0
+            if percent >= longest and percent and least <= counts[at] <= most:
+                if percent > longest:
+                    longest, tied = percent, []
+                tied.append(at)
+        if len(tied) == 1:
+            return tied[0]
+        return tied[pickers.least([counts[at] for at in tied], rng)] if tied else pickers.least(counts, rng)
 
     def describe(self, snapshot: contract.EndpointSnapshot, row: int) -> str:
         return f"{words(snapshot, row)}, {scorers.told_in_flight(snapshot, row)}"
@@ -101,17 +102,25 @@ def matched(percents: Sequence[int], counts: Sequence[int], imbalance: int, devi
 
     ``counts`` are requests in flight. Source of the rule: AIBrix' prefix-cache router.
     """
-    least, size = min(counts), len(counts)
-    uneven = max(counts) - least > imbalance
-    mean = sum(counts) / size
-    deviation = math.sqrt(sum([(count - mean) ** 2 for count in counts]) / (size - 1)) if size > 1 else 0.0
-    # A hair above, since a mean of equal counts may come out below each of them.
-    most = mean + deviations * deviation + pickers.TIE
+    least, most = allowed(counts, imbalance, deviations)
     return [
         at
         for at, (percent, count) in enumerate(zip(percents, counts, strict=True))
-        if percent and count <= most and (count == least or not uneven)
+        if percent and least <= count <= most
     ]
+
+
+def allowed(counts: Sequence[int], imbalance: int, deviations: float) -> tuple[int, float]:
+    """Between how many requests in flight a row that matches may have. None has fewer than the first: it is the least of ``counts``."""
+    least, size = min(counts), len(counts)
+    if max(counts) - least > imbalance:
+        return least, least
+    whole = sum(counts)
+    # n * sum of squares - square of the sum, exact: the sample's variance times n * (n - 1).
+    spread = size * sum(map(operator.mul, counts, counts)) - whole * whole
+    deviation = math.sqrt(spread / (size * (size - 1))) if size > 1 else 0.0
+    # A hair above, since a mean of equal counts may come out below each of them.
+    return least, whole / size + deviations * deviation + pickers.TIE
 
 
 def measure(request: contract.Request, snapshot: contract.EndpointSnapshot, rows: Sequence[int]) -> Sequence[float]:
