@@ -31,8 +31,8 @@ INSTALLED = launch.INSTALLATION.find()
 ROOT = pathlib.Path(__file__).parents[3]
 HOST = "127.64.203.1"
 READY = 400.0
-BLOCKS = 160
-"""Of 16 tokens: three prompts and a bit."""
+BLOCKS = 80
+"""Of 32 tokens: three prompts and a bit."""
 
 pytestmark = [
     pytest.mark.slow,
@@ -76,7 +76,7 @@ def command(engine: Engine, model: pathlib.Path) -> list[str]:
         "topic": "kv",
     }
     flags = ("--dtype", "bfloat16", "--max-model-len", "2048", "--enforce-eager", "--enable-prompt-tokens-details")
-    memory = ("--block-size", "16", "--num-gpu-blocks-override", str(BLOCKS), "--enable-prefix-caching")
+    memory = ("--block-size", "32", "--num-gpu-blocks-override", str(BLOCKS), "--enable-prefix-caching")
     where = ("--host", HOST, "--port", str(engine.http), "--served-model-name", gateway.MODEL)
     events = ("--kv-events-config", orjson.dumps(publish).decode())
     return [str(INSTALLED), "serve", str(model), *flags, *memory, *where, *events]

@@ -86,16 +86,18 @@ class Subscription:
             await asyncio.sleep(AGAIN.delay(failures))
 
     async def _session(self) -> None:
-        async with self._socket(zmq.SUB) as live, tasks.Scope(f"kv-events/{self._source.key}") as scope:
+        async with self._socket(zmq.SUB) as live:
             live.subscribe(b"")
             monitor = live.get_monitor_socket(_WATCHED)
             try:
-                scope.start(self._watch(monitor), name="connection")
-                scope.start(self._replays(), name="replays")
-                live.connect(self._source.events)
-                await self._listen(live)
+                async with tasks.Scope(f"kv-events/{self._source.key}") as scope:
+                    scope.start(self._watch(monitor), name="connection")
+                    scope.start(self._replays(), name="replays")
+                    live.connect(self._source.events)
+                    await self._listen(live)
             finally:
                 live.disable_monitor()
+                monitor.close(linger=0)
 
     @contextlib.asynccontextmanager
     async def _socket(self, kind: int) -> AsyncIterator[zmq.asyncio.Socket]:
@@ -160,11 +162,10 @@ class Subscription:
             self._asked.clear()
             while (first := self._feed.ask) is not None:
                 whole = await self._replay(first)
+                self._told.replays_done += whole
+                self._told.replays_failed += not whole
                 if self._feed.ask == first:
-                    self._told.replays_failed += not whole
                     self._pass(self._feed.replay_over())
-                    if self._feed.ask == first:  # it began anew: the replay from 0 that there was will not do
-                        continue
 
     async def _replay(self, first: int) -> bool:
         """Pass on what was told from number ``first`` on; whether the answer came to its end, or is not wanted any more."""
@@ -181,7 +182,6 @@ class Subscription:
                         frames = await socket.recv_multipart()
                     number = self._decoder.sequence(frames[-2]) if len(frames) >= 2 else None
                     if number is None:
-                        self._told.replays_done += 1
                         return True
                     self._pass(self._feed.replayed(number, frames[-1]))
                     await asyncio.sleep(0)
