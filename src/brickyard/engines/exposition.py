@@ -10,6 +10,7 @@ An engine describes its page as a table, ``{EngineLoad field: Reading}``, and ``
 from __future__ import annotations
 
 import dataclasses
+import functools
 import itertools
 import math
 import re
@@ -30,6 +31,14 @@ def _unescaped(found: re.Match[bytes]) -> bytes:
     return b"\n" if found[1] == b"n" else found[1]
 
 
+# Engines write the same few hundred sets of labels on page after page, and replicas of a model the same as each other.
+@functools.lru_cache(maxsize=16384)
+def _label(labels: bytes, name: str) -> str:
+    # Quotes inside a value are escaped, so a name between a comma or brace and =" begins a label wherever it stands.
+    found = re.search(rb"[{,][ \t]*" + re.escape(name.encode()) + rb'[ \t]*=[ \t]*"((?:[^"\\]|\\.)*)"', labels)
+    return _ESCAPE.sub(_unescaped, found[1]).decode(errors="replace") if found else ""
+
+
 class Sample(NamedTuple):
     """One line of a page. ``labels`` as written, with their braces, or empty."""
 
@@ -38,9 +47,7 @@ class Sample(NamedTuple):
 
     def label(self, name: str) -> str:
         """The value of label ``name``, escapes undone; "" when it is absent, which Prometheus holds to be the same."""
-        # Quotes inside a value are escaped, so a name between a comma or brace and =" begins a label wherever it stands.
-        found = re.search(rb"[{,][ \t]*" + re.escape(name.encode()) + rb'[ \t]*=[ \t]*"((?:[^"\\]|\\.)*)"', self.labels)
-        return _ESCAPE.sub(_unescaped, found[1]).decode(errors="replace") if found else ""
+        return _label(self.labels, name)
 
 
 class Families:

@@ -121,7 +121,7 @@ def _values(row: Series, found: Found) -> dict[str, contract.Value]:
     models: dict[str, dict[str, list[exposition.Sample]]] = {}
     for family in dict.fromkeys(row.families()):
         for sample in found.get(family, ()):
-            if sample.label(row.where[0]) == row.where[1]:
+            if not row.where[0] or sample.label(row.where[0]) == row.where[1]:
                 models.setdefault(_model(sample), {}).setdefault(family, []).append(sample)
     values = {model: _value(row, samples) for model, samples in models.items()}
     return {model: value for model, value in values.items() if value is not None}
