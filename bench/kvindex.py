@@ -17,11 +17,13 @@ import random
 import time
 from collections.abc import Callable, Iterable, Sequence
 
+import msgspec
 from rich.console import Console
 from rich.table import Table
 
 from brickyard.engines import contract as engines
-from brickyard.kvindex import blocks, prefix, residency, settings
+from brickyard.engines.vllm import kvevents
+from brickyard.kvindex import blocks, learning, prefix, residency, settings
 
 REPEATS = 5
 PROMPTS = (1_000, 10_000, 100_000, 400_000)
@@ -75,6 +77,8 @@ def operations(console: Console) -> None:
         "add, known": lambda: _add(index, recent, names[0]),
         "add, new, each at the cost of an old one": lambda: _add(index, itertools.islice(fresh, 2000), names[1]),
         "KV events, stored": _storing(rng),
+        "KV events, stored and followed, with links": _following(rng, linked=True),
+        "KV events, stored and followed, without": _following(rng, linked=False),
     }
     table = Table(title=f"{held.entries} entries, {held.used / held.entries:.0%} full, prompts of {BLOCKS} blocks")
     for heading in ("operation", "µs a block", "million/s"):
@@ -119,6 +123,61 @@ def _storing(rng: random.Random) -> Callable[[], int]:
         return held.counts.stored - before
 
     return work
+
+
+def _following(rng: random.Random, *, linked: bool) -> Callable[[], int]:
+    """The way of a message from msgpack to the prefix index: one event of ``BLOCKS`` blocks."""
+    index = prefix.PrefixIndex(settings.PrefixSettings(block_number=1 << 18, budget=1 << 30))
+    learner = learning.Learner(index, 1 << 18)
+    chain = residency.Chain("m")
+    held = residency.Residency(chain, 1 << 18, 1 << 30, watch=learner)
+    payloads = []
+    for number in range(1000 * REPEATS):
+        names = [rng.getrandbits(64) for _ in range(BLOCKS)]
+        tokens = [rng.getrandbits(17) for _ in range(TOKENS * BLOCKS)]
+        event = ["BlockStored", names, None, tokens, TOKENS, None, "GPU", None]
+        payloads.append(msgspec.msgpack.encode([float(number), [event], 0]))
+        for key in chain.hashes(tokens, TOKENS) if linked else ():
+            learner.links.put(rng.getrandbits(63) or 1, key)
+    waiting = iter(payloads)
+
+    def work() -> int:
+        before = held.counts.stored
+        for number, payload in enumerate(itertools.islice(waiting, 1000)):
+            held.take(f"pod-{number % ENDPOINTS}", kvevents.DECODER.decode(payload).events)
+        return held.counts.stored - before
+
+    return work
+
+
+def learned(console: Console) -> None:
+    """What a request costs that is learned from."""
+    rng = random.Random(2)
+    index = prefix.PrefixIndex(settings.PrefixSettings())
+    learner = learning.Learner(index, 1 << 18)
+    held = residency.Residency(residency.Chain("m"), 1 << 18, 1 << 30, watch=learner)
+    prompts = [
+        ([rng.getrandbits(63) or 1 for _ in range(BLOCKS)], [rng.getrandbits(17) for _ in range(TOKENS * BLOCKS)])
+        for _ in range(1000 * REPEATS)
+    ]
+    ends = [128 * (number + 1) for number in range(BLOCKS)]
+    waiting, seconds = iter(prompts), itertools.count()
+
+    def work() -> int:
+        due = list(itertools.islice(waiting, 1000))
+        for hashes, tokens in due:
+            at = float(next(seconds))
+            learner.now = at + 0.1
+            names = tuple(rng.getrandbits(64) for _ in range(BLOCKS))
+            held.take("pod", (engines.BlocksStored(names, None, tuple(tokens), TOKENS),))
+            learner.asked(learning.Asked("pod", hashes, ends, ends[-1], len(tokens), 1, 0, at, at + 0.2))
+            learner.settle(at + 0.9, held)
+        return len(due)
+
+    cost = best(work)
+    console.print(
+        f"{cost:.0f} µs for a request of {BLOCKS} blocks that is learned from, its event included ({learner.counts.matched} matched)"
+    )
 
 
 def tokenizing(console: Console) -> None:
@@ -167,6 +226,7 @@ def main() -> None:
     console = Console()
     hashing(console)
     operations(console)
+    learned(console)
     tokenizing(console)
 
 

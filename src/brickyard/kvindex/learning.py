@@ -305,13 +305,14 @@ class _Engine:
     def tips(self, request: Asked, size: int) -> set[int]:
         """The last blocks of chains that may be the request's."""
         total = request.prompt_tokens + request.completion_tokens
-        last = {(total - 1) // size, total // size}  # an engine that works ahead has counted one token more
-        return {
-            step.tip
-            for end in last
-            for step in self._by_end.get(end, ())
-            if self._within(step, request) and not self._went_on(step, request) and self._fits(step, request, size)
-        }
+        found: set[int] = set()
+        for end in {(total - 1) // size, total // size}:  # an engine that works ahead has counted one token more
+            for step in reversed(self._by_end.get(end, ())):
+                if step.at < request.sent:
+                    break
+                if step.at <= request.ended + LATE and self._fits(step, request, size):
+                    found.add(step.tip)
+        return found
 
     def _within(self, step: _Step, request: Asked) -> bool:
         return request.sent <= step.at <= request.ended + LATE
@@ -322,7 +323,9 @@ class _Engine:
         return after is not None and step.at <= after.at < request.ended
 
     def _fits(self, step: _Step, request: Asked, size: int) -> bool:
-        """Whether a chain's steps end where the prompt does, and begin where its cached part did."""
+        """Whether a chain's steps end where the prompt and the answer do, and begin where its cached part did."""
+        if self._went_on(step, request):
+            return False
         prompt, cached = request.prompt_tokens // size, (request.cached_tokens or 0) // size
         at_prompt = step.end == prompt
         while (before := self._by_tip.get(step.parent)) and before.end > cached and self._within(before, request):

@@ -139,7 +139,7 @@ def story(number: int) -> str:
 async def ask(port: int, text: str, tokens: int = 8) -> None:
     body = {"model": gateway.MODEL, "messages": [{"role": "user", "content": text}], "max_tokens": tokens}
     async with gateway.connect(port) as client:
-        client.send(gateway.post({**body, "ignore_eos": True}))
+        client.send(gateway.post({**body, "ignore_eos": True}, "content-type: application/json"))
         answer = await client.read()
     assert answer.status == 200, answer.body
 
