@@ -529,7 +529,9 @@ class TestAdapters:
         lists(live, a="tone")
         live.put(pod("a", ready=False))
         assert live.knows("tone")
-        assert live.absence("tone") == "model 'tone' has no pod that can take requests now: default/a not ready (Running)"
+        assert (
+            live.absence("tone") == "model 'tone' has no pod that can take requests now: default/a not ready (Running)"
+        )
         live.put(pod("a"))
         assert live.snapshot("tone", 0.0).endpoints == ()
         assert "listed it again" in live.absence("tone")
