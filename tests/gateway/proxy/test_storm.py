@@ -168,5 +168,5 @@ async def test_a_storm_passes(start: Start, seed: int) -> None:
         await until(lambda: not house.plane.clients, limit=5.0)
     stalls.set()
     assert seen["200"] > VISITS
-    assert {"cut", "502", "503"} <= seen.keys()
+    assert sum(count for how, count in seen.items() if how != "200") > VISITS // 20
     assert (await house.ask(testing.get("/healthz"))).status == 200
