@@ -150,3 +150,34 @@ def test_a_gateway_does_not_start_with_an_empty_file(tmp_path: pathlib.Path) -> 
     path.touch()
     with pytest.raises(errors.EndpointsFileError, match="names no models"):
         filewatch.EndpointsFile(path, table.Table())
+
+
+def labels_of(text: str) -> list[dict[str, str]]:
+    return [
+        {name: value for name, value in pod.endpoints[0].labels.items() if "kv-" in name}
+        for pod in standalone.read(text)
+    ]
+
+
+def test_engines_that_publish_kv_events() -> None:
+    on = {"model.aibrix.ai/kv-events-enabled": "true"}
+    ports = {"model.aibrix.ai/kv-events-port": "6557", "model.aibrix.ai/kv-replay-port": "6558"}
+    usual = "models: [{name: m, kv_events: true, endpoints: [a, {address: 'b:1', kv_replay: 6558}]}]"
+    assert labels_of(usual) == [on, {**on, "model.aibrix.ai/kv-replay-port": "6558"}]
+    own = "models: [{name: m, endpoints: [a, {address: 'b:1', kv_events: 6557, kv_replay: 6558}]}]"
+    assert labels_of(own) == [{}, {**on, **ports}]
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("models: [{name: m, kv_events: 5557, endpoints: [a]}]", "true or false"),
+        ("models: [{name: m, endpoints: [{address: a, kv_events: 0}]}]", "kv_events of 'a' must be a port"),
+        ("models: [{name: m, endpoints: [{address: a, kv_events: true}]}]", "kv_events of 'a' must be a port"),
+        ("models: [{name: m, endpoints: [{address: a, port: 1}]}]", "no field 'port' beside an address"),
+        ("models: [{name: m, endpoints: [{kv_events: 5557}]}]", "None is no address"),
+    ],
+)
+def test_what_cannot_be_said_of_kv_events(text: str, fault: str) -> None:
+    with pytest.raises(errors.EndpointsFileError, match=fault):
+        standalone.read(text)

@@ -3,6 +3,7 @@
     models:
       - name: qwen3-8b                          # what clients ask for
         engine: vllm                            # vllm when left out
+        kv_events: true                         # the engines publish their KV events, on the usual ports; false when left out
         endpoints: ["10.0.0.1:8000", "host2", "[::1]:8000"]   # port 8000 when left out
       - name: llama-pd
         engine: sglang
@@ -10,6 +11,8 @@
           - name: rs0
             prefill: ["10.0.0.3:8000"]
             decode: ["10.0.0.4:8000"]
+
+An address may also be ``{address: "127.0.0.1:8001", kv_events: 6557, kv_replay: 6558}``: an engine that publishes on ports of its own.
 
 Each address stands for a pod that is ready, in namespace ``standalone``. Its name comes from model and address alone, so that a file that
 is read again leaves alone what did not change. Everything wrong with a file is told at once, and a file with faults changes nothing.
@@ -32,19 +35,21 @@ from brickyard.routing import contract
 
 NAMESPACE: Final = "standalone"
 _NAME_LIMIT: Final = 50
-_MODEL: Final = frozenset({"name", "engine", "endpoints", "rolesets"})
+_MODEL: Final = frozenset({"name", "engine", "endpoints", "rolesets", "kv_events"})
 _ROLESET: Final = frozenset({"name", "prefill", "decode"})
+_PORTS: Final = {"kv_events": names.KV_EVENTS_PORT, "kv_replay": names.KV_REPLAY_PORT}
 _HOST: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|[0-9a-fA-F:.]+(%[A-Za-z0-9_.-]+)?")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class _Address:
-    """Where an engine listens, and its role in a roleset, "" without one."""
+    """Where an engine listens, its role in a roleset, "" without one, and the labels that say where it publishes KV events."""
 
     host: str
     port: int
     roleset: str = ""
     role: str = ""
+    labels: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
 def read(text: str) -> tuple[pods.ModelPod, ...]:
@@ -89,8 +94,13 @@ def _addresses(document: Any, faults: list[str]) -> Iterator[tuple[str, str, _Ad
         if not isinstance(engine, str):
             faults.append(f"{name}: engine must be a text")
             continue
+        publishes = model.get("kv_events", False)
+        if not isinstance(publishes, bool):
+            faults.append(f"{name}: kv_events must be true or false; ports stand beside an address")
+            continue
         for address in _of_model(name, model, faults):
-            yield name, engine, address
+            labels = {names.KV_EVENTS_ENABLED: "true", **address.labels} if publishes else address.labels
+            yield name, engine, dataclasses.replace(address, labels=labels)
 
 
 def _of_model(name: str, model: Mapping[str, Any], faults: list[str]) -> Iterator[_Address]:
@@ -126,14 +136,31 @@ def _parsed(where: str, addresses: Any, faults: list[str]) -> Iterator[_Address]
     if not isinstance(addresses, (list, tuple)):
         faults.append(f"{where} must be a list of addresses")
         return
-    for text in addresses:
+    for item in addresses:
+        text, labels = _split(where, item, faults)
         address = _address(text)
         if address is None:
             faults.append(
                 f"{where}: {text!r} is no address: write host, host:port or [IPv6]:port, a port from 1 to {pods.HIGHEST_PORT}"
             )
         else:
-            yield address
+            yield dataclasses.replace(address, labels=labels)
+
+
+def _split(where: str, item: Any, faults: list[str]) -> tuple[Any, Mapping[str, str]]:
+    """An address as written, and the labels of what stands beside it."""
+    if not isinstance(item, dict):
+        return item, {}
+    text = item.get("address")
+    labels = {names.KV_EVENTS_ENABLED: "true"} if "kv_events" in item else {}
+    for key, value in item.items():
+        if key in _PORTS:
+            labels[_PORTS[key]] = str(value)
+            if type(value) is not int or not 1 <= value <= pods.HIGHEST_PORT:
+                faults.append(f"{where}: {key} of {text!r} must be a port from 1 to {pods.HIGHEST_PORT}")
+        elif key != "address":
+            faults.append(f"{where}: there is no field {key!r} beside an address")
+    return text, labels
 
 
 def _address(text: Any) -> _Address | None:
@@ -156,6 +183,7 @@ def _address(text: Any) -> _Address | None:
 
 def _pod(model: str, engine: str, address: _Address) -> pods.ModelPod:
     labels = {names.MODEL_NAME: model, names.MODEL_PORT: str(address.port), names.MODEL_ENGINE: engine}
+    labels |= address.labels
     if address.roleset:
         labels |= {names.ROLE_SET_NAME: address.roleset, names.ROLE_NAME: address.role}
     exact = f"{model} {address.host} {address.port}".encode()  # plain names of different ones may be the same
