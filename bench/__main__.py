@@ -1,7 +1,7 @@
 """``python -m bench [part …]``: measure, print tables. ``python -m bench PART OPTIONS…`` gives one part its options.
 
-Parts: apiserver, gateway (beside peers), kubeclients, kvindex, limits, quality (of routing), routing, sharing (of several gateways), sim,
-startup; all without arguments.
+Parts: apiserver, gateway (beside peers), kubeclients, kvindex, limits, quality (of routing), routing, scaling, sharing (of several
+gateways), sim, startup; all without arguments.
 Options have: gateway, quality, routing (``--help`` tells).
 """
 
@@ -11,7 +11,7 @@ import itertools
 import sys
 from collections.abc import Callable, Mapping, Sequence
 
-from bench import apiserver, gateway, kubeclients, kvindex, limits, quality, routing, sharing, sim, startup
+from bench import apiserver, gateway, kubeclients, kvindex, limits, quality, routing, scaling, sharing, sim, startup
 
 WITH_OPTIONS: Mapping[str, Callable[[Sequence[str]], None]] = {
     "gateway": gateway.main,
@@ -23,6 +23,7 @@ PLAIN: Mapping[str, Callable[[], None]] = {
     "kubeclients": kubeclients.main,
     "kvindex": kvindex.main,
     "limits": limits.main,
+    "scaling": scaling.main,
     "sharing": sharing.main,
     "sim": sim.main,
     "startup": startup.main,

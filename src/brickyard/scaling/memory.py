@@ -51,7 +51,8 @@ class Memory:
         if self._last is not None:
             self._stride = now - self._last
             if current != self._replicas:
-                self._changes.append((now, current - self._replicas))
+                # It was the last pass that asked for it.
+                self._changes.append((self._last, current - self._replicas))
         self._last, self._replicas = now, current
         known = {each.key for each in settings.metrics}
         for key in self.watches.keys() - known:
