@@ -91,6 +91,8 @@ def test_less_than_a_percent_is_no_match(held: Sequence[int], total: int, pod: s
     made = pipeline.route(testing.request(), there, PROFILE, 0.0, testing.Dice())
     assert isinstance(made, contract.Decision)
     assert made.endpoint.pod == pod
+    assert made.totals[made.row] == max(made.totals)
+    assert (max(made.totals) > prefix_cache.LEAST_MATCHED) is (pod == "a")
 
 
 def test_equals_share_by_chance() -> None:
