@@ -207,6 +207,8 @@ async def test_published_manifests_apply_unchanged_and_settle(tmp_path: pathlib.
 async def test_h2_the_horizontalpodautoscaler_goes_with_its_owner(tmp_path: pathlib.Path) -> None:
     async with cluster(tmp_path) as it, it.controllers():
         await it.create(resources.DEPLOYMENT, testing.deployment(replicas=2))
+        # The HorizontalPodAutoscaler looks at it once in 15 seconds: it had better be there the first time.
+        await it.until(resources.DEPLOYMENT, "web", lambda obj: (obj.get("status") or {}).get("readyReplicas") == 2)
         cpu = {"metricSourceType": "resource", "targetMetric": "cpu", "targetValue": "50"}
         spec: dict[str, Any] = {"scalingStrategy": "HPA", "metricsSources": [cpu], "minReplicas": 2, "maxReplicas": 4}
         await it.create(SCALER, scalers.autoscaler("web", scaleTargetRef=scalers.target("web"), **spec))
