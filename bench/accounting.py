@@ -35,7 +35,7 @@ PARENT = {b"traceparent": b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7
 
 def entry(counted: metrics.GatewayMetrics) -> ledger.Entry:
     """A stream that has ended."""
-    made = ledger.Entry(0.0, "demo", counted.model("demo"), stream=True)
+    made = ledger.Entry("r", 0.0, "demo", counted.model("demo"), stream=True)
     made.status, made.attempts, made.usage = 200, 1, USED
     made.first_byte, made.first_token = 0.05, 0.06
     return made
