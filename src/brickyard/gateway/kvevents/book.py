@@ -48,7 +48,7 @@ class Model:
 
 
 class Book:
-    """All models and publishers; a ``subscriber.Sink``."""
+    """All models and publishers; a ``subscriber.Sink`` and, where no follower stands before it, a ``prefixes.Witness``."""
 
     def __init__(
         self, index: Callable[[], Index], prompts: Prompts, given: settings.KvEventSettings, now: clock.Clock
@@ -59,6 +59,10 @@ class Book:
         self._prompts = prompts
         self._given = given
         self._clock = now
+
+    def follows(self, endpoint: str) -> bool:
+        """Whether the endpoint of this key is listened to."""
+        return endpoint in self.publishers
 
     def join(self, source: sources.Source) -> publisher.Publisher:
         """An endpoint is about to be listened to."""
@@ -78,6 +82,10 @@ class Book:
             self.models[name].learner.forget(key)
         else:
             del self.models[name]
+
+    def gone(self, endpoint: str) -> None:
+        """The endpoint of this key is no more."""
+        self.leave(endpoint)
 
     def take(self, key: str, told: engines.KvEvents) -> None:
         """A message of the engine behind an endpoint."""

@@ -58,7 +58,7 @@ class Follower:
 
     def follows(self, endpoint: str) -> bool:
         """Whether the endpoint of this key is listened to."""
-        return endpoint in self._book.publishers
+        return self._book.follows(endpoint)
 
     def finished(self, event: routing.Finished) -> None:
         """A request ended."""

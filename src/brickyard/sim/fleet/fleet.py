@@ -19,10 +19,12 @@ from typing import Final
 from brickyard.engines import contract as engines
 from brickyard.gateway import contract as gateway
 from brickyard.gateway.endpoints import director, settings, table
+from brickyard.gateway.kvevents import book, follower, sources
+from brickyard.gateway.kvevents import settings as kv_settings
 from brickyard.lib import clock
 from brickyard.routing import contract, registry
 from brickyard.sim.engine import pages
-from brickyard.sim.engine.core import errors, params, scheduler, speech, statistics, work
+from brickyard.sim.engine.core import blocks, errors, params, scheduler, speech, statistics, tokens, work
 from brickyard.sim.fleet import outcome, trace
 
 MODEL: Final = "simulated"
@@ -40,6 +42,7 @@ class Setup:
         endpoints: how many.
         scrape: seconds between two looks at an engine's metrics page.
         seed: of the director's chance.
+        kv_events: engines tell what they hold, and the director's index is corrected by it.
     """
 
     strategy: str
@@ -47,6 +50,7 @@ class Setup:
     endpoints: int = 8
     scrape: float = 1.0
     seed: int = 0
+    kv_events: bool = False
 
 
 class Request:
@@ -65,8 +69,8 @@ class Replica:
 
     __slots__ = ("busy", "open", "scheduler", "statistics")
 
-    def __init__(self, given: params.Params) -> None:
-        self.scheduler = scheduler.Scheduler(given)
+    def __init__(self, given: params.Params, *, record: bool) -> None:
+        self.scheduler = scheduler.Scheduler(given, record=record)
         self.statistics = statistics.Statistics()
         self.busy = False
         self.open = 0
@@ -100,13 +104,23 @@ class Fleet:
             time=self._clock,
             rng=random.Random(setup.seed),  # noqa: S311 - it spreads load and guards nothing
         )
-        self.replicas = [Replica(setup.engine) for _ in rows]
+        self.replicas = [Replica(setup.engine, record=setup.kv_events) for _ in rows]
+        self.book = self._followed(rows) if setup.kv_events else None
+        self._keys = [endpoint.key for endpoint in rows]
         self._row_of = {endpoint.key: row for row, endpoint in enumerate(rows)}
         self._queue: list[tuple[float, int, Callable[[], None]]] = []
         self._number = 0
         self._left = 0
         self._refused = self._most_open = 0
         self._served: list[outcome.Served] = []
+
+    def _followed(self, rows: Sequence[contract.Endpoint]) -> book.Book:
+        known = self.director.prefixes
+        made = book.Book(known.made, known, kv_settings.KvEventSettings(), self._clock)
+        for each in rows:
+            made.join(sources.Source(each.key, each.pod, MODEL, ENGINE, "", ()))
+        known.witness = made
+        return made
 
     @property
     def now(self) -> float:
@@ -121,6 +135,8 @@ class Fleet:
         if self.director.loads_wanted:
             for place, slot in enumerate(self.director.table.routable()):
                 self._at(self._setup.scrape * place / len(self.replicas), functools.partial(self._scrape, slot))
+        if self.book is not None:
+            self._settle(self.book)
         while self._queue:
             at, _, act = heapq.heappop(self._queue)
             self._clock.advance(max(0.0, at - self.now))
@@ -167,6 +183,8 @@ class Fleet:
 
     def _end(self, row: int, step: work.Step) -> None:
         self.replicas[row].statistics.step(step)
+        if self.book is not None and step.events:
+            self.book.take(self._keys[row], engines.KvEvents(self.now, tuple(map(_understood, step.events))))
         for output in step.outputs:
             if output.first or output.finish is not None:
                 self._told(output)
@@ -199,9 +217,25 @@ class Fleet:
             )
         )
 
+    def _settle(self, told: book.Book) -> None:
+        if self._left:
+            told.settle()
+            self._at(self.now + follower.LOOK_EVERY, functools.partial(self._settle, told))
+
     def _scrape(self, slot: table.Slot) -> None:
         if not self._left:
             return  # nothing comes any more: the run may end
         page = self.replicas[self._row_of[slot.endpoint.key]].page()
         self.director.table.heard(slot, self._reader.parse(page), self.now)
         self._at(self.now + self._setup.scrape, functools.partial(self._scrape, slot))
+
+
+def _understood(event: blocks.Event) -> engines.KvEvent:
+    """What the engine tells, as its decoder would put it."""
+    if isinstance(event, blocks.Stored):
+        parent = None if event.parent is None else int.from_bytes(event.parent)
+        names = tuple(map(int.from_bytes, event.hashes))
+        return engines.BlocksStored(names, parent, tuple(tokens.ids(event.tokens)), event.block_size)
+    if isinstance(event, blocks.Removed):
+        return engines.BlocksRemoved(tuple(map(int.from_bytes, event.hashes)))
+    return engines.BlocksCleared()
