@@ -274,7 +274,10 @@ class Facts(Protocol):
 
 
 class Ledger(Protocol):
-    """The state behind an input. Clock-free: times come with the questions and the events, and never go back."""
+    """The state behind an input. Clock-free: times come with the questions and the events, and never go back.
+
+    One whose attribute ``hears_answers`` is False is spared ``Answered``.
+    """
 
     def facts(self, request: Request, snapshot: EndpointSnapshot, now: float) -> Facts:
         """What is known as ``request`` is about to be routed."""

@@ -19,6 +19,10 @@ from brickyard.routing import contract, errors, modelconfig, pipeline, registry
 
 MIXES_KEPT: Final = 1024
 """Strategies of which it is remembered that their ledgers are awake."""
+_Named = tuple[tuple[str, contract.Ledger], ...]
+_Told = tuple[_Named, _Named]
+"""Those that hear of requests, and those among them that hear of answers."""
+
 NO_LEDGERS: Final[Mapping[str, contract.Ledger]] = {}
 
 
@@ -36,39 +40,35 @@ def response_headers(decision: contract.Decision) -> Mapping[str, str]:
 
 
 class Ticket:
-    """A request that is under way. Whatever is called how often in whatever order: ``ledgers`` hear of one answer and one end."""
+    """A request that is under way. Whatever is called how often in whatever order: ``ledgers`` hear of one end, ``listeners`` among
+    them of one answer.
+    """
 
-    __slots__ = ("_broken", "_decision", "_quiet", "ledgers")
+    __slots__ = ("_broken", "_decision", "_quiet", "ledgers", "listeners")
 
-    def __init__(
-        self,
-        decision: contract.Decision,
-        ledgers: tuple[tuple[str, contract.Ledger], ...],
-        broken: dict[str, str],
-        now: float,
-    ) -> None:
+    def __init__(self, decision: contract.Decision, told: _Told, broken: dict[str, str], now: float) -> None:
         self._decision: contract.Decision | None = decision
-        self.ledgers = ledgers
+        self.ledgers, self.listeners = told
         self._broken = broken
         self._quiet = True
-        if ledgers:
-            self._tell(contract.Chosen(decision, now))
+        if self.ledgers:
+            self._tell(self.ledgers, contract.Chosen(decision, now))
 
     def answered(self, now: float) -> None:
         """The first byte of the answer came."""
         decision = self._decision
-        if self.ledgers and decision is not None and self._quiet:
+        if self.listeners and decision is not None and self._quiet:
             self._quiet = False
-            self._tell(contract.Answered(decision, now))
+            self._tell(self.listeners, contract.Answered(decision, now))
 
     def finished(self, now: float, usage: contract.Usage | None = None) -> None:
         """The request ended, well or not."""
         decision, self._decision = self._decision, None
         if self.ledgers and decision is not None:
-            self._tell(contract.Finished(decision, now, usage))
+            self._tell(self.ledgers, contract.Finished(decision, now, usage))
 
-    def _tell(self, event: contract.Event) -> None:
-        for name, ledger in self.ledgers:
+    def _tell(self, ledgers: _Named, event: contract.Event) -> None:
+        for name, ledger in ledgers:
             try:
                 ledger.observe(event)
             except Exception as error:  # noqa: BLE001 - border to plug-ins: the others must hear of it, and the request end
@@ -100,7 +100,7 @@ class Router:
         made = {name: each.make() for name, each in policies.inputs().items() if each.make and name not in provided}
         self._ledgers: dict[str, contract.Ledger] = {**made, **provided}
         self._awake: dict[str, contract.Ledger] = {}
-        self._told: tuple[tuple[str, contract.Ledger], ...] = ()
+        self._told: _Told = ((), ())
         self._broken: dict[str, str] = {}
         self._roused: set[str] = set()
         self._wake(policies.profile(default))
@@ -138,7 +138,8 @@ class Router:
         for each in profile.inputs:
             if each.name in self._ledgers:
                 self._awake[each.name] = self._ledgers[each.name]
-        self._told = tuple(self._awake.items())
+        every = tuple(self._awake.items())
+        self._told = every, tuple(each for each in every if getattr(each[1], "hears_answers", True))
         if len(self._roused) >= MIXES_KEPT:  # mixes are made up by clients
             self._roused.clear()
         self._roused.add(profile.name)

@@ -44,7 +44,7 @@ class _Lease:
 
     def answered(self) -> None:
         self._table.answered(self._decision.endpoint, self._decision.decided_at)
-        if self._ticket.ledgers:
+        if self._ticket.listeners:
             self._ticket.answered(self._now())
 
     def release(self, usage: routing.Usage | None = None) -> None:

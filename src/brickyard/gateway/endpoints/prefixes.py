@@ -63,6 +63,8 @@ class Prefixes:
         SizeError: the settings leave no room for an index.
     """
 
+    hears_answers = False
+
     def __init__(self, given: settings.PrefixSettings) -> None:
         self.accuracy = accuracy.Accuracy()
         self.matched: dict[str, list[int]] = {}
@@ -101,10 +103,10 @@ class Prefixes:
         return self._index
 
     def facts(self, request: routing.Request, snapshot: routing.EndpointSnapshot, now: float) -> prefixes.Matches:
-        return self._asked().facts(request, snapshot, now)
+        return (self._ledger or self._asked()).facts(request, snapshot, now)
 
     def observe(self, event: routing.Event) -> None:
-        self._asked().observe(event)
+        (self._ledger or self._asked()).observe(event)
         if isinstance(event, routing.Finished):
             self._compare(event)
             if self.witness is not None:
@@ -147,7 +149,9 @@ class Prefixes:
             matched = self.witnessed if told else self.matched
             if model not in matched and len(matched) >= metrics.MAX_MODELS:
                 model = metrics.OTHER
-            counts = matched.setdefault(model, [0] * len(MATCHED))
+            counts = matched.get(model)
+            if counts is None:
+                counts = matched[model] = [0] * len(MATCHED)
             percent = matches.percent(decision.row)
             counts[-(-percent // 25) + (percent == 100)] += 1
 

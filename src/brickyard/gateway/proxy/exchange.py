@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import functools
 from collections.abc import Callable
 from typing import Final, ParamSpec, Protocol
 
@@ -392,7 +393,7 @@ class Exchange:
 
     def _extra(self, decision: routing.Decision) -> bytes:
         """Who decided, and on request why."""
-        line = _STRATEGY_LINE % decision.profile.name.encode("latin-1", "replace")
+        line = _strategy_line(decision.profile.name)
         for name, value in router.response_headers(decision).items():
             line += b"%b: %b\r\n" % (name.encode(), heads.field_text(value))
         if self._incoming.notes.get(_EXPLAIN) != b"1":
@@ -444,6 +445,11 @@ class Exchange:
             reservation.cancel()
         else:
             reservation.settle(self._entry.usage.total if self._entry.usage is not None else 0)
+
+
+@functools.lru_cache(maxsize=256)
+def _strategy_line(name: str) -> bytes:
+    return _STRATEGY_LINE % name.encode("latin-1", "replace")
 
 
 def begin(shared: plane.Plane, client: Client, given: incoming.Incoming, dialect: dialects.Dialect) -> Exchange | None:

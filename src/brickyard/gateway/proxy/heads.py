@@ -111,13 +111,37 @@ def tokens(value: bytes) -> frozenset[bytes]:
     return frozenset(token.strip().lower() for token in value.split(b","))
 
 
-def _sort(fields: Fields, actions: dict[bytes, int]) -> tuple[list[bytes], dict[bytes, bytes]]:
+class _Actions:
+    """What is done with a field, by its name as it is written; the first so many spellings are remembered.
+
+    ``spelled``: name as written → its lower case, and what to do.
+    """
+
+    def __init__(self, actions: dict[bytes, int]) -> None:
+        self._actions = actions
+        self.spelled: dict[bytes, tuple[bytes, int]] = {}
+
+    def learn(self, name: bytes) -> tuple[bytes, int]:
+        lower = name.lower()
+        known = (lower, self._actions.get(lower, 0))
+        if len(self.spelled) < _SPELLINGS and len(name) <= _LONGEST_NAME:
+            self.spelled[name] = known
+        return known
+
+
+_SPELLINGS: Final = 1024
+_LONGEST_NAME: Final = 64
+_OF_REQUESTS: Final = _Actions(_REQUEST)
+_OF_RESPONSES: Final = _Actions(_RESPONSE)
+
+
+def _sort(fields: Fields, actions: _Actions) -> tuple[list[bytes], dict[bytes, bytes]]:
     lines: list[bytes] = []
     notes: dict[bytes, bytes] = {}
+    spelled = actions.spelled
     for name, value in fields:
-        lower = name.lower()
-        action = actions.get(lower)
-        if action is None:
+        lower, action = spelled.get(name) or actions.learn(name)
+        if not action:
             lines += (name, _COLON, value, CRLF)
             continue
         if action & _NOTE:
@@ -149,7 +173,7 @@ def sort_request(fields: Fields, version: str) -> tuple[list[bytes], dict[bytes,
     Raises:
         RefusedError: the head leaves open where the request ends or whom it is for.
     """
-    lines, notes = _sort(fields, _REQUEST)
+    lines, notes = _sort(fields, _OF_REQUESTS)
     if version == "1.1":
         if b"host" not in notes:
             raise _bad_request("the request has no Host header, which HTTP/1.1 requires")
@@ -225,7 +249,7 @@ def sort_response(status: int, fields: Fields) -> ResponseHead:
     """
     if status < 200 or status > 599:
         raise errors.MalformedResponseError(f"the endpoint answered with status {status}")
-    lines, notes = _sort(fields, _RESPONSE)
+    lines, notes = _sort(fields, _OF_RESPONSES)
     coding = notes.get(b"transfer-encoding")
     if coding is not None and coding.lower() != b"chunked":
         raise errors.MalformedResponseError(

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, NamedTuple
 
 from brickyard.api import names
 from brickyard.api.openai import errors as openai
 from brickyard.gateway import errors
 from brickyard.gateway.dialects import contract as dialects
 from brickyard.gateway.proxy import incoming, pages, plane
-from brickyard.lib import values
 from brickyard.routing import contract as routing
 
 _PRIORITY: Final = names.HEADER_PRIORITY.encode()
@@ -21,10 +20,10 @@ _FILTER: Final = names.HEADER_EXTERNAL_FILTER.encode()
 _SESSION_ID: Final = names.HEADER_SESSION_ID.encode()
 _SESSION_KEY: Final = names.HEADER_SESSION_KEY.encode()
 _PROFILE: Final = names.HEADER_CONFIG_PROFILE.encode()
+_ROUTING: Final = frozenset({_USER, _STRATEGY, _FILTER, _SESSION_ID, _SESSION_KEY, _PROFILE})
 
 
-@values.value
-class Understood:
+class Understood(NamedTuple):
     """What a request asks for: of routing, and of the data plane."""
 
     request: routing.Request
@@ -43,12 +42,23 @@ def request(shared: plane.Plane, given: incoming.Incoming, dialect: dialects.Dia
         meaning.priority = _priority(notes[_PRIORITY])
     if not shared.director.knows(meaning.model):
         raise pages.unknown_model(meaning.model, shared.director)
+    prompt_at, body = meaning.prompt_at, given.body
+    if notes.keys().isdisjoint(_ROUTING):
+        asked = routing.Request(
+            request_id,
+            meaning.model,
+            dialect.path,
+            body[prompt_at:] if prompt_at else body,
+            meaning.user,
+            max_tokens=meaning.output_limit or None,
+        )
+        return Understood(asked, meaning)
     return Understood(
         routing.Request(
             request_id,
             meaning.model,
             dialect.path,
-            given.body[meaning.prompt_at :],
+            body[prompt_at:] if prompt_at else body,
             _text(notes, _USER) or meaning.user,
             _text(notes, _STRATEGY),
             _text(notes, _FILTER),

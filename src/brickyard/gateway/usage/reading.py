@@ -31,6 +31,7 @@ _BARE: Final = frozenset(("prompt_tokens", "completion_tokens", "total_tokens"))
 _LONGEST: Final = 4096
 """Bytes of the largest usage object that is read."""
 _DECODER: Final = json.JSONDecoder()
+_MOST: Final = 1 << 53
 BYTES_A_TOKEN: Final = 4
 """What texts have, more or less, by which tokens are guessed."""
 
@@ -104,6 +105,10 @@ def _nested(data: bytes, begin: int) -> dict[str, Any] | None:
 
 
 def _usage(told: dict[str, Any]) -> contract.Usage | None:
+    prompt, completion, total = told.get("prompt_tokens"), told.get("completion_tokens"), told.get("total_tokens")
+    if type(prompt) is type(completion) is type(total) is int and 0 <= prompt <= total < _MOST and 0 <= completion:
+        # As nearly all write it.
+        return contract.Usage(prompt, completion, total, _cached(told) if len(told) > len(_BARE) else None)
     prompt = _count(told, "prompt_tokens")
     cached = _cached(told) if len(told) > len(_BARE) or told.keys() != _BARE else None
     if prompt is None:
@@ -134,4 +139,4 @@ def _cached(told: dict[str, Any]) -> int | None:
 
 def _count(told: dict[str, Any], name: str) -> int | None:
     count = told.get(name)
-    return count if type(count) is int and 0 <= count < 1 << 53 else None
+    return count if type(count) is int and 0 <= count < _MOST else None

@@ -83,6 +83,8 @@ class _Rows:
 class PrefixLedger:
     """An index at the service of policies."""
 
+    hears_answers = False
+
     def __init__(self, hasher: Hasher, index: PrefixIndex) -> None:
         self._hasher = hasher
         self._index = index
