@@ -59,6 +59,15 @@ class TestForeseen:
         assert made.panicking_since is not None
         assert made.next_at is None
 
+    def test_an_unread_metric_without_end_in_sight(self) -> None:
+        own = testing.settings(contract.Strategy.KPA, testing.metric("a"), testing.metric("b"))
+        load = testing.Workload(own, 4)
+        load.run(60, lambda _: [testing.shared(500, 4, "a"), testing.shared(4, 4, "b")])
+        made = load.run(100, lambda _: [testing.shared(4, 4, "a")])[-1]
+        assert made.panicking_since is not None
+        assert contract.Limit.UNKNOWN in [each.limit for each in made.steps]
+        assert made.next_at is None
+
     def test_a_step_that_goes_on(self) -> None:
         made = testing.Workload(testing.settings(), 2).look(testing.shared(100, 2))
         assert (made.next_at, made.next_why) == (made.at, "it goes on towards 10")

@@ -3,7 +3,8 @@
 **Demand, not averages.** Every metric is brought to one form: what the *whole* workload has to do, and what *one* replica should do
 (the target). ``pod``, ``resource`` and ``custom`` metrics are measured at pods and added up; ``external`` ones speak of the whole
 already. KPA divides the one by the other. APA and HPA compare the demand per replica with the target. A value that is neither a sum
-over pods nor divisible among them (a latency, say) still works with APA and HPA where it is measured at pods: they use the mean.
+over pods nor divisible among them (a latency, say) still works with APA and HPA where it is measured at pods: they use the mean. While
+the number of pods changes within APA's window, mean and shared demand differ; then it moves only where both agree.
 
 **Missing is not zero.** A pod that could not be measured does something unknown: at least nothing, at most (so we assume, as Kubernetes
 does) its target. An observation is therefore an interval, ``low`` with 0 and ``high`` with the target for each pod that did not

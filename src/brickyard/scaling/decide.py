@@ -155,6 +155,7 @@ class _Steps:
         unread = next((each for each in self.metrics if each.replicas is None), None)
         if unread is not None and self.value < self.current:
             why = f"{unread.metric.name} cannot be read and might ask for more: {unread.reason}"
+            self.guards.append(outlook.Guard(None, why))
             self._take(contract.Limit.UNKNOWN, self.current, why)
 
     def _rates(self, advised: int) -> None:

@@ -60,14 +60,14 @@ _ROWS: Final = (
     ),
     _Row(names.PANIC_THRESHOLD, "panic_threshold", texts.number, lambda value: value >= 1, "a number, at least 1"),
     _Row(
-        _PREFIX + "activation-scale",
+        names.ACTIVATION_SCALE,
         "activation_scale",
         texts.whole,
         lambda value: value >= 1,
         "a whole number, at least 1",
     ),
     _Row(
-        _PREFIX + "target-burst-capacity",
+        names.TARGET_BURST_CAPACITY,
         "burst_capacity",
         texts.number,
         lambda value: value >= 0,
