@@ -1,7 +1,7 @@
 """``python -m bench [part …]``: measure, print tables. ``python -m bench PART OPTIONS…`` gives one part its options.
 
-Parts: apiserver, gateway (beside peers), kubeclients, kvindex, limits, quality (of routing), routing, scaling, sharing (of several
-gateways), sim, startup; all without arguments.
+Parts: apiserver, autoscaler-sources, gateway (beside peers), kubeclients, kvindex, limits, quality (of routing), routing, scaling,
+sharing (of several gateways), sim, startup; all without arguments.
 Options have: gateway, quality, routing (``--help`` tells).
 """
 
@@ -11,7 +11,20 @@ import itertools
 import sys
 from collections.abc import Callable, Mapping, Sequence
 
-from bench import apiserver, gateway, kubeclients, kvindex, limits, quality, routing, scaling, sharing, sim, startup
+from bench import (
+    apiserver,
+    autoscaler_sources,
+    gateway,
+    kubeclients,
+    kvindex,
+    limits,
+    quality,
+    routing,
+    scaling,
+    sharing,
+    sim,
+    startup,
+)
 
 WITH_OPTIONS: Mapping[str, Callable[[Sequence[str]], None]] = {
     "gateway": gateway.main,
@@ -20,6 +33,7 @@ WITH_OPTIONS: Mapping[str, Callable[[Sequence[str]], None]] = {
 }
 PLAIN: Mapping[str, Callable[[], None]] = {
     "apiserver": apiserver.main,
+    "autoscaler-sources": autoscaler_sources.main,
     "kubeclients": kubeclients.main,
     "kvindex": kvindex.main,
     "limits": limits.main,

@@ -28,8 +28,8 @@ from brickyard.lib import clock, logs, pages, tasks
 
 FORGET: Final = 300.0
 """Seconds after which what nobody asks for any more is forgotten."""
-KEPT: Final = 8192
-"""Most connections kept open between two readings, as far as the process may have files open."""
+KEPT: Final = 16384
+"""Most connections kept open between two readings; never more than half of the files that the process may have open."""
 
 log = logs.get(__name__)
 
@@ -108,17 +108,18 @@ class Fetcher:
         self._swept = time.monotonic()
         self._scope = tasks.Scope("autoscaler-pages")
         late = min(chosen.late_connections, chosen.connections // 2)
-        self._prompt, self._late = self._lane(chosen.connections - late), self._lane(late)
+        files = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+        kept = KEPT if files == resource.RLIM_INFINITY else min(KEPT, files // 2)
+        self._prompt, self._late = self._lane(chosen.connections - late, kept), self._lane(late, late)
         self.fetched = 0
         """Pages asked for over the network so far."""
 
-    def _lane(self, connections: int) -> pages.Pages:
-        files = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    def _lane(self, connections: int, kept: int) -> pages.Pages:
         return pages.Pages(
             connections=max(connections, 1),
             timeout=self._chosen.page_timeout,
             largest=self._chosen.largest_page,
-            kept=KEPT if files < 0 else min(KEPT, files // 4),
+            kept=kept,
             tls=_trusting(),
         )
 

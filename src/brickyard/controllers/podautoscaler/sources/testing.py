@@ -1,4 +1,4 @@
-"""Fakes of this room: a source without a network, a server of pages over a real one, pods and metrics made of a line."""
+"""Fakes of this room: a server of pages on loopback, pods and metrics made of a line."""
 
 from __future__ import annotations
 
@@ -13,37 +13,7 @@ from brickyard.api import names
 from brickyard.api.kinds import resources
 from brickyard.api.kinds.podautoscaler import types
 from brickyard.controllers.podautoscaler.sources import contract
-from brickyard.kube.objects import meta
 from brickyard.scaling import contract as scaling
-
-
-class FakeSource:
-    """Fills ``contract.Source``. ``values`` by pod's name; ``whole`` by metric's name; what stands in neither is missing for ``why``."""
-
-    def __init__(self) -> None:
-        self.values: dict[str, float] = {}
-        self.whole: dict[str, float] = {}
-        self.why = "nothing is set"
-        self.notes: tuple[str, ...] = ()
-        self.asked: list[contract.Wanted] = []
-
-    async def observe(self, wanted: contract.Wanted, now: float) -> scaling.Observation:
-        self.asked.append(wanted)
-        await asyncio.sleep(0)
-        metric = wanted.metric
-        if metric.form is scaling.Form.WHOLE:
-            value = self.whole.get(metric.name)
-            return scaling.Observation(
-                metric.key, now, whole=value, why="" if value is not None else self.why, notes=self.notes
-            )
-        pods = tuple(self._reading(meta.name(pod), now) for pod in wanted.pods)
-        why = self.why if pods and all(each.health is scaling.Health.MISSING for each in pods) else ""
-        return scaling.Observation(metric.key, now, pods=pods, why=why, notes=self.notes)
-
-    def _reading(self, pod: str, now: float) -> scaling.PodReading:
-        if pod in self.values:
-            return scaling.PodReading(pod, scaling.Health.READY, self.values[pod], now)
-        return scaling.PodReading(pod, scaling.Health.MISSING, why=self.why)
 
 
 def pod(name: str, *, address: str = "127.0.0.1", engine: str = "", ready: bool = True) -> resources.Object:
