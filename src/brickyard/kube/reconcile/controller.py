@@ -94,6 +94,7 @@ class Controller:
             backoff, bucket.Bucket(RETRIES_PER_SECOND, RETRIES_AT_ONCE)
         )
         self._wake = asyncio.Event()
+        self._lookout = asyncio.Lock()
         self._informers: list[informers.Informer] = []
         self._early: list[tuple[contract.Request, float]] = []
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -149,18 +150,22 @@ class Controller:
     async def _work(self) -> None:
         loop = asyncio.get_running_loop()
         while True:
-            request = self._queue.take(loop.time())
-            if request is None:
-                self._wake.clear()
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout_at(self._queue.next_due()):
-                        await self._wake.wait()
-                continue
+            # One looks out for all: of sixty-four that each waited for the next change, sixty-three would wake for nothing.
+            async with self._lookout:
+                request = await self._next(loop)
             try:
                 await self._pass(request, loop)
             finally:
                 self._queue.done(request)
                 self._wake.set()
+
+    async def _next(self, loop: asyncio.AbstractEventLoop) -> contract.Request:
+        while (request := self._queue.take(loop.time())) is None:
+            self._wake.clear()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout_at(self._queue.next_due()):
+                    await self._wake.wait()
+        return request
 
     async def _pass(self, request: contract.Request, loop: asyncio.AbstractEventLoop) -> None:
         began = loop.time()
