@@ -33,6 +33,7 @@ WITH_OPTIONS: Mapping[str, Callable[[Sequence[str]], None]] = {
 }
 PLAIN: Mapping[str, Callable[[], None]] = {
     "apiserver": apiserver.main,
+    "autoscalers": autoscalers.main,
     "autoscaler-sources": autoscaler_sources.main,
     "kubeclients": kubeclients.main,
     "kvindex": kvindex.main,

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pathlib
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from brickyard.cli import options
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -17,6 +19,65 @@ app = typer.Typer(help="See why autoscalers decide as they do, and try settings 
 Out = Annotated[
     pathlib.Path | None, typer.Option("--out", help="Draw it into this file too: .svg or .png (needs brickyard[plot]).")
 ]
+
+Name = Annotated[str, typer.Argument(help="The PodAutoscaler.")]
+Controllers = Annotated[
+    str, typer.Option("--controllers", help="URL of the controllers' metrics.  [default: those of this machine]")
+]
+
+
+@app.command()
+def explain(
+    name: Name,
+    namespace: options.Namespace = "default",
+    output: Annotated[str, typer.Option("--output", "-o", help="text or json")] = "text",
+    controllers: Controllers = "",
+    data_dir: options.DataDir = None,
+) -> None:
+    """Show what was measured, what each metric asks for, what limited it, and what happens next."""
+    import orjson
+
+    from brickyard.cli import autoscalerpages
+    from brickyard.lib import errors
+
+    if output not in {"text", "json"}:
+        raise errors.UsageError(f"unknown output {output!r}", hint="text or json")
+    page = _page(name, namespace, controllers, data_dir)
+    if output == "json":
+        print(orjson.dumps(page, option=orjson.OPT_INDENT_2).decode())
+        return
+    first, *rest = autoscalerpages.words(page)
+    console = _console()
+    console.print(f"{page['namespace']}/{page['name']}  {first}", style="bold", markup=False)
+    for line in rest:
+        console.print(line, markup=False)
+
+
+@app.command()
+def plot(
+    name: Name,
+    namespace: options.Namespace = "default",
+    out: Out = None,
+    controllers: Controllers = "",
+    data_dir: options.DataDir = None,
+) -> None:
+    """Draw demand, desired and actual replicas and bounds over the last hours."""
+    from brickyard.cli import autoscalerpages, curvefile, curvescreen
+
+    if out is not None:
+        curvefile.check(out)
+    chart = autoscalerpages.chart(_page(name, namespace, controllers, data_dir))
+    console = _console()
+    console.print(curvescreen.draw(chart, console.width, 14))
+    if out is not None:
+        curvefile.write(chart, out)
+        console.print(f"drawn into {out}", style="dim", markup=False)
+
+
+def _page(name: str, namespace: str, controllers: str, data_dir: pathlib.Path | None) -> dict[str, Any]:
+    from brickyard.cli import autoscalerpages, place
+
+    return autoscalerpages.fetch(autoscalerpages.address(controllers, place.at(data_dir)), namespace, name)
 
 
 @app.command()
@@ -39,7 +100,7 @@ def replay(
         list[str] | None, typer.Option("--set", help="key=value for all of them; may be repeated.")
     ] = None,
     metric: Annotated[
-        list[str] | None, typer.Option("--metric", help="NAME=TARGET to scale by.  [default: num_requests=12]")
+        list[str] | None, typer.Option("--metric", help="NAME=TARGET to scale by.  [default: num_requests_running=10]")
     ] = None,
     filename: Annotated[
         pathlib.Path | None, typer.Option("--filename", "-f", help="Or the PodAutoscaler of this manifest.")

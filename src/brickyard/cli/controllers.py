@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import pathlib
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from brickyard.kube.reconcile import election
 
 
 def controllers(
@@ -44,17 +47,11 @@ def controllers(
 
     from brickyard.assembly import controllers as assembly
     from brickyard.kube.objects import meta
-    from brickyard.kube.reconcile import election
-    from brickyard.lib import errors, logs, process, settings, tasks
+    from brickyard.lib import garbage, logs, process, tasks
 
     logs.setup(os.environ.get("BRICKYARD_LOG_LEVEL", "INFO"))
     process.die_with_supervisor(os.environ)
-    try:
-        timing = election.Timing(
-            settings.seconds(leader_election_lease_duration), settings.seconds(leader_election_renew_deadline)
-        )
-    except ValueError as error:
-        raise errors.UsageError(f"leader election: {error}") from error
+    timing = _timing(leader_election_lease_duration, leader_election_renew_deadline)
     said = assembly.Said(
         kubeconfig=kubeconfig,
         controllers=controllers,
@@ -68,8 +65,22 @@ def controllers(
     )
     given = assembly.load(os.environ, said)
 
+    def ready() -> None:
+        garbage.settle()
+        process.announce_ready(os.environ)
+
     async def serve() -> None:
         async with tasks.stop_signal() as stop:
-            await assembly.serve(said, given, stop, ready=lambda: process.announce_ready(os.environ))
+            await assembly.serve(said, given, stop, ready=ready)
 
     uvloop.run(serve())
+
+
+def _timing(lease: str, renew: str) -> election.Timing:
+    from brickyard.kube.reconcile import election
+    from brickyard.lib import errors, settings
+
+    try:
+        return election.Timing(settings.seconds(lease), settings.seconds(renew))
+    except ValueError as error:
+        raise errors.UsageError(f"leader election: {error}") from error

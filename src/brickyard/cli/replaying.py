@@ -31,7 +31,7 @@ _FIELDS: Final = {
     "panic-window": "panicWindowSeconds",
 }
 """Fields of the spec that hold whole numbers; windows may be written as durations."""
-DEFAULT_METRICS: Final = ("num_requests=12",)
+DEFAULT_METRICS: Final = ("num_requests_running=10",)
 EVERY: Final = ("HPA", "KPA", "APA")
 _MOST: Final = 100
 """Replicas, where options do not say."""
@@ -199,7 +199,9 @@ def metric(text: str) -> dict[str, str]:
     try:
         known = measures.metric(name, texts.number(target))
     except ValueError as error:
-        raise errors.UsageError(f"{text!r} is no metric", hint="write NAME=TARGET, such as num_requests=12") from error
+        raise errors.UsageError(
+            f"{text!r} is no metric", hint="write NAME=TARGET, such as num_requests_running=10"
+        ) from error
     source = {"targetMetric": name, "targetValue": target, "protocolType": "http", "path": "/metrics"}
     if known.form is contract.Form.WHOLE:
         return source | {"metricSourceType": "external", "endpoint": "gateway:8888"}
@@ -242,7 +244,9 @@ def read(base: Mapping[str, Any], chosen: Choice, shared: Mapping[str, str]) -> 
     if problems:
         raise errors.UsageError(f"{chosen.label}: " + "; ".join(f"{each.where}: {each.text}" for each in problems))
     if not found.metrics:
-        raise errors.UsageError(f"{chosen.label}: there is no metric to scale by", hint="--metric num_requests=12")
+        raise errors.UsageError(
+            f"{chosen.label}: there is no metric to scale by", hint="--metric num_requests_running=10"
+        )
     for each in found.metrics:
         measures.metric(each.name, each.target)
     return found

@@ -106,7 +106,7 @@ def _nested(data: bytes, begin: int) -> dict[str, Any] | None:
 
 def _usage(told: dict[str, Any]) -> contract.Usage | None:
     prompt, completion, total = told.get("prompt_tokens"), told.get("completion_tokens"), told.get("total_tokens")
-    if type(prompt) is type(completion) is type(total) is int and 0 <= prompt <= total < _MOST and 0 <= completion:
+    if type(prompt) is type(completion) is type(total) is int and 0 <= prompt <= total < _MOST and completion >= 0:
         # As nearly all write it.
         return contract.Usage(prompt, completion, total, _cached(told) if len(told) > len(_BARE) else None)
     prompt = _count(told, "prompt_tokens")

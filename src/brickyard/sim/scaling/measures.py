@@ -1,9 +1,8 @@
-"""What an autoscaler could read of a simulated fleet, under the names that PodAutoscalers use.
+"""What an autoscaler could read of a simulated fleet, under the names that it has in a cluster: a manifest can be replayed as it is.
 
-At pods: ``num_requests_waiting``, ``num_requests_running``, ``num_requests`` (both), ``kv_cache_usage_perc`` (0..1; also under vLLM's old
-name ``gpu_cache_usage_perc``), and tokens or requests per second since the last look: ``prompt_tokens_per_second``,
-``generation_tokens_per_second``, ``requests_per_second``. Of the whole: ``gateway_requests`` (all that are open, those held among them) and
-``gateway_requests_per_second`` (arrivals since the last look).
+At pods: ``num_requests_waiting``, ``num_requests_running``, ``kv_cache_usage_perc`` (0..1; ``gpu_cache_usage_perc`` is vLLM's old name),
+and the counters ``prompt_tokens_total``, ``generation_tokens_total``, ``request_success_total``. Of the whole, from the gateway's own page:
+``gateway_in_flight_requests``, and the counter ``gateway_request_total``. A counter means what it grew by in a second, since the last look.
 """
 
 from __future__ import annotations
@@ -21,17 +20,16 @@ _Counter = Callable[[fleet.Replica], int]
 GAUGES: Final[Mapping[str, _Gauge]] = {
     "num_requests_waiting": lambda each, now: each.engine.waiting,
     "num_requests_running": lambda each, now: each.engine.running,
-    "num_requests": lambda each, now: each.engine.open,
     "kv_cache_usage_perc": lambda each, now: each.engine.kv_usage(now),
     "gpu_cache_usage_perc": lambda each, now: each.engine.kv_usage(now),
 }
 COUNTERS: Final[Mapping[str, _Counter]] = {
-    "prompt_tokens_per_second": lambda each: each.engine.prompted,
-    "generation_tokens_per_second": lambda each: each.engine.said,
-    "requests_per_second": lambda each: each.engine.ended,
+    "prompt_tokens_total": lambda each: each.engine.prompted,
+    "generation_tokens_total": lambda each: each.engine.said,
+    "request_success_total": lambda each: each.engine.ended,
 }
-OPEN: Final = "gateway_requests"
-ARRIVALS: Final = "gateway_requests_per_second"
+OPEN: Final = "gateway_in_flight_requests"
+ARRIVALS: Final = "gateway_request_total"
 NAMES: Final = (*GAUGES, *COUNTERS, OPEN, ARRIVALS)
 
 
