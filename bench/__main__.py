@@ -1,7 +1,7 @@
 """``python -m bench [part …]``: measure, print tables. ``python -m bench PART OPTIONS…`` gives one part its options.
 
-Parts: apiserver, autoscaler-sources, gateway (beside peers), kubeclients, kvindex, limits, quality (of routing), routing, scaling,
-sharing (of several gateways), sim, startup; all without arguments.
+Parts: apiserver, autoscalers, autoscaler-sources, gateway (beside peers), kubeclients, kvindex, limits, quality (of routing), routing,
+scaling, sharing (of several gateways), sim, startup; all without arguments.
 Options have: gateway, quality, routing (``--help`` tells).
 """
 
@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from bench import (
     apiserver,
     autoscaler_sources,
+    autoscalers,
     gateway,
     kubeclients,
     kvindex,

@@ -13,6 +13,7 @@ from typing import Final
 
 import prometheus_client
 
+from brickyard.api import names
 from brickyard.api.kinds import resources
 from brickyard.assembly import engines
 from brickyard.controllers import pages
@@ -32,7 +33,7 @@ ATTENDED: Final = (resources.POD_AUTOSCALER,)
 """The kinds that are acted on while all of them run."""
 NOWHERE: Final = "0"
 """An address that is not listened on."""
-LEASE: Final = meta.Key("aibrix-system", "aibrix-controller-manager")
+LEASE: Final = meta.Key(names.SYSTEM_NAMESPACE, "aibrix-controller-manager")
 """What replicas take turns by, where nothing else is said."""
 _ONE_MACHINE: Final = "127.0.0.1:0"
 

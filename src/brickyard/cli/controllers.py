@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from brickyard.api import names
+
 if TYPE_CHECKING:
     from brickyard.kube.reconcile import election
 
@@ -30,7 +32,7 @@ def controllers(
         bool, typer.Option("--leader-elect", help="Work only while no other replica does.")
     ] = False,
     leader_election_id: Annotated[str, typer.Option(help="Name of the Lease.")] = "aibrix-controller-manager",
-    leader_election_namespace: Annotated[str, typer.Option(help="Its namespace.")] = "aibrix-system",
+    leader_election_namespace: Annotated[str, typer.Option(help="Its namespace.")] = names.SYSTEM_NAMESPACE,
     leader_election_lease_duration: Annotated[
         str, typer.Option(help="How long others wait for a silent holder.")
     ] = "15s",
@@ -51,7 +53,6 @@ def controllers(
 
     logs.setup(os.environ.get("BRICKYARD_LOG_LEVEL", "INFO"))
     process.die_with_supervisor(os.environ)
-    timing = _timing(leader_election_lease_duration, leader_election_renew_deadline)
     said = assembly.Said(
         kubeconfig=kubeconfig,
         controllers=controllers,
@@ -61,9 +62,8 @@ def controllers(
         burst=kube_api_burst,
         elect=leader_elect,
         lease=meta.Key(leader_election_namespace, leader_election_id),
-        timing=timing,
+        timing=_timing(leader_election_lease_duration, leader_election_renew_deadline),
     )
-    given = assembly.load(os.environ, said)
 
     def ready() -> None:
         garbage.settle()
@@ -71,7 +71,7 @@ def controllers(
 
     async def serve() -> None:
         async with tasks.stop_signal() as stop:
-            await assembly.serve(said, given, stop, ready=ready)
+            await assembly.serve(said, assembly.load(os.environ, said), stop, ready=ready)
 
     uvloop.run(serve())
 

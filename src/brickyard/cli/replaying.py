@@ -17,6 +17,7 @@ import orjson
 from rich.table import Table
 
 from brickyard.api import names
+from brickyard.api.kinds import resources
 from brickyard.api.kinds.podautoscaler import texts
 from brickyard.cli import curves, sources
 from brickyard.lib import errors
@@ -211,7 +212,7 @@ def metric(text: str) -> dict[str, str]:
 def autoscaler(metrics: Sequence[str], maximum: int) -> dict[str, Any]:
     """A PodAutoscaler of options."""
     return {
-        "apiVersion": "autoscaling.aibrix.ai/v1alpha1",
+        "apiVersion": resources.POD_AUTOSCALER.api_version,
         "kind": "PodAutoscaler",
         "metadata": {"name": "replay", "namespace": "default"},
         "spec": {
