@@ -10,6 +10,7 @@ import pathlib
 import sys
 
 from brickyard.accounts import settings as accounts
+from brickyard.controllers import settings as controllers
 from brickyard.embedded import up
 from brickyard.embedded.apiserver import settings as apiserver
 from brickyard.embedded.kubelet import settings as kubelet
@@ -57,6 +58,7 @@ SETTINGS = (
     vtc_basic.VtcBasicParameters,
     least_tokens.LeastTokensParameters,
     consistent_hash.ConsistentHashParameters,
+    controllers.ControllersSettings,
     services.ServicesSettings,
     accounts.AccountSettings,
     apiserver.ApiServerSettings,
