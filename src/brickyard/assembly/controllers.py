@@ -29,8 +29,6 @@ log = logs.get(__name__)
 
 NAMES: Final = (podautoscaler.NAME,)
 """What ``--controllers`` can name."""
-ATTENDED: Final = (resources.POD_AUTOSCALER,)
-"""The kinds that are acted on while all of them run."""
 NOWHERE: Final = "0"
 """An address that is not listened on."""
 LEASE: Final = meta.Key(names.SYSTEM_NAMESPACE, "aibrix-controller-manager")

@@ -16,8 +16,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
 import uvloop
 
-from brickyard.api.kinds import podlogs, podstreams, usage
-from brickyard.assembly import controllers as aibrix
+from brickyard.api.kinds import podlogs, podstreams, resources, usage
 from brickyard.assembly import engines
 from brickyard.embedded import home
 from brickyard.embedded.apiserver import catalog, server
@@ -32,6 +31,8 @@ from brickyard.sidecar.downloads import cache
 
 API_DEADLINE = 20.0
 """Seconds the API server gets to serve, opening its store included."""
+ATTENDED = (*controllers.ATTENDED, resources.POD_AUTOSCALER)
+"""The kinds that are acted on while this process runs."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -111,11 +112,19 @@ async def _run(wanted: MachineSettings, environ: Mapping[str, str], ready: Calla
         tasks.Scope("machine") as scope,
     ):
         scope.start(controllers.run(client, time, proxy.Balancer(), place.volumes), name="controllers")
-        scope.start(aibrix.beside(client, time, environ, place.write_controllers), name="aibrix")
         node = agent.NodeAgent(client, kubelet, engines.launchers(), models, time)
         pod_logs.source, usages.source, streams.source = node.logs, node.usages, node.streams
         ready()
+        scope.start(_aibrix(client, environ, place), name="aibrix")
         await node.run(stop)
+
+
+async def _aibrix(client: rest.RestClient, environ: Mapping[str, str], place: home.Home) -> None:
+    """Run the controllers of AIBrix' kinds until cancelled."""
+    # They take a tenth of a second to import, and nobody waits for them: what came before them is in the API.
+    from brickyard.assembly import controllers as aibrix  # noqa: PLC0415 - see above
+
+    await aibrix.beside(client, clock.SystemClock(), environ, place.write_controllers)
 
 
 @contextlib.asynccontextmanager
@@ -129,7 +138,7 @@ async def _api_server(wanted: api_settings.ApiServerSettings, offers: server.Age
             agent=offers,
             stop=stop,
             ready=serving.set_result,
-            attended=(*controllers.ATTENDED, *aibrix.ATTENDED),
+            attended=ATTENDED,
         )
         running = scope.start(work, name="server")
         async with asyncio.timeout(API_DEADLINE):
