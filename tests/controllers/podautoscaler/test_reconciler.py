@@ -381,6 +381,7 @@ async def test_an_api_that_is_away_for_a_while_is_waited_for() -> None:
         assert it.replicas() == 2
 
 
+@pytest.mark.slow
 async def test_five_hundred_are_spread_over_the_period() -> None:
     client = clients.MemoryClient(testing.LoopClock())
     for index in range(500):
