@@ -46,7 +46,7 @@ def screen(drawn: curves.Chart, width: int = 80) -> list[str]:
 
 
 def test_a_screen_names_what_it_draws() -> None:
-    lines = screen(chart())
+    lines = screen(chart(), 100)
     assert lines[0] == "an autoscaler"
     assert lines[1].split() == [
         "replicas",
@@ -64,12 +64,12 @@ def test_a_screen_names_what_it_draws() -> None:
         "▒▒",
         "panic",
     ]
-    assert lines[2].startswith("8┤")
-    assert any(line.startswith("0┤") for line in lines)
+    assert lines[2].lstrip().startswith("8┤")
+    assert any(line.lstrip().startswith("0┤") for line in lines)
     axis = next(line for line in lines if "└" in line)
-    assert axis.index("▒") == pytest.approx(2 + 78 / 6, abs=1)
+    assert axis.index("▒") == pytest.approx(3 + 97 / 6, abs=1)
     assert "what came of it" in lines
-    assert all(len(line) <= 80 for line in lines)
+    assert all(len(line) <= 100 for line in lines)
 
 
 def test_what_is_drawn_is_where_it_belongs() -> None:
@@ -109,17 +109,16 @@ def test_ticks_reach_the_top_in_few_even_steps(most: float, number: int) -> None
 @pytest.mark.parametrize(
     ("span", "start", "named"),
     [
-        (600.0, None, ["0 s", "2 min", "4 min", "6 min", "8 min", "10 min"]),
+        (600.0, None, ["0 min", "2 min", "4 min", "6 min", "8 min", "10 min"]),
         (100.0, None, ["0 s", "30 s", "60 s", "90 s"]),
-        (3600.0, 1700158546.0, ["18:30", "18:45", "19:00", "19:15"]),
+        (3600.0, 1700158546.0, ["18:20", "18:30", "18:40", "18:50", "19:00", "19:10"]),
         (40.0, 1700158546.0, ["18:15:50", "18:16:00", "18:16:10", "18:16:20"]),
-        (300 * 86400.0, None, None),
+        (86400.0, None, ["0 h", "4 h", "8 h", "12 h", "16 h", "20 h", "24 h"]),
     ],
 )
-def test_moments(span: float, start: float | None, named: list[str] | None) -> None:
+def test_moments(span: float, start: float | None, named: list[str]) -> None:
     made = curves.Chart("", [curves.Panel("", "", [0.0, span], [])], start)
-    found = [name for _, name in curves.moments(made, 6)]
-    assert found == named if named else 1 < len(found) <= 8
+    assert [name for _, name in curves.moments(made, 6)] == named
 
 
 def test_spans_of_what_is_marked() -> None:

@@ -122,7 +122,7 @@ def moments(chart: Chart, number: int) -> Iterator[tuple[float, str]]:
 
 def _moment(start: float | None, at: float, step: float) -> str:
     if start is None:
-        return f"{at:.0f} s" if step < 60 else f"{at / 60:g} min"
+        return f"{at:.0f} s" if step < 60 else f"{at / 60:g} min" if step < 7200 else f"{at / 3600:g} h"
     day = round(start + at) % 86400
     clock = f"{day // 3600:02d}:{day // 60 % 60:02d}"
     return clock if step >= 60 else f"{clock}:{day % 60:02d}"
