@@ -57,8 +57,8 @@ def controllers(shown: Mapping[str, Any]) -> Iterator[str]:
             self.end_headers()
             self.wfile.write(json.dumps(found or {"error": "none"}).encode())
 
-        def log_message(self, format: str, *args: Any) -> None:
-            del format, args
+        def log_message(self, *args: Any) -> None:
+            del args
 
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})

@@ -150,7 +150,7 @@ def test_a_replay_as_table_chart_and_document() -> None:
 def test_bounds_are_drawn_where_something_comes_near() -> None:
     beside = [curves.Line("a", curves.Kind.ACTUAL, [4.0, 5.0])]
     near = replaying.bounds([1, 1], [6, 90], beside)
-    assert [(each.name, list(each.values)[0]) for each in near] == [("maximum", 6), ("minimum", 1)]
+    assert [(each.name, next(iter(each.values))) for each in near] == [("maximum", 6), ("minimum", 1)]
     assert [each.name for each in replaying.bounds([0, 0], [90, 90], beside)] == []
 
 
