@@ -1,8 +1,8 @@
 """``python -m bench [part …]``: measure, print tables. ``python -m bench PART OPTIONS…`` gives one part its options.
 
-Parts: apiserver, autoscalers, autoscaler-sources, gateway (beside peers), kubeclients, kvindex, limits, quality (of routing), routing,
-scaling, sharing (of several gateways), sim, startup; all without arguments.
-Options have: gateway, quality, routing (``--help`` tells).
+Parts: apiserver, autoscaler (settings of one), autoscalers (many), autoscaler-sources, gateway (beside peers), kubeclients, kvindex,
+limits, quality (of routing), routing, scaling, sharing (of several gateways), sim, startup; all without arguments.
+Options have: autoscaler, gateway, quality, routing (``--help`` tells).
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from bench import (
     kvindex,
     limits,
     quality,
+    replays,
     routing,
     scaling,
     sharing,
@@ -28,6 +29,7 @@ from bench import (
 )
 
 WITH_OPTIONS: Mapping[str, Callable[[Sequence[str]], None]] = {
+    "autoscaler": replays.main,
     "gateway": gateway.main,
     "quality": quality.main,
     "routing": routing.main,
