@@ -18,6 +18,7 @@ from brickyard.api.kinds import resources
 from brickyard.assembly import engines
 from brickyard.controllers import pages
 from brickyard.controllers import settings as controllers_settings
+from brickyard.controllers.podautoscaler import gateways
 from brickyard.controllers.podautoscaler import wiring as podautoscaler
 from brickyard.controllers.podautoscaler.sources import sources
 from brickyard.kube.client import bucket, contract, errors, kubeconfig, rest
@@ -133,7 +134,8 @@ async def _assembled(
         more: dict[str, pages.Page] = {}
         if podautoscaler.NAME in wanted and await _served(client, resources.POD_AUTOSCALER):
             read = await stack.enter_async_context(sources.Sources(client, engines.engines(), time))
-            more.update(podautoscaler.add(made, podautoscaler.Means(read, registry), given))
+            means = podautoscaler.Means(read, registry, (gateways.Gateways(),))
+            more.update(podautoscaler.add(made, means, given))
         yield _Assembled(made, registry, more)
 
 

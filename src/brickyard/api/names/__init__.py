@@ -243,6 +243,10 @@ STORED_ONLY: Final = "brickyard.dev/stored-only"
 CONVERTED: Final = "brickyard.dev/converted"
 """Annotation: what was filled from legacy forms, as JSON from a field's path (``spec/cache/image``) to its value."""
 
+# What gateways tell of demand.
+DEMAND_PREFIX: Final = "demand.brickyard.dev/"
+"""Annotation on a PodAutoscaler, completed by a gateway's name: requests that it holds and has open for the target (JSON)."""
+
 # Finalizers: who must clean up before an object goes.
 ADAPTER_FINALIZER: Final = "adapter.model.aibrix.ai/finalizer"
 CLAIM_FINALIZER: Final = "model.aibrix.ai/modelclaim-finalizer"

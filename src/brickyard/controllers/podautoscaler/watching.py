@@ -2,6 +2,7 @@
 
 changed                                            looked at
 an autoscaler's spec, labels or annotations        it, and whoever shares its target, the old one and the new
+a gateway begins or ceases to hold requests        the autoscaler that it told
 an autoscaler gone                                 whoever shares its target
 a HorizontalPodAutoscaler                          its owner, and whoever shares its target
 a target made, gone, or of another size            whoever scales it
@@ -12,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from brickyard.api.kinds import resources
+from brickyard.api.kinds.podautoscaler import demand
 from brickyard.controllers.podautoscaler import cards, conflicts, hpa, metrics, targets
 from brickyard.kube.informers import informer as informers
 from brickyard.kube.objects import meta
@@ -44,6 +46,8 @@ class Watching:
     def autoscaler_changed(self, old: resources.Object | None, new: resources.Object | None) -> None:
         """Handler of the autoscalers' cache."""
         if old is not None and new is not None and _says(old) == _says(new):
+            if demand.holding(meta.annotations(old)) != demand.holding(meta.annotations(new)):
+                self._controller.enqueue(reconcile.request_for(new))
             return
         for each in (old, new):
             if each is not None:
@@ -82,7 +86,7 @@ _owner = controllers.owned_by(resources.POD_AUTOSCALER)
 def _says(autoscaler: resources.Object) -> tuple[object, ...]:
     return (
         autoscaler.get("spec"),
-        meta.annotations(autoscaler),
+        demand.without(meta.annotations(autoscaler)),
         meta.labels(autoscaler),
         meta.is_deleting(autoscaler),
     )
