@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import socket
 from collections.abc import AsyncIterator
 
@@ -11,7 +12,7 @@ import httpx2
 import pytest
 from starlette import requests, responses
 
-from brickyard.services import answers, connections, contract, errors, server, settings
+from brickyard.services import answers, contract, errors, server, settings
 
 
 class Slow:
@@ -125,7 +126,7 @@ class TestConnections:
             assert not answer or answer.startswith(b"HTTP/1.1 431 ")
 
     async def test_a_head_has_a_deadline(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(connections, "HEAD_SECONDS", 0.05)
+        monkeypatch.setattr(server, "BOUNDS", dataclasses.replace(server.BOUNDS, head_seconds=0.05))
         async with listening(Slow(), asyncio.Event()) as (port, _):
             assert await self.said(port, b"GET /healthz HTTP/1.1\r\n") == b""
             assert await self.said(port) == b""
@@ -139,8 +140,9 @@ class TestConnections:
             assert b"no HTTP request" in body
 
     async def test_there_are_so_many(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(connections, "OPEN", 1)
-        async with listening(Slow(), asyncio.Event()) as (port, _), held(port):
+        monkeypatch.setattr(server, "BOUNDS", dataclasses.replace(server.BOUNDS, open=1))
+        slow = Slow()
+        async with listening(slow, asyncio.Event()) as (port, _), held(port, slow):
             assert await self.said(port, b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n") == b""
 
     async def test_they_are_used_again(self) -> None:
@@ -151,9 +153,11 @@ class TestConnections:
 
 
 @contextlib.asynccontextmanager
-async def held(port: int) -> AsyncIterator[None]:
-    """A connection of somebody else."""
+async def held(port: int, slow: Slow) -> AsyncIterator[None]:
+    """A connection on which somebody else waits for an answer."""
     async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
-        assert (await client.get("/healthz")).status_code == 200
+        under_way = asyncio.create_task(client.get("/slow"))
+        await asyncio.wait_for(slow.asked.wait(), 5)
         yield
-        assert (await client.get("/healthz")).status_code == 200
+        slow.release.set()
+        assert (await under_way).status_code == 200

@@ -5,19 +5,17 @@ They say what is, to whoever reaches the address: names of objects and numbers, 
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import socket
-from collections.abc import AsyncIterator, Callable, Generator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any, Final
 
 import orjson
 import prometheus_client
-import uvicorn
 from starlette import applications, requests, responses, routing
 
 from brickyard.controllers import errors
-from brickyard.lib import logs
+from brickyard.lib import connections, listening, logs
 
 log = logs.get(__name__)
 
@@ -27,7 +25,7 @@ Page = Callable[[Mapping[str, str]], Document]
 """Given the parts of the path that vary."""
 
 CONNECTIONS: Final = 64
-"""At once; beyond that, 503."""
+"""At once; beyond that, the one that has been idle longest goes."""
 _BACKLOG: Final = 64
 _KEEP_ALIVE: Final = 30
 _GRACE: Final = 1
@@ -85,14 +83,6 @@ def _on_loop(answer: Callable[[requests.Request], responses.Response]) -> Callab
 # Listening.
 
 
-class _Server(uvicorn.Server):
-    """Leaves signals to whoever owns the process."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Generator[None, None, None]:
-        yield
-
-
 @contextlib.asynccontextmanager
 async def serving(address: str, shown: applications.Starlette) -> AsyncIterator[str]:
     """Serve ``shown`` at ``address`` inside the block; the URL.
@@ -103,29 +93,15 @@ async def serving(address: str, shown: applications.Starlette) -> AsyncIterator[
     """
     host, port = parse(address)
     with contextlib.closing(_bound(host, port)) as listener:
-        config = uvicorn.Config(
+        config = listening.configuration(
             shown,
-            ws="none",
-            loop="none",
-            lifespan="off",
-            access_log=False,
-            log_config=None,
-            log_level="critical",
-            server_header=False,
-            proxy_headers=False,
-            limit_concurrency=CONNECTIONS,
+            http=connections.bounded(connections.Bounds(open=CONNECTIONS)),
+            backlog=_BACKLOG,
+            grace=_GRACE,
             timeout_keep_alive=_KEEP_ALIVE,
-            timeout_graceful_shutdown=_GRACE,
         )
-        server = _Server(config)
-        running = asyncio.create_task(server.serve(sockets=[listener]), name="controllers/pages")
-        try:
-            while not server.started and not running.done():
-                await asyncio.wait([running], timeout=0.005)
-            yield _url(listener)
-        finally:
-            server.should_exit = True
-            await running
+        async with listening.listening(config, listener, "controllers/pages"):
+            yield listening.url(listener)
 
 
 def parse(address: str) -> tuple[str, int]:
@@ -142,21 +118,9 @@ def parse(address: str) -> tuple[str, int]:
 
 
 def _bound(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        listener.bind((host, port))
-        listener.listen(_BACKLOG)
+        return listening.bind(host, port, _BACKLOG)
     except OSError as error:
-        listener.close()
         hint = "choose another address with --metrics-bind-address or --health-probe-bind-address; 0 for none"
         text = f"the controllers' pages cannot listen on {host}:{port}: {error.strerror or error}"
         raise errors.ListenError(text, hint=hint) from error
-    listener.setblocking(False)
-    return listener
-
-
-def _url(listener: socket.socket) -> str:
-    host, port = listener.getsockname()[:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

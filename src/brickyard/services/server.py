@@ -5,16 +5,18 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from collections.abc import AsyncIterator, Callable, Generator, Sequence
+from collections.abc import Callable, Sequence
 
 import uvicorn
 
-from brickyard.lib import logs
-from brickyard.services import app, connections, contract, errors
+from brickyard.api.openai import errors as openai
+from brickyard.lib import connections, listening, logs
+from brickyard.services import app, contract, errors
 from brickyard.services import settings as services_settings
 
 log = logs.get(__name__)
 
+BOUNDS = connections.Bounds(open=1024, head=64 * 1024, head_seconds=15.0)
 _BACKLOG = 256
 _KEEP_ALIVE = 75
 
@@ -35,7 +37,7 @@ async def serve(
     with contextlib.closing(bind(settings.host, settings.port)) as listener:
         application = app.App(services, settings)
         with contextlib.closing(application):
-            async with _listening(application, settings, listener):
+            async with listening.listening(_configuration(application, settings), listener, "services/http"):
                 port = int(listener.getsockname()[1])
                 log.info("services ready", host=settings.host, port=port, guarded=bool(settings.token))
                 if not settings.token and not _loopback(settings.host):
@@ -50,43 +52,19 @@ def _loopback(host: str) -> bool:
     return host in {"localhost", "::1"} or host.startswith("127.")
 
 
-class _Server(uvicorn.Server):
-    """Leaves signals to whoever owns the process."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Generator[None, None, None]:
-        yield
-
-
-@contextlib.asynccontextmanager
-async def _listening(
-    application: app.App, settings: services_settings.ServicesSettings, listener: socket.socket
-) -> AsyncIterator[None]:
-    config = uvicorn.Config(
+def _configuration(application: app.App, settings: services_settings.ServicesSettings) -> uvicorn.Config:
+    return listening.configuration(
         application.asgi,
-        http=connections.Connection,
-        ws="none",
-        loop="none",
-        lifespan="off",
-        access_log=False,
-        log_config=None,
-        log_level="critical",
-        server_header=False,
-        proxy_headers=False,
+        http=connections.bounded(BOUNDS, refusal),
         backlog=_BACKLOG,
+        grace=settings.drain_timeout,
         timeout_keep_alive=_KEEP_ALIVE,
-        timeout_graceful_shutdown=max(1, round(settings.drain_timeout)),
     )
-    server = _Server(config)
-    running = asyncio.create_task(server.serve(sockets=[listener]), name="services/http")
-    try:
-        while not server.started and not running.done():
-            await asyncio.wait([running], timeout=0.005)
-        yield
-    finally:
-        server.should_exit = True
-        # It looks at this ten times a second.
-        await running
+
+
+def refusal(status: int, reason: str) -> tuple[str, bytes]:
+    """What is said to whoever sends what never becomes a request."""
+    return "application/json", openai.ApiError(status, reason).body()
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -95,18 +73,9 @@ def bind(host: str, port: int) -> socket.socket:
     Raises:
         ListenError: another program listens there, or the address is not this machine's.
     """
-    hint = "choose another port with --port (0 takes a free one), or another address with --host"
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # asyncio turns Nagle's algorithm off only where the protocol is named.
-    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        listener.bind((host, port))
-        # At once, so that a second one learns it here: two sockets that both reuse the address may bind, and only one may listen.
-        listener.listen(_BACKLOG)
-    except (OSError, OverflowError) as error:
-        listener.close()
-        why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise errors.ListenError(f"the services cannot listen on {host}:{port}: {why}", hint=hint) from error
-    listener.setblocking(False)
-    return listener
+        return listening.bind(host, port, _BACKLOG)
+    except OSError as error:
+        text = f"the services cannot listen on {host}:{port}: {error.strerror or error}"
+        hint = "choose another port with --port (0 takes a free one), or another address with --host"
+        raise errors.ListenError(text, hint=hint) from error

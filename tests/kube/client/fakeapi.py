@@ -6,22 +6,20 @@ first, whatever is asked.
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import contextlib
 import pathlib
-import socket
 import ssl
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
 import orjson
 import trustme
-import uvicorn
 import yaml
 from starlette import applications, requests, responses, routing
 
 from brickyard.api.kinds import resources
 from brickyard.kube.client import contract, errors, testing
+from brickyard.lib import listening
 
 TOKEN = "let-me-in"
 KINDS = {each.plural: each for each in (resources.POD, resources.CONFIG_MAP, resources.DEPLOYMENT, resources.NODE)}
@@ -148,13 +146,6 @@ def refusal(error: errors.KubeError) -> responses.Response:
     return answer
 
 
-class _Server(uvicorn.Server):
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Signals belong to the test runner."""
-        yield
-
-
 @contextlib.asynccontextmanager
 async def serving(folder: pathlib.Path, name: str = "127.0.0.1") -> AsyncIterator[FakeApi]:
     """The fake API on a free loopback port, with a kubeconfig for it in ``folder``; its certificate is for ``name``."""
@@ -164,24 +155,17 @@ async def serving(folder: pathlib.Path, name: str = "127.0.0.1") -> AsyncIterato
     authority.issue_cert(name).configure_cert(context)
     methods = ["GET", "POST", "PUT", "PATCH", "DELETE"]
     app = applications.Starlette(routes=[routing.Route("/{path:path}", api.handle, methods=methods)])
-    config = uvicorn.Config(app, log_config=None, lifespan="off", loop="none", timeout_graceful_shutdown=1)
+    config = listening.configuration(app, grace=1)
     config.load()
     config.ssl = context
-    # The protocol is named, because asyncio turns Nagle's delay off only for sockets that say they are TCP.
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
-        listener.bind(("127.0.0.1", 0))
-        api.url = f"https://127.0.0.1:{listener.getsockname()[1]}"
+    with contextlib.closing(listening.bind("127.0.0.1", 0)) as listener:
+        api.url = listening.url(listener, "https")
         api.kubeconfig = write_kubeconfig(folder, api.url, authority.cert_pem.bytes())
-        server = _Server(config)
-        task = asyncio.create_task(server.serve([listener]))
-        while not server.started:
-            await asyncio.sleep(0.005)
-        try:
-            yield api
-        finally:
-            api.client.break_watches(errors.Unreachable("the server stops"))
-            server.should_exit = True
-            await task
+        async with listening.listening(config, listener, "fakeapi"):
+            try:
+                yield api
+            finally:
+                api.client.break_watches(errors.Unreachable("the server stops"))
 
 
 def write_kubeconfig(folder: pathlib.Path, url: str, authority: bytes) -> pathlib.Path:

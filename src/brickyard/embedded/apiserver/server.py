@@ -10,12 +10,14 @@ import asyncio
 import contextlib
 import dataclasses
 import errno
+import http
 import ipaddress
 import pathlib
 import random
 import socket
-from collections.abc import AsyncIterator, Callable, Generator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 
+import orjson
 import uvicorn
 
 from brickyard.api.kinds import crds, podlogs, podstreams, resources, usage
@@ -24,7 +26,6 @@ from brickyard.embedded.apiserver import (
     auth,
     certs,
     companions,
-    connections,
     context,
     contract,
     customkinds,
@@ -38,15 +39,15 @@ from brickyard.embedded.apiserver import (
     store,
     watch,
 )
+from brickyard.embedded.apiserver.podstreams import connection, sockets
 from brickyard.embedded.apiserver.podstreams import server as podstreams_server
-from brickyard.embedded.apiserver.podstreams import sockets
 from brickyard.embedded.apiserver.settings import ApiServerSettings
 from brickyard.embedded.apiserver.webhooks import gate
-from brickyard.lib import logs, tasks
+from brickyard.lib import connections, listening, logs, tasks
 
 log = logs.get(__name__)
 
-_LAST_TURNS = 20
+_BACKLOG = 1024
 _KEEP_ALIVE = 600
 """Seconds an idle connection stays: long, since its clients are few and near."""
 
@@ -161,77 +162,44 @@ def _configure(settings: ApiServerSettings, parts: _Parts, shared: context.Conte
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     serving = Serving(f"https://{host}:{port}", port, settings.data_dir / "kubeconfig", shared.watches)
     auth.write_private(serving.kubeconfig, certs.kubeconfig(serving.url, certificates.ca_pem, token))
-    config = uvicorn.Config(
+    bounds = connections.Bounds(open=connections.affordable(settings.max_connections))
+    config = listening.configuration(
         app.App(
             shared, token, settings.max_body, podstreams_server.Streams(settings.max_streams, settings.stream_idle)
         ),
-        http=connections.bounded(connections.Bounds(open=connections.affordable(settings.max_connections))),
-        ws=connections.Streaming,
+        http=connections.bounded(bounds, refusal),
+        ws=connection.Streaming,
         ws_max_size=sockets.MAX_MESSAGE,
         # Clients send pings of their own; a client that is stopped, or whose reader is slow, answers none of ours.
         ws_ping_interval=None,
         ws_per_message_deflate=False,
-        lifespan="off",
-        access_log=False,
-        # Its own lines at this level are about connections that clients broke; ours say what matters.
-        log_config=None,
-        log_level="critical",
-        server_header=False,
-        proxy_headers=False,
+        backlog=_BACKLOG,
+        grace=settings.stop_grace,
         timeout_keep_alive=_KEEP_ALIVE,
-        timeout_graceful_shutdown=max(1, round(settings.stop_grace)),
         ssl_certfile=str(certificates.cert_file),
         ssl_keyfile=str(certificates.key_file),
     )
     return serving, config
 
 
-class _Server(uvicorn.Server):
-    """Leaves signals to whoever owns the process, and hears at once that it shall end."""
-
-    def __init__(self, config: uvicorn.Config) -> None:
-        super().__init__(config)
-        self._ending = asyncio.Event()
-
-    def end(self) -> None:
-        self._ending.set()
-
-    async def abort(self) -> None:
-        """Drop what is left: connections whose clients do not answer our goodbye, which TLS would wait for half a minute."""
-        for connection in tuple(self.server_state.connections):
-            connection.transport.abort()
-        # They say goodbye within a few turns of the loop.
-        for _ in range(_LAST_TURNS):
-            if not self.server_state.connections:
-                return
-            await asyncio.sleep(0)
-
-    async def main_loop(self) -> None:
-        while not self._ending.is_set():
-            await self.on_tick(0)  # the date header
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._ending.wait(), 1.0)
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Generator[None, None, None]:
-        yield
-
-
 @contextlib.asynccontextmanager
 async def _listening(config: uvicorn.Config, listener: socket.socket, watches: watch.Hub) -> AsyncIterator[None]:
     """Requests are answered inside; on the way out watches end first, since they never would by themselves."""
-    server = _Server(config)
-    config.load()
-    running = asyncio.create_task(server.serve(sockets=[listener]), name="apiserver/http")
-    try:
-        while not server.started and not running.done():
-            await asyncio.wait([running], timeout=0.005)
-        yield
-    finally:
-        watches.stop()
-        server.end()
-        await running
-        await server.abort()
+    async with listening.listening(config, listener, "apiserver/http"):
+        try:
+            yield
+        finally:
+            watches.stop()
+
+
+def refusal(status: int, reason: str) -> tuple[str, bytes]:
+    """What is said to whoever sends what never becomes a request."""
+    kind = (
+        errors.HeadTooLargeError
+        if status == http.HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
+        else errors.BadRequestError
+    )
+    return "application/json", orjson.dumps(kind(reason).status())
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -247,19 +215,12 @@ def bind(host: str, port: int) -> socket.socket:
             )
     except ValueError:
         raise errors.PortInUseError(f"{host!r} is no address", hint="write 127.0.0.1") from None
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # asyncio turns Nagle's algorithm off only where the protocol is named; with it, every answer waits 40 ms for an ACK.
-    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        listener.bind((host, port))
-        listener.listen(1024)
+        return listening.bind(host, port, _BACKLOG)
     except OSError as error:
-        listener.close()
         why = (
             "is in use by another program" if error.errno == errno.EADDRINUSE else f"cannot be taken: {error.strerror}"
         )
         raise errors.PortInUseError(
             f"port {port} on {host} {why}", hint=f"choose another one with --port, for example --port {port + 1}"
         ) from error
-    return listener

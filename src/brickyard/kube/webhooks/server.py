@@ -7,18 +7,17 @@ stand are left alone. ``/healthz`` says that the process lives, ``/readyz`` whet
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import pathlib
 import socket
 import ssl
 import tempfile
-from collections.abc import AsyncIterator, Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import uvicorn
 from starlette import applications, concurrency, requests, responses, routing
 
 from brickyard.kube.webhooks import contract, errors, review
-from brickyard.lib import certificates, logs
+from brickyard.lib import certificates, connections, listening, logs
 
 log = logs.get(__name__)
 
@@ -26,6 +25,7 @@ BODY_LIMIT = 8 * 1024 * 1024
 """Bytes of a question: two objects at an API server's own limit of 3 MiB, and room."""
 BODY_DEADLINE = 10.0
 """Seconds that a question may take to arrive: whoever sends it slower has given up waiting for its answer."""
+BOUNDS = connections.Bounds(open=512, head=64 * 1024, head_seconds=BODY_DEADLINE)
 _BACKLOG = 256
 _AT_ONCE = 64
 """Questions under way at once; more are told 503, which ``failurePolicy`` judges."""
@@ -68,7 +68,7 @@ class WebhookServer:
         """Serve until cancelled; what is under way gets a moment to end."""
         try:
             await self._certified.wait()
-            async with _listening(self._config(), self._listener):
+            async with listening.listening(self._config(), self._listener, "webhooks/http"):
                 self.serving.set()
                 log.info("webhooks are served", port=self.port)
                 await asyncio.Event().wait()
@@ -82,20 +82,9 @@ class WebhookServer:
             routing.Route("/readyz", self._ready, methods=["GET"]),
             *(routing.Route(path, self._ask, methods=["POST"]) for path in self._handlers),
         ]
-        config = uvicorn.Config(
-            applications.Starlette(routes=routes),
-            http="httptools",
-            ws="none",
-            loop="none",
-            lifespan="off",
-            access_log=False,
-            log_config=None,
-            log_level="critical",
-            server_header=False,
-            proxy_headers=False,
-            backlog=_BACKLOG,
-            timeout_graceful_shutdown=_STOP_GRACE,
-        )
+        application = applications.Starlette(routes=routes)
+        held = connections.bounded(BOUNDS)
+        config = listening.configuration(application, http=held, backlog=_BACKLOG, grace=_STOP_GRACE)
         config.load()
         config.ssl = self._context
         return config
@@ -157,54 +146,14 @@ async def _body(request: requests.Request) -> bytes:
     return b"".join(parts)
 
 
-class _Server(uvicorn.Server):
-    """Leaves signals to whoever owns the process."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Generator[None, None, None]:
-        yield
-
-
-@contextlib.asynccontextmanager
-async def _listening(config: uvicorn.Config, listener: socket.socket) -> AsyncIterator[None]:
-    server = _Server(config)
-    running = asyncio.create_task(server.serve(sockets=[listener]), name="webhooks/http")
-    try:
-        while not server.started and not running.done():
-            await asyncio.wait([running], timeout=0.005)
-        yield
-    finally:
-        server.should_exit = True
-        while not running.done():
-            _abort_idle(server)
-            await asyncio.wait([running], timeout=0.01)
-        await running
-
-
-def _abort_idle(server: uvicorn.Server) -> None:
-    """End connections on which nothing is under way: a polite end of TLS waits for the other side, and clients keep theirs open."""
-    for connection in tuple(server.server_state.connections):
-        cycle = getattr(connection, "cycle", None)
-        if cycle is None or cycle.response_complete:
-            connection.transport.abort()
-
-
 def bind(host: str, port: int) -> socket.socket:
     """A socket that will listen there.
 
     Raises:
         PortInUse: another program listens there, or the address is not this machine's.
     """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # asyncio turns Nagle's algorithm off only where the protocol is named.
-    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        listener.bind((host, port))
+        return listening.bind(host, port)
     except OSError as error:
-        listener.close()
-        raise errors.PortInUse(
-            f"webhooks cannot listen on {host}:{port}: {error.strerror}", hint="choose another port"
-        ) from error
-    listener.setblocking(False)
-    return listener
+        text = f"webhooks cannot listen on {host}:{port}: {error.strerror or error}"
+        raise errors.PortInUse(text, hint="choose another port") from error

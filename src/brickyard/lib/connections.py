@@ -1,4 +1,4 @@
-"""Connections: what a client may take of the server before, between and behind its requests.
+"""What a client may take of an HTTP server of ours before, between and behind its requests.
 
     what                                            bound                 beyond it
     connections open at once                        ``open``              the one that has been idle longest goes, else the new one
@@ -16,18 +16,13 @@ import asyncio
 import dataclasses
 import http
 import resource
+from collections.abc import Callable
 from typing import Any, ClassVar, Final
 
-import orjson
 from uvicorn import config as uvicorn_config
 from uvicorn import server as uvicorn_server
 from uvicorn.protocols.http import httptools_impl
-from uvicorn.protocols.websockets import websockets_sansio_impl
-from websockets import datastructures, http11
-from websockets import server as websockets_server
 
-from brickyard.embedded.apiserver import errors
-from brickyard.embedded.apiserver.podstreams import peers, sockets
 from brickyard.lib import logs
 
 log = logs.get(__name__)
@@ -35,6 +30,9 @@ log = logs.get(__name__)
 _OTHER_FILES: Final = 128
 """What the process opens beside connections to it."""
 _FEWEST: Final = 16
+
+Refusal = Callable[[int, str], tuple[str, bytes]]
+"""Given a status and the reason: the media type and the body of the answer to what never became a request."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -55,10 +53,17 @@ def affordable(wanted: int) -> int:
     return min(wanted, max(_FEWEST, soft - _OTHER_FILES))
 
 
+def plain(status: int, reason: str) -> tuple[str, bytes]:
+    """A refusal in words alone."""
+    del status
+    return "text/plain; charset=utf-8", f"{reason}\n".encode()
+
+
 class Connection(httptools_impl.HttpToolsProtocol):
-    """One client's connection, within ``bounds``."""
+    """One client's connection, within ``bounds``; what it refuses it says as ``refusal`` words it."""
 
     bounds: ClassVar[Bounds] = Bounds()
+    refusal: ClassVar[Refusal] = staticmethod(plain)
 
     def __init__(
         self,
@@ -68,7 +73,9 @@ class Connection(httptools_impl.HttpToolsProtocol):
         _loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
-        self._in_head = False
+        self._in_head = self._in_request = False
+        self._begun = 0
+        """Requests that began in the piece that is being read."""
         self._head_bytes = 0
         self._idle_since = 0.0
         self._head_due: asyncio.TimerHandle | None = None
@@ -106,19 +113,19 @@ class Connection(httptools_impl.HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         if self.transport.is_closing():
             return
-        begun = self._in_head
+        between, self._begun = not self._in_request, 0
         super().data_received(data)
-        if begun and self._in_head:
+        # Where a piece holds the end of another request as well, which of its bytes are this head's is not known.
+        if self._in_head and self._begun <= between:
             self._head_bytes += len(data)
             if self._head_bytes > self.bounds.head:
-                limit = self.bounds.head
-                self._refuse(
-                    errors.HeadTooLargeError(f"the request's line and headers are over the limit of {limit} bytes")
-                )
+                self._refuse(431, f"the request's line and headers are over the limit of {self.bounds.head} bytes")
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self._in_head, self._head_bytes = True, 0
+        self._in_head = self._in_request = True
+        self._begun += 1
+        self._head_bytes = 0
         self._expect_head()
 
     def on_headers_complete(self) -> None:
@@ -127,6 +134,10 @@ class Connection(httptools_impl.HttpToolsProtocol):
             self._head_due.cancel()
             self._head_due = None
         super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        self._in_request = False
+        super().on_message_complete()
 
     def on_response_complete(self) -> None:
         self._idle_since = self.loop.time()
@@ -137,13 +148,13 @@ class Connection(httptools_impl.HttpToolsProtocol):
             self._head_due = self.loop.call_later(self.bounds.head_seconds, self.transport.abort)
 
     def send_400_response(self, msg: str) -> None:
-        self._refuse(errors.BadRequestError(msg))
+        self._refuse(400, f"this is no HTTP request: {msg}")
 
-    def _refuse(self, error: errors.ApiError) -> None:
+    def _refuse(self, status: int, reason: str) -> None:
         """Answer a request that never reached the application, and end the connection."""
-        body = orjson.dumps(error.status())
+        media_type, body = type(self).refusal(status, reason)
         head = (
-            f"HTTP/1.1 {error.code} {http.HTTPStatus(error.code).phrase}\r\ncontent-type: application/json\r\n"
+            f"HTTP/1.1 {status} {http.HTTPStatus(status).phrase}\r\ncontent-type: {media_type}\r\n"
             f"content-length: {len(body)}\r\nconnection: close\r\n\r\n"
         )
         self.transport.write(head.encode() + body)
@@ -163,52 +174,12 @@ class Connection(httptools_impl.HttpToolsProtocol):
         super().resume_writing()
 
 
-class Streaming(websockets_sansio_impl.WebSocketsSansIOProtocol):
-    """A connection that has become a WebSocket. It tells the application whether its client has gone even while it is not read."""
-
-    def __init__(
-        self,
-        config: uvicorn_config.Config,
-        server_state: uvicorn_server.ServerState,
-        app_state: dict[str, Any],
-        _loop: asyncio.AbstractEventLoop | None = None,
-    ) -> None:
-        super().__init__(config, server_state, app_state, _loop)
-        self.conn = _Handshake(max_size=config.ws_max_size, logger=self.logger)
-
-    def handle_connect(self, event: http11.Request) -> None:
-        super().handle_connect(event)
-        if not self.close_sent:
-            self.scope["extensions"] = {
-                **(self.scope.get("extensions") or {}),
-                sockets.PEER: {sockets.LEFT: self._left},
-            }
-
-    def shutdown(self) -> None:
-        if self.transport.is_closing():
-            # Its client has been told and does not answer. To close it a second time makes asyncio forget how to drop it.
-            self.transport.abort()
-        else:
-            super().shutdown()
-
-    def _left(self) -> bool:
-        """Where it is read, the event loop hears by itself."""
-        found = self.transport.get_extra_info("socket")
-        return self.read_paused and found is not None and found.fileno() >= 0 and peers.left(found)
-
-
-class _Handshake(websockets_server.ServerProtocol):
-    """Leaves subprotocols to the application: one that clients speak, ``SPDY/3.1+…``, is no token and would be refused."""
-
-    def process_subprotocol(self, headers: datastructures.Headers) -> None:
-        del headers
-
-
-def bounded(bounds: Bounds) -> type[Connection]:
+def bounded(bounds: Bounds, refusal: Refusal = plain) -> type[Connection]:
     """Connections within ``bounds``."""
 
     class Bounded(Connection):
         pass
 
     Bounded.bounds = bounds
+    Bounded.refusal = staticmethod(refusal)
     return Bounded
