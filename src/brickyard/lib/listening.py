@@ -52,7 +52,7 @@ def bind(host: str, port: int, backlog: int = 0) -> socket.socket:
     except OverflowError as error:
         listener.close()
         raise OSError(errno.EINVAL, "ports are numbers from 0 to 65535") from error
-    except UnicodeError as error:
+    except (TypeError, UnicodeError) as error:
         listener.close()
         raise OSError(errno.EINVAL, "this is no name of a host") from error
     except BaseException:
