@@ -1,8 +1,9 @@
 """What strategies do for the cache and for waiting: one trace through a fleet of engine doubles in virtual time, strategy by strategy.
 
-    python -m bench quality [--trace FILE] [--engine h200/qwen2.5-7b] [--paces 1 2 3] [--strategies random …]
+    python -m bench quality [--trace FILE] [--engine h200/qwen2.5-7b] [--paces 1 2 3] [--strategies random …] [--kv-events]
 
 FILE is a trace in Mooncake's form (its authors publish some under Apache-2.0); without one, conversations are made up from a seed.
+With ``--kv-events`` engines tell what they hold, and the gateway's index is corrected by it.
 Figures are of virtual seconds: they do not depend on the machine, and equal arguments give equal figures.
 """
 
@@ -47,6 +48,7 @@ class Run:
     endpoints: int
     trace: str
     limit: int | None
+    kv_events: bool = False
 
 
 def engine(name: str) -> params.Params:
@@ -67,7 +69,7 @@ def arrivals(path: str, limit: int | None) -> list[trace.Arrival]:
 
 def figures(run: Run) -> outcome.Figures:
     """One trace through one fleet."""
-    setup = fleet.Setup(run.strategy, engine(run.engine), run.endpoints)
+    setup = fleet.Setup(run.strategy, engine(run.engine), run.endpoints, kv_events=run.kv_events)
     made = fleet.Fleet(setup, routing_policies.make(), engines.readers())
     return made.run(trace.paced(arrivals(run.trace, run.limit), run.pace)).figures()
 
@@ -148,6 +150,7 @@ def options(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--endpoints", type=int, default=8)
     parser.add_argument("--paces", type=float, nargs="+", default=[1.0, 2.0, 3.0], help="times as fast as the trace")
     parser.add_argument("--strategies", nargs="+", default=list(STRATEGIES))
+    parser.add_argument("--kv-events", action="store_true", help="engines publish what they hold and drop")
     parser.add_argument("--jobs", type=int, default=max(1, (os.cpu_count() or 2) - 1))
     return parser.parse_args(arguments)
 
@@ -158,14 +161,19 @@ def main(arguments: Sequence[str] = ()) -> None:
     console = Console(width=None if sys.stdout.isatty() else 130)
     where = record.machine()
     by_pace = {
-        pace: [Run(name, pace, given.engine, given.endpoints, given.trace, given.limit) for name in given.strategies]
+        pace: [
+            Run(name, pace, given.engine, given.endpoints, given.trace, given.limit, given.kv_events)
+            for name in given.strategies
+        ]
         for pace in given.paces
     }
     found = measure([run for runs in by_pace.values() for run in runs], given.jobs)
     load = pathlib.Path(given.trace).name if given.trace else "made-up conversations"
     sections = []
     for pace, runs in by_pace.items():
-        heading = f"{load} at pace {pace:g}, {given.endpoints} engines {given.engine}"
+        heading = (
+            f"{load} at pace {pace:g}, {given.endpoints} engines {given.engine}{' with KV events' * given.kv_events}"
+        )
         mine = {run.strategy: found[run] for run in runs}
         console.print(drawn(heading, mine))
         console.print(f"[dim]{verdict(mine)}[/dim]")

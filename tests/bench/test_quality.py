@@ -39,6 +39,22 @@ def test_engines_take_prompts_as_long_as_their_memory() -> None:
 
 
 @pytest.mark.slow
+def test_engines_tell_what_they_hold_where_that_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Engines too small for what they are sent: what they drop is known to the index only where they tell."""
+    small = dataclasses.replace(quality.engine("h200/qwen2.5-7b"), blocks=500, max_model_len=500 * quality.BLOCK)
+    monkeypatch.setattr(quality, "engine", lambda name: small)
+    run = quality.Run("prefix-cache", 1.0, "", 2, "", 120)
+    guessed, told = (quality.figures(dataclasses.replace(run, kv_events=kv_events)) for kv_events in (False, True))
+    assert told.requests == guessed.requests == 120
+    assert told.hit_rate != guessed.hit_rate
+
+
+@pytest.mark.parametrize(("words", "kv_events"), [([], False), (["--kv-events"], True)])
+def test_kv_events_are_an_option(words: list[str], kv_events: bool) -> None:
+    assert quality.options(words).kv_events is kv_events
+
+
+@pytest.mark.slow
 def test_a_trace_from_a_file_is_run_and_recorded(
     tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
