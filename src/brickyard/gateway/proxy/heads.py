@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import dataclasses
 import http
-from collections.abc import Collection, Iterable
+import operator
+from collections.abc import Collection
 from typing import Final
 
 from brickyard.api import names
@@ -18,7 +19,6 @@ from brickyard.gateway import errors
 Fields = list[tuple[bytes, bytes]]
 
 CRLF: Final = b"\r\n"
-_COLON: Final = b": "
 
 _DROP: Final = 1
 _NOTE: Final = 2
@@ -111,69 +111,108 @@ def tokens(value: bytes) -> frozenset[bytes]:
     return frozenset(token.strip().lower() for token in value.split(b","))
 
 
-class _Actions:
-    """What is done with a field, by its name as it is written; the first so many spellings are remembered.
+class _Plan:
+    """What is done with the fields of a head, worked out from their names as they are written and in their order.
 
-    ``spelled``: name as written → its lower case, and what to do.
+    Clients and engines send the same few lists of names again and again: what to do with each field is then known beforehand, and a
+    head is sorted in a few steps, however many fields it has.
+
+    Attributes:
+        usual: whether the plan says it all. Else the head is sorted field by field.
     """
+
+    __slots__ = ("_block", "_kept", "_noted", "_notes", "usual")
+
+    def __init__(self, names_written: tuple[bytes, ...], actions: dict[bytes, int]) -> None:
+        kept, noted, block = list[int](), list[int](), b""
+        lower = [name.lower() for name in names_written]
+        for at, name in enumerate(lower):
+            action = actions.get(name, 0)
+            if action & _NOTE:
+                noted.append(at)
+            if not action & _DROP:
+                kept.append(at)
+                block += names_written[at].replace(b"%", b"%%") + b": %b\r\n"
+        self._block = block
+        self._notes = tuple(lower[at] for at in noted)
+        self.usual = len(set(self._notes)) == len(noted)
+        # With two places at least, what is picked is a tuple.
+        self._kept = operator.itemgetter(*kept) if kept else None
+        self._noted = operator.itemgetter(*noted, noted[0]) if noted else None
+
+    def sort(self, values: tuple[bytes, ...]) -> tuple[bytes, dict[bytes, bytes]]:
+        """The lines to pass on, and what the gateway reads itself."""
+        kept, noted = self._kept, self._noted
+        lines = self._block % kept(values) if kept else b""
+        return lines, dict(zip(self._notes, noted(values), strict=False)) if noted else {}
+
+
+class Sorter:
+    """Sorts heads by ``actions``, lower-case name → what is done with the field. The plans of so many lists of names are remembered."""
 
     def __init__(self, actions: dict[bytes, int]) -> None:
         self._actions = actions
-        self.spelled: dict[bytes, tuple[bytes, int]] = {}
+        self.plans: dict[tuple[bytes, ...], _Plan] = {}
 
-    def learn(self, name: bytes) -> tuple[bytes, int]:
-        lower = name.lower()
-        known = (lower, self._actions.get(lower, 0))
-        if len(self.spelled) < _SPELLINGS and len(name) <= _LONGEST_NAME:
-            self.spelled[name] = known
-        return known
+    def sort(self, fields: Fields) -> tuple[bytes, dict[bytes, bytes]]:
+        """Lines to pass on, and the fields that the gateway reads itself by their names in lower case."""
+        if not fields:
+            return b"", {}
+        written, values = zip(*fields, strict=True)
+        plan = self.plans.get(written) or self._learn(written)
+        lines, notes = plan.sort(values) if plan.usual else self._one_by_one(fields)
+        options = notes.get(b"connection")
+        if options is not None and options not in _COMMON_OPTIONS and (nominated := tokens(options) - _KNOWN_TOKENS):
+            lines = without(lines, nominated)
+        return lines, notes
+
+    def _learn(self, written: tuple[bytes, ...]) -> _Plan:
+        plan = _Plan(written, self._actions)
+        if sum(map(len, written)) <= _LONGEST_PLANNED:
+            if len(self.plans) >= _PLANS_KEPT:  # names come from clients: they must not pile up
+                self.plans.clear()
+            self.plans[written] = plan
+        return plan
+
+    def _one_by_one(self, fields: Fields) -> tuple[bytes, dict[bytes, bytes]]:
+        lines, notes = list[bytes](), dict[bytes, bytes]()
+        for name, value in fields:
+            lower = name.lower()
+            action = self._actions.get(lower, 0)
+            if action & _NOTE:
+                notes[lower] = value if lower not in notes else notes[lower] + b", " + value
+            if not action & _DROP:
+                lines.append(b"%b: %b\r\n" % (name, value))
+        return b"".join(lines), notes
 
 
-_SPELLINGS: Final = 1024
-_LONGEST_NAME: Final = 64
-_OF_REQUESTS: Final = _Actions(_REQUEST)
-_OF_RESPONSES: Final = _Actions(_RESPONSE)
+_PLANS_KEPT: Final = 256
+_LONGEST_PLANNED: Final = 1024
+"""Bytes of names in a list that is remembered: with ``_PLANS_KEPT``, a quarter of a megabyte."""
+_OF_REQUESTS: Final = Sorter(_REQUEST)
+_OF_RESPONSES: Final = Sorter(_RESPONSE)
 
 
-def _sort(fields: Fields, actions: _Actions) -> tuple[list[bytes], dict[bytes, bytes]]:
-    lines: list[bytes] = []
-    notes: dict[bytes, bytes] = {}
-    spelled = actions.spelled
-    for name, value in fields:
-        lower, action = spelled.get(name) or actions.learn(name)
-        if not action:
-            lines += (name, _COLON, value, CRLF)
-            continue
-        if action & _NOTE:
-            notes[lower] = value if lower not in notes else notes[lower] + b", " + value
-        if not action & _DROP:
-            lines += (name, _COLON, value, CRLF)
-    options = notes.get(b"connection")
-    if options is not None and options not in _COMMON_OPTIONS and (nominated := tokens(options) - _KNOWN_TOKENS):
-        lines = without(lines, nominated)
-    return lines, notes
+def without(lines: bytes, dropped: Collection[bytes]) -> bytes:
+    """Lines without those of the fields of these names, lower case."""
+    return b"".join(line for line in lines.splitlines(keepends=True) if _name(line) not in dropped)
 
 
-def without(lines: list[bytes], dropped: Collection[bytes]) -> list[bytes]:
-    """Flat lines without the fields of these names, lower case."""
-    kept: list[bytes] = []
-    for start in range(0, len(lines), 4):
-        if lines[start].lower() not in dropped:
-            kept += lines[start : start + 4]
-    return kept
+def _name(line: bytes) -> bytes:
+    return line.partition(b":")[0].lower()
 
 
 def _bad_request(message: str) -> errors.RefusedError:
     return errors.RefusedError(openai.ApiError(400, message), close=True)
 
 
-def sort_request(fields: Fields, version: str) -> tuple[list[bytes], dict[bytes, bytes]]:
-    """Fields to pass on, flat, and fields the gateway reads itself.
+def sort_request(fields: Fields, version: str) -> tuple[bytes, dict[bytes, bytes]]:
+    """Lines to pass on, and fields the gateway reads itself.
 
     Raises:
         RefusedError: the head leaves open where the request ends or whom it is for.
     """
-    lines, notes = _sort(fields, _OF_REQUESTS)
+    lines, notes = _OF_REQUESTS.sort(fields)
     if version == "1.1":
         if b"host" not in notes:
             raise _bad_request("the request has no Host header, which HTTP/1.1 requires")
@@ -210,9 +249,9 @@ def origin_form(target: bytes) -> bytes:
     return path if path[:1] == b"/" else b"/" + path
 
 
-def request_head(target: bytes, lines: Iterable[bytes], own: bytes, length: int) -> bytes:
-    """The head of a POST to an endpoint; ``own`` are complete lines of the gateway's."""
-    return b"".join((b"POST ", target, b" HTTP/1.1\r\n", *lines, own, b"content-length: %d\r\n\r\n" % length))
+def request_head(target: bytes, lines: bytes, own: bytes, length: int) -> bytes:
+    """The head of a POST to an endpoint; ``own`` are lines of the gateway's."""
+    return b"POST %b HTTP/1.1\r\n%b%bcontent-length: %d\r\n\r\n" % (target, lines, own, length)
 
 
 @dataclasses.dataclass(slots=True)
@@ -221,7 +260,7 @@ class ResponseHead:
 
     Attributes:
         status: 200..599.
-        lines: header fields to pass on, flat, without Transfer-Encoding.
+        lines: header fields to pass on, without Transfer-Encoding.
         length: Content-Length; -1 when there is none.
         chunked: the body is chunked.
         events: the body is a stream of server-sent events.
@@ -229,7 +268,7 @@ class ResponseHead:
     """
 
     status: int
-    lines: list[bytes]
+    lines: bytes
     length: int
     chunked: bool
     events: bool
@@ -249,7 +288,7 @@ def sort_response(status: int, fields: Fields) -> ResponseHead:
     """
     if status < 200 or status > 599:
         raise errors.MalformedResponseError(f"the endpoint answered with status {status}")
-    lines, notes = _sort(fields, _OF_RESPONSES)
+    lines, notes = _OF_RESPONSES.sort(fields)
     coding = notes.get(b"transfer-encoding")
     if coding is not None and coding.lower() != b"chunked":
         raise errors.MalformedResponseError(
@@ -271,16 +310,13 @@ def response_head(head: ResponseHead, own: bytes, *, chunked: bool, close: bool)
     """The head for the client: the endpoint's fields, then ``own`` (complete lines), then the framing."""
     framing = b"transfer-encoding: chunked\r\n" if chunked else b""
     end = b"connection: close\r\n\r\n" if close else CRLF
-    return b"".join((status_line(head.status), *head.lines, own, framing, end))
+    return b"".join((status_line(head.status), head.lines, own, framing, end))
 
 
 def drop_cors(head: ResponseHead) -> None:
     """Take the endpoint's own cross-origin fields out, where the gateway answers for it."""
-    kept: list[bytes] = []
-    for start in range(0, len(head.lines), 4):
-        if not head.lines[start].lower().startswith(b"access-control-"):
-            kept += head.lines[start : start + 4]
-    head.lines = kept
+    lines = head.lines.splitlines(keepends=True)
+    head.lines = b"".join(line for line in lines if not _name(line).startswith(b"access-control-"))
 
 
 def field_text(text: str) -> bytes:

@@ -18,7 +18,7 @@ class Incoming:
         path: the target without query.
         http10: the client speaks HTTP/1.0: no chunked answer, one request per connection.
         keep_alive: the client would send another request on this connection.
-        lines: header fields to pass on, flat: name, ``: ``, value, CRLF, name, …
+        lines: header fields to pass on, each with its CRLF.
         notes: fields the gateway reads itself, by lower-case name.
         route: who answers; None when ``refusal`` is set.
         body: as received, chunked framing taken off; empty again once nobody can need it any more.
@@ -31,7 +31,7 @@ class Incoming:
     path: bytes
     http10: bool
     keep_alive: bool
-    lines: list[bytes]
+    lines: bytes
     notes: dict[bytes, bytes]
     route: router.Route | None = None
     body: bytes = b""

@@ -251,7 +251,7 @@ class RequestReader:
         known = self._current
         self._discard()
         path = known.path if known else _NO_ROUTE
-        request = incoming.Incoming(b"GET", path, path, False, False, [], known.notes if known else {})
+        request = incoming.Incoming(b"GET", path, path, False, False, b"", known.notes if known else {})
         request.refusal = errors.RefusedError(error, headers, close=True)
         self._queue.append(request)
         self.done = self.broken = True
