@@ -262,9 +262,7 @@ class TestRates:
     def test_up(self) -> None:
         made = testing.Workload(testing.settings(), 2).look(testing.shared(100, 2))
         assert (made.asked, made.desired) == (10, 4)
-        assert made.steps == (
-            contract.Step(contract.Limit.UP_RATE, 10, 4, "at most 2 for each there is now, in one step"),
-        )
+        assert made.steps == (contract.Step(contract.Limit.UP_RATE, 10, 4, "one step makes at most 2 of each"),)
         assert made.metrics[0].limited_by == "up rate"
         assert (made.metrics[0].asked, made.metrics[0].replicas) == (10, 4)
 

@@ -70,7 +70,7 @@ class TestForeseen:
 
     def test_a_step_that_goes_on(self) -> None:
         made = testing.Workload(testing.settings(), 2).look(testing.shared(100, 2))
-        assert (made.next_at, made.next_why) == (made.at, "it goes on towards 10")
+        assert (made.next_at, made.next_why) == (made.at, "it goes on towards 10 replicas")
 
     def test_nothing(self) -> None:
         made = testing.Workload(testing.settings(), 2).look(testing.shared(20, 2))

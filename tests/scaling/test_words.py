@@ -2,7 +2,7 @@
 
 import pytest
 
-from brickyard.scaling import contract, words
+from brickyard.scaling import contract, rounding, words
 
 
 class TestWords:
@@ -43,9 +43,27 @@ class TestWords:
     def test_spans(self, low: float, high: float, text: str) -> None:
         assert words.span(contract.Span(low, high)) == text
 
-    @pytest.mark.parametrize(("low", "high", "text"), [(0.6, 1.1, "60% to 110%"), (1.5, 1.501, "150%"), (0, 0, "0%")])
+    @pytest.mark.parametrize(("low", "high", "text"), [(0.6, 1.1, "60% to 110%"), (1.5, 1.5001, "150%"), (0, 0, "0%")])
     def test_percents(self, low: float, high: float, text: str) -> None:
         assert words.percent(contract.Span(low, high)) == text
+
+    @pytest.mark.parametrize(
+        ("value", "text"), [(0.075, "7.5%"), (0.9, "90%"), (1.104, "110.4%"), (9.999, "999.9%"), (12.347, "1235%")]
+    )
+    def test_shares(self, value: float, text: str) -> None:
+        assert words.share(value) == text
+
+    @pytest.mark.parametrize(
+        ("minimum", "maximum", "text"),
+        [
+            (0, 1, "0 to 1 replica"),
+            (1, 10, "1 to 10 replicas"),
+            (3, 3, "exactly 3 replicas"),
+            (1, rounding.MOST, "1 replica or more"),
+        ],
+    )
+    def test_bounds(self, minimum: int, maximum: int, text: str) -> None:
+        assert words.bounds(minimum, maximum) == text
 
     @pytest.mark.parametrize(("count", "text"), [(0, "0 replicas"), (1, "1 replica"), (2, "2 replicas")])
     def test_counts(self, count: int, text: str) -> None:

@@ -205,6 +205,7 @@ class MetricVerdict:
         limited_by: "up rate" or "down rate" where that cut the answer, else "".
         asked: what it asked for before the rates; None as ``replicas`` is.
         lacking: how many pods are ready and were not read; ``missing`` names the first of them.
+        notes: how values were taken where that is not as written, as the observation told.
     """
 
     metric: Metric
@@ -221,6 +222,7 @@ class MetricVerdict:
     limited_by: str = ""
     asked: int | None = None
     lacking: int = 0
+    notes: tuple[str, ...] = ()
 
 
 class Limit(enum.Enum):

@@ -116,6 +116,11 @@ def _excess(settings: contract.Settings, seen: tuple[verdicts.Look, ...], curren
     return min(rooms, key=lambda room: room[0] / room[1])[0] if rooms else None
 
 
+def _recommended(replicas: int, window: float) -> str:
+    verb = "was" if replicas == 1 else "were"
+    return f"{words.replicas(replicas)} {verb} recommended within the last {words.seconds(window)}"
+
+
 class _Steps:
     """Stages 2 to 6. ``value`` is the recommendation so far, ``taken`` what changed it, ``guards`` until when something holds it up."""
 
@@ -160,10 +165,10 @@ class _Steps:
 
     def _rates(self, advised: int) -> None:
         if self.value > self.current and advised < self.value:
-            why = f"at most {words.amount(self.settings.up_rate)} for each there is now, in one step"
+            why = f"one step makes at most {words.amount(self.settings.up_rate)} of each"
             self._take(contract.Limit.UP_RATE, advised, why)
         elif self.value < self.current and advised > self.value:
-            why = f"at least one of {words.amount(self.settings.down_rate)} stays, in one step"
+            why = f"one step leaves at least one in {words.amount(self.settings.down_rate)}"
             self._take(contract.Limit.DOWN_RATE, advised, why)
 
     def _stabilise(self) -> None:
@@ -172,12 +177,12 @@ class _Steps:
         highest = advice.highest(settings.down_window, self.now)
         if self.value > self.current and lowest is not None and lowest.replicas < self.value:
             after = max(self.current, lowest.replicas)
-            why = f"{lowest.replicas} were recommended within the last {words.seconds(settings.up_window)}"
+            why = _recommended(lowest.replicas, settings.up_window)
             self.guards.append(outlook.Guard(lowest.at + settings.up_window, why, down=False))
             self._take(contract.Limit.STABILISED_UP, after, why)
         elif self.value < self.current and highest is not None and highest.replicas > self.value:
             after = min(self.current, highest.replicas)
-            why = f"{highest.replicas} were recommended within the last {words.seconds(settings.down_window)}"
+            why = _recommended(highest.replicas, settings.down_window)
             self.guards.append(outlook.Guard(highest.at + settings.down_window, why))
             self._take(contract.Limit.STABILISED_DOWN, after, why)
 
@@ -195,7 +200,7 @@ class _Steps:
     def _young(self) -> None:
         window = self.settings.stable_window
         since = [each.total.since for each in self.memory.watches.values() if each.total.since is not None]
-        why = f"the metrics have not been watched for {words.seconds(window)} yet"
+        why = f"the metrics have been watched for less than {words.seconds(window)}"
         if min(self.value, self.asked) < self.current and since:
             self.guards.append(outlook.Guard(max(since) + window, why))
         self._take(contract.Limit.YOUNG, max(self.value, self.current), why)

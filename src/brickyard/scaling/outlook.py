@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 
-from brickyard.scaling import bounds, contract, schedule
+from brickyard.scaling import bounds, contract, schedule, words
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -54,14 +54,21 @@ def _released(found: contract.Recommendation, guards: Sequence[Guard]) -> _Event
     if last.until is None or found.asked is None:
         return None
     way = "down" if last.down else "up"
-    return _Event(last.until, f"the way {way} towards {found.asked} opens: until then, {last.why}")
+    return _Event(
+        last.until, f"the way {way} towards {words.replicas(found.asked)} opens; what holds it until then: {last.why}"
+    )
 
 
 def _stepped(found: contract.Recommendation) -> _Event | None:
     limits = [each.limit for each in found.steps]
-    if not found.moves or not limits or limits[-1] not in (contract.Limit.UP_RATE, contract.Limit.DOWN_RATE):
+    if (
+        found.asked is None
+        or not found.moves
+        or not limits
+        or limits[-1] not in (contract.Limit.UP_RATE, contract.Limit.DOWN_RATE)
+    ):
         return None
-    return _Event(found.at, f"it goes on towards {found.asked}")
+    return _Event(found.at, f"it goes on towards {words.replicas(found.asked)}")
 
 
 def _transition(settings: contract.Settings, found: contract.Recommendation) -> _Event | None:
@@ -74,7 +81,7 @@ def _transition(settings: contract.Settings, found: contract.Recommendation) -> 
     if after == found.desired:
         return None
     name = f"schedule {later.schedule} begins" if later.schedule else f"schedule {found.schedule} ends"
-    return _Event(at, f"{name}: {later.minimum} to {later.maximum} replicas")
+    return _Event(at, f"{name}: {words.bounds(later.minimum, later.maximum)}")
 
 
 def _floor(found: contract.Recommendation) -> int:

@@ -16,7 +16,7 @@ from brickyard.scaling.algorithms import apa, band, hpa, kpa
 class Look:
     """One metric in this pass. ``stable`` and ``panic`` are the demand of the whole, ``mean`` that of a pod, over their windows.
 
-    ``young``: the windows do not reach back over a stable window.
+    ``young``: the windows do not reach back over a stable window. ``notes``: how values were taken.
     """
 
     metric: contract.Metric
@@ -26,6 +26,7 @@ class Look:
     panic: contract.Span | None
     covered: float
     young: bool
+    notes: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -77,6 +78,7 @@ def _look(
         watch.total.mean(min(settings.panic_window, window), now),
         watch.total.covered(window, now),
         not watch.total.spans(window, now),
+        seen[0].notes if seen[0] is not None else (),
     )
 
 
@@ -103,6 +105,7 @@ def verdict(case: Case, seen: Look) -> contract.MetricVerdict:
         unready=reading.unready,
         missing=reading.missing,
         lacking=reading.lacking,
+        notes=seen.notes,
     )
     if reading.total is None:
         return blank
@@ -136,7 +139,7 @@ def _kpa(
         limited_by=limited_by if replicas != asked else "",
         panic=panic,
         ratio=kpa.ratio(stable, target, case.current),
-        reason=f"{measured} at {words.amount(target)} for each replica asks for {asked}",
+        reason=f"{measured}, target {words.amount(target)} for each replica, asks for {asked}",
     )
 
 
@@ -159,7 +162,7 @@ def _apa(
         limited_by=limited_by,
         stable=value or stable,
         ratio=ratio,
-        reason=f"{measured} where {words.amount(target)} is wanted asks for {asked}",
+        reason=f"{measured}, target {words.amount(target)}, asks for {asked}",
     )
 
 
@@ -176,5 +179,5 @@ def _hpa(
         limited_by=limited_by,
         stable=mean or apa.per_replica(total, None, case.current) or total,
         ratio=hpa.ratio(total, mean, target, case.current),
-        reason=f"{words.span(total)} now at {words.amount(target)} for each replica asks for {asked}",
+        reason=f"{words.span(total)} now, target {words.amount(target)} for each replica, asks for {asked}",
     )

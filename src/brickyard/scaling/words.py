@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 
-from brickyard.scaling import contract
+from brickyard.scaling import contract, rounding
 
 
 def amount(value: float) -> str:
@@ -19,9 +19,15 @@ def span(value: contract.Span) -> str:
 
 
 def percent(value: contract.Span) -> str:
-    """A ratio in per cent: 150%, 60% to 110%."""
-    low, high = f"{value.low:.0%}", f"{value.high:.0%}"
+    """A ratio in per cent: 150%, 60% to 110.5%."""
+    low, high = share(value.low), share(value.high)
     return low if low == high else f"{low} to {high}"
+
+
+def share(value: float) -> str:
+    """One ratio in per cent, tenths below ten times: 7.5%, 90%, 110.4%, 1235%."""
+    number = value * 100
+    return f"{number:.0f}%" if abs(number) >= 1000 else f"{number:.1f}".removesuffix(".0") + "%"
 
 
 def seconds(value: float) -> str:
@@ -44,6 +50,13 @@ def moment(at: float) -> str:
 def replicas(count: int) -> str:
     """1 replica, 2 replicas."""
     return f"{count} replica" if count == 1 else f"{count} replicas"
+
+
+def bounds(minimum: int, maximum: int) -> str:
+    """1 to 10 replicas, exactly 3 replicas, 1 replica or more."""
+    if maximum >= rounding.MOST:
+        return f"{replicas(minimum)} or more"
+    return f"exactly {replicas(minimum)}" if minimum == maximum else f"{minimum} to {replicas(maximum)}"
 
 
 def pods(count: int) -> str:
