@@ -127,6 +127,7 @@ def test_words() -> None:
         "from 1 to 2: because",
         "At noon there was 1 replica.",
         "  now  12 in all",
+        "It is looked at every 10 s, and at once when its spec or its target's size changes.",
         "Not used: annotation panic-threshold: much is not a number.",
         "Latest changes:",
         "  t1  1 to 2  kpa above target",

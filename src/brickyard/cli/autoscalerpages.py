@@ -90,6 +90,8 @@ def words(page: dict[str, Any]) -> Iterator[str]:
         raise _undecided(page)
     yield page["explanation"]["short"]
     yield from page["explanation"]["long"]
+    if period := page.get("period"):
+        yield f"It is looked at every {period:g} s, and at once when its spec or its target's size changes."
     for each in page.get("problems") or ():
         yield f"Not used: {each['where']}: {each['text']}."
     if latest := list((page.get("status") or {}).get("scalingHistory") or ())[-5:]:

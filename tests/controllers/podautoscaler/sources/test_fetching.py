@@ -86,6 +86,22 @@ class TestOverTime:
             server.pages["/metrics"] = b"served_total 35\n"
             assert await number(made, ask(server, SERVED)) == 3.0
 
+    @pytest.mark.parametrize(
+        ("name", "note"),
+        [
+            ("served_total", "a counter: its increase per second is compared"),
+            ("took", "a distribution: the mean of what was observed in the last minute is compared"),
+            ("took_p90", "a distribution: the 90% quantile of what was observed in the last minute is compared"),
+        ],
+    )
+    async def test_what_a_number_is_made_of_is_told_with_it(self, name: str, note: str) -> None:
+        page = b'served_total 5\ntook_bucket{le="1"} 3\ntook_bucket{le="+Inf"} 4\ntook_sum 5\ntook_count 4\n'
+        server = testing.PageServer({"/metrics": page})
+        async with fetcher(server) as made:
+            [answer, plain] = await made.read([ask(server, looks.Looks({}).elsewhere(name)), ask(server)])
+            assert answer.notes == (note,)
+            assert plain.notes == ()
+
     async def test_an_unchanged_page_is_not_looked_through_and_its_counters_stand_still(self) -> None:
         class Counting:
             key = "counting"

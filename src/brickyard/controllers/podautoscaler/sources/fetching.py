@@ -89,7 +89,7 @@ class _Page:
         for line in self.lines.values():
             if line.found is None or not same:
                 line.found = line.look.read(body, at)
-            notes = line.found.notes if isinstance(line.found, found.Gauge) else ()
+            notes = () if isinstance(line.found, found.Absent) else line.found.notes
             line.answer = Answer(line.track.step(line.found, now), at, notes)
 
     def miss(self, why: str, at: float) -> None:

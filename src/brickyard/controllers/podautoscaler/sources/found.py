@@ -48,6 +48,11 @@ class Counter:
 
     counts: Mapping[str, float]
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """For the user."""
+        return ("a counter: its increase per second is compared",)
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Distribution:
@@ -62,6 +67,12 @@ class Distribution:
     models: Mapping[str, engines.Histogram]
     quantile: float | None = None
     idle: bool = False
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """For the user."""
+        what = "mean" if self.quantile is None else f"{self.quantile:.0%} quantile"
+        return (f"a distribution: the {what} of what was observed in the last minute is compared",)
 
 
 Found = Gauge | Counter | Distribution | Absent
