@@ -186,6 +186,15 @@ class TestLeases:
         assert choose(live).endpoint.key == first.endpoint.key
         other.release()
 
+    def test_one_that_is_given_back_twice_counts_once(self, live: director.PodDirector) -> None:
+        add(live, "a")
+        first, second = live.lease(choose(live)), live.lease(choose(live))
+        first.release()
+        first.release()
+        assert live.table.snapshot("demo", 0.0).in_flight == (1,)
+        second.release()
+        assert live.table.snapshot("demo", 0.0).in_flight == (0,)
+
     def test_a_closed_loop_spreads_evenly(self, live: director.PodDirector) -> None:
         for name in "abcd":
             add(live, name)

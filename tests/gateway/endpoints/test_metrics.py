@@ -18,7 +18,7 @@ def test_states_and_spread_by_model() -> None:
         live.put(pod)
     first, second = live.snapshot("demo", 0.0).endpoints
     for _ in range(4):
-        live.lease(first, 0.0)
+        live.enter(first, 0.0)
     for _ in range(3):
         live.failed(second, 5.0)
     registry = prometheus_client.CollectorRegistry(auto_describe=False)

@@ -115,7 +115,7 @@ def test_a_changed_file_changes_what_differs_and_keeps_the_counts(tmp_path: path
     live = table.Table()
     file = filewatch.EndpointsFile(written(tmp_path / "e.yaml", "a", "b"), live)
     kept = next(slot.endpoint for slot in live.routable() if slot.endpoint.address == "b")
-    live.lease(kept, 0.0)
+    live.enter(kept, 0.0)
     written(tmp_path / "e.yaml", "b", "c")
     file.look()
     assert served(live) == ["b:8000", "c:8000"]

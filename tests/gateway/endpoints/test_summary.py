@@ -54,7 +54,7 @@ def test_loads_are_as_the_engine_last_said_and_none_is_not_nothing() -> None:
     world = live(testing.FakePod(name="a"), testing.FakePod(name="b", address="10.0.0.2"))
     first, second = world.routable()
     world.heard(first, serving.EngineLoad(running=2, waiting=3, kv_cache_usage=0.5), NOW - 1.5)
-    world.lease(second.endpoint, NOW)
+    world.enter(second.endpoint, NOW)
     for _ in range(3):
         world.failed(second.endpoint, NOW)
     heard, silent = rows(world, ring.Ring(4))["demo"]["endpoints"]

@@ -83,7 +83,7 @@ class TestVersion:
         live = filled(pod("a"))
         before = live.snapshot("demo", 0.0).version
         live.put(pod("a"))
-        live.lease(endpoint(live), 0.0)
+        live.enter(endpoint(live), 0.0)
         assert live.snapshot("demo", 0.0).version == before
         live.put(pod("b"))
         assert live.snapshot("demo", 0.0).version > before
@@ -104,65 +104,64 @@ class TestVersion:
     def test_an_old_snapshot_never_changes(self) -> None:
         live = filled(pod("a"))
         old = live.snapshot("demo", 0.0)
-        live.lease(endpoint(live), 0.0)
+        live.enter(endpoint(live), 0.0)
         live.put(pod("b"))
         assert (old.in_flight, len(old.endpoints)) == ((0,), 1)
 
 
 class TestLeases:
-    def test_they_count_until_released_and_only_once(self) -> None:
+    def test_they_count_until_released(self) -> None:
         live = filled(pod("a"), pod("b"))
-        first, second = live.lease(endpoint(live), 0.0), live.lease(endpoint(live), 0.0)
+        first, second = live.enter(endpoint(live), 0.0), live.enter(endpoint(live), 0.0)
         assert counts(live) == {"a": 2, "b": 0}
-        first.release()
-        first.release()
+        first.in_flight -= 1
         assert counts(live) == {"a": 1, "b": 0}
-        second.release()
+        second.in_flight -= 1
         assert counts(live) == {"a": 0, "b": 0}
 
     def test_they_survive_updates_of_the_pod(self) -> None:
         live = filled(pod("a"))
-        lease = live.lease(endpoint(live), 0.0)
+        held = live.enter(endpoint(live), 0.0)
         live.put(pod("a", labels={"zone": "north"}))
         live.put(pod("a", ready=False, labels={"zone": "north"}))
         live.put(pod("a", labels={"zone": "north"}))
         assert counts(live) == {"a": 1}
         assert endpoint(live).labels["zone"] == "north"
-        lease.release()
+        held.in_flight -= 1
         assert counts(live) == {"a": 0}
 
     def test_they_move_with_a_pod_that_changes_its_model(self) -> None:
         live = filled(pod("a"))
-        live.lease(endpoint(live), 0.0)
+        live.enter(endpoint(live), 0.0)
         live.put(pod("a", model="other"))
         assert counts(live, "other") == {"a": 1}
 
     def test_a_pod_that_comes_back_starts_at_zero_and_old_leases_cannot_disturb_it(self) -> None:
         live = filled(pod("a"))
-        old = live.lease(endpoint(live), 0.0)
+        old = live.enter(endpoint(live), 0.0)
         live.remove("default/a")
         live.put(pod("a", uid="u2"))
         assert counts(live) == {"a": 0}
-        new = live.lease(endpoint(live), 0.0)
-        old.release()
+        new = live.enter(endpoint(live), 0.0)
+        old.in_flight -= 1
         assert counts(live) == {"a": 1}
-        new.release()
+        new.in_flight -= 1
         assert counts(live) == {"a": 0}
 
     def test_a_successor_that_is_seen_as_an_update_starts_at_zero_too(self) -> None:
         live = filled(pod("a"))
-        old = live.lease(endpoint(live), 0.0)
+        old = live.enter(endpoint(live), 0.0)
         live.put(pod("a", uid="u2"))
-        old.release()
+        old.in_flight -= 1
         assert counts(live) == {"a": 0}
 
     def test_a_lease_on_an_endpoint_that_just_left_counts_for_nobody(self) -> None:
         live = filled(pod("a"), pod("b"))
         left = endpoint(live)
         live.remove("default/a")
-        lease = live.lease(left, 0.0)
+        held = live.enter(left, 0.0)
         assert counts(live) == {"b": 0}
-        lease.release()
+        held.in_flight -= 1
 
 
 class TestLoads:
@@ -209,7 +208,7 @@ class TestBreaker:
         live = filled(pod("a"), pod("b"))
         failing = self.fail(live)
         assert live.snapshot("demo", 11.0).barred == {}
-        live.lease(failing, 11.0)
+        live.enter(failing, 11.0)
         assert list(live.snapshot("demo", 11.1).barred) == [0]
 
     def test_an_answer_brings_it_back(self) -> None:
@@ -276,7 +275,7 @@ class Life(RuleBasedStateMachine):
     ``expected`` counts leases per endpoint of each pod's present life, by the simplest means there is.
     """
 
-    leases: Bundle[tuple[tuple[str, int] | None, table.Lease]] = Bundle("leases")
+    leases: Bundle[tuple[tuple[str, int] | None, table.Slot]] = Bundle("leases")
 
     def __init__(self) -> None:
         super().__init__()
@@ -284,7 +283,7 @@ class Life(RuleBasedStateMachine):
         self.expected: dict[tuple[str, int], int] = {}
         self.lives: dict[str, int] = {}
         self.alive: set[str] = set()
-        self.out: list[table.Lease] = []
+        self.out: list[table.Slot] = []
         self.listed: dict[str, frozenset[str]] = {}
         self.now = 0.0
 
@@ -307,22 +306,21 @@ class Life(RuleBasedStateMachine):
         self.live.remove(f"default/{name}")
 
     @rule(target=leases, name=NAMES)
-    def lease(self, name: str) -> tuple[tuple[str, int] | None, table.Lease]:
+    def lease(self, name: str) -> tuple[tuple[str, int] | None, table.Slot]:
         life = (name, self.lives.get(name, 0)) if name in self.alive else None
         if life is not None:
             self.expected[life] = self.expected.get(life, 0) + 1
-        lease = self.live.lease(pod(name).endpoints[0], self.now)
-        self.out.append(lease)
-        return life, lease
+        slot = self.live.enter(pod(name).endpoints[0], self.now)
+        self.out.append(slot)
+        return life, slot
 
-    @rule(taken=consumes(leases), again=st.booleans())
-    def release(self, taken: tuple[tuple[str, int] | None, table.Lease], again: bool) -> None:
-        life, lease = taken
+    @rule(taken=consumes(leases))
+    def release(self, taken: tuple[tuple[str, int] | None, table.Slot]) -> None:
+        life, slot = taken
         if life is not None:
             self.expected[life] -= 1
-        lease.release()
-        if again:
-            lease.release()
+        self.out.remove(slot)
+        slot.in_flight -= 1
 
     @rule(name=NAMES, passed=st.floats(0, 3))
     def fail(self, name: str, passed: float) -> None:
@@ -358,8 +356,8 @@ class Life(RuleBasedStateMachine):
                 assert count == self.expected.get((name, self.lives[name]), 0) >= 0
 
     def teardown(self) -> None:
-        for lease in self.out:
-            lease.release()
+        for slot in self.out:
+            slot.in_flight -= 1
         assert self.live.inconsistencies() == []
         assert all(not any(counts(self.live, model).values()) for model in ("demo", "other"))
 
@@ -412,13 +410,13 @@ class TestOtherGateways:
         live = filled(pod("a"), pod("b"))
         elsewhere: dict[str, int] = {}
         live.share(elsewhere)
-        held = live.lease(endpoint(live), 0.0)
+        held = live.enter(endpoint(live), 0.0)
         key = endpoint(live).key
         elsewhere[key] = 3
         live.changed(key, 3)
         assert counts(live) == {"a": 4, "b": 0}
         assert live.open_here() == {key: 1}
-        held.release()
+        held.in_flight -= 1
         assert (counts(live), live.open_here()) == ({"a": 3, "b": 0}, {})
         del elsewhere[key]
         live.changed(key, 0)
@@ -430,7 +428,7 @@ class TestOtherGateways:
         key = endpoint(live).key
         live.share({key: 2})
         live.changed(key, 2)
-        live.lease(endpoint(live), 0.0)
+        live.enter(endpoint(live), 0.0)
         live.put(pod("a", uid="u2"))
         assert counts(live) == {"a": 2}
         assert live.open_here() == {}
@@ -481,9 +479,9 @@ class TestAdapters:
     def test_one_count_holds_for_all_that_an_engine_does(self) -> None:
         live = filled(pod("a"), pod("b"))
         lists(live, b="tone")
-        lease = live.lease(endpoint(live, "b"), 0.0)
+        held = live.enter(endpoint(live, "b"), 0.0)
         assert (counts(live), counts(live, "tone")) == ({"a": 0, "b": 1}, {"b": 1})
-        lease.release()
+        held.in_flight -= 1
         assert counts(live, "tone") == {"b": 0}
 
     def test_loads_ages_and_breakers_are_the_endpoints_own(self) -> None:

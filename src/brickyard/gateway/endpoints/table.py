@@ -1,6 +1,6 @@
 """The live table: which pods serve which model, what is in flight on each endpoint, what its engine last said.
 
-One ``Slot`` per endpoint holds what changes; a ``Lease`` holds its slot and not a name, so that a counter can neither drift nor go
+One ``Slot`` per endpoint holds what changes; the director's leases hold slots and not names, so that a counter can neither drift nor go
 negative whatever happens to the pod meanwhile:
 
 * a pod that is updated, or unready for a while, keeps its slots and with them its counts;
@@ -62,21 +62,6 @@ class Slot:
         self.heard_at = NEVER
         self.breaker = breaker.CLOSED
         self.since: float | None = None
-
-
-class Lease:
-    """One request on one slot."""
-
-    __slots__ = ("_slot",)
-
-    def __init__(self, slot: Slot) -> None:
-        self._slot: Slot | None = slot
-
-    def release(self) -> None:
-        """Stop counting; a second call does nothing."""
-        slot, self._slot = self._slot, None
-        if slot is not None:
-            slot.in_flight -= 1
 
 
 @dataclasses.dataclass(slots=True)
@@ -316,10 +301,6 @@ class Table:
             slot.breaker = breaker.sent(slot.breaker, now)
         slot.in_flight += 1
         return slot
-
-    def lease(self, endpoint: contract.Endpoint, now: float) -> Lease:
-        """``enter``, to be left once however often that is said."""
-        return Lease(self.enter(endpoint, now))
 
     def failed(self, endpoint: contract.Endpoint, now: float) -> None:
         """A connection to ``endpoint`` failed before it answered."""
