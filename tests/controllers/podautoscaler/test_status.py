@@ -24,6 +24,12 @@ def condition(found: dict[str, Any], kind: str) -> str:
     return "" if said is None else f"{said['status']} {said['reason']}"
 
 
+def message(found: dict[str, Any], kind: str) -> str:
+    said = conditions.find(found["conditions"], kind)
+    assert said is not None
+    return str(said["message"])
+
+
 def all_of(found: status.Finding) -> dict[str, str]:
     made = status.status({}, found, 1, NOW)
     return {each["type"]: f"{each['status']} {each['reason']}" for each in made["conditions"]}
@@ -111,6 +117,18 @@ def test_no_outcome_leaves_a_trace_in_the_conditions_of_the_next(before: status.
     fresh = all_of(after)
     # Without a size there is nothing to say of scaling but what was said before.
     assert {**said, "ScalingActive": ""} == {**fresh, "ScalingActive": ""}
+
+
+@pytest.mark.parametrize(("count", "text"), [(0, "are 0 replicas"), (1, "is 1 replica"), (3, "are 3 replicas")])
+def test_sizes_read_well(count: int, text: str) -> None:
+    found = status.status({}, dataclasses.replace(FINE, actual=count, desired=count), 1, NOW)
+    assert message(found, "Ready") == f"there {text}, as there should be"
+
+
+def test_numbers_that_nobody_measured_say_so() -> None:
+    refused = status.Finding(refusal=status.Refusal(types.CONFLICT, "a has it"))
+    told = "as last known; nothing is decided, AbleToScale says why"
+    assert message(status.status({}, refused, 1, NOW), "ScalingActive") == f"desired=0, actual=0: {told}"
 
 
 def test_transition_times_are_those_of_the_status() -> None:

@@ -27,7 +27,7 @@ from brickyard.api.kinds.podautoscaler import types
 from brickyard.controllers.podautoscaler import validity
 from brickyard.kube.objects import conditions
 from brickyard.lib import timestamps
-from brickyard.scaling import contract
+from brickyard.scaling import contract, words
 
 WORDS: Final = 300.0
 """Seconds for which other numbers in a message are no reason to write."""
@@ -208,7 +208,8 @@ def _scaling(found: Finding, scale: tuple[int, int]) -> Sequence[conditions.Cond
     elif active.status == "True":
         ready = conditions.Condition(types.READY, "False", active.reason, f"desired={desired}, actual={actual}")
     else:
-        text = f"there are {actual} replicas, as there should be"
+        verb = "is" if actual == 1 else "are"
+        text = f"there {verb} {words.replicas(actual)}, as there should be"
         ready = conditions.Condition(types.READY, "True", types.REASON_AS_EXPECTED, text)
     return (able, active, ready)
 
@@ -230,7 +231,9 @@ def _able(found: Finding) -> conditions.Condition:
 def _active(found: Finding, scale: tuple[int, int]) -> conditions.Condition:
     desired, actual = scale
     numbers = f"desired={desired}, actual={actual}"
-    text = f"{numbers}: {found.words}" if found.words else numbers
+    known = found.actual is not None or found.mirrored is not None
+    told = found.words if known else "as last known; nothing is decided, AbleToScale says why"
+    text = f"{numbers}: {told}" if told else numbers
     if found.undecided:
         return conditions.Condition(types.SCALING_ACTIVE, "False", found.undecided, text)
     if desired != actual:
