@@ -4,8 +4,8 @@
                       ▲
     clients ──► data plane ──► engines
 
-The Kubernetes API is needed to learn of pods and for nothing else: while it is away, the gateway serves with what it knows. In its place
-may stand a file of endpoints, which is followed as it changes.
+The Kubernetes API is needed to learn of pods, and to wake models that sleep: while it is away, the gateway serves with what it knows. In
+its place may stand a file of endpoints, which is followed as it changes; nothing sleeps there.
 """
 
 from __future__ import annotations
@@ -19,7 +19,17 @@ from typing import Any
 
 from brickyard.accounts import settings as account_settings
 from brickyard.api.kinds import resources
-from brickyard.assembly import engines, gpu_profiles, kv_events, optimizer, routing_policies, sharing, stores, tracing
+from brickyard.assembly import (
+    engines,
+    gpu_profiles,
+    kv_events,
+    optimizer,
+    routing_policies,
+    sharing,
+    stores,
+    tracing,
+    waking,
+)
 from brickyard.gateway import settings as gateway_settings
 from brickyard.gateway import workers
 from brickyard.gateway.endpoints import cards, director, exports, filewatch, loads, metrics, prefixes
@@ -32,6 +42,7 @@ from brickyard.gateway.optimizer import settings as optimizer_settings
 from brickyard.gateway.proxy import server
 from brickyard.gateway.queueing import settings as queueing
 from brickyard.gateway.sharing import settings as sharing_settings
+from brickyard.gateway.waking import settings as waking_settings
 from brickyard.kube.client import contract, rest
 from brickyard.kube.informers import informer
 from brickyard.kvindex import settings as kvindex
@@ -66,6 +77,7 @@ class Settings:
     kv_events: kv_settings.KvEventSettings = dataclasses.field(default_factory=kv_settings.KvEventSettings)
     seat: workers.Seat | None = None
     """This process's place, where it is one of several workers."""
+    waking: waking_settings.WakingSettings = dataclasses.field(default_factory=waking_settings.WakingSettings)
 
     def routing(self) -> registry.Registry:
         """All routing policies, behind the limits of endpoints."""
@@ -107,6 +119,7 @@ def load(environ: Mapping[str, str], said: Said | None = None) -> Settings:
         settings.load(sharing_settings.SharingSettings, environ),
         settings.load(kv_settings.KvEventSettings, environ),
         workers.seat(environ),
+        settings.load(waking_settings.WakingSettings, environ),
     )
 
 
@@ -135,7 +148,10 @@ async def serve_with(
     # All pods and not those with a label: a model's name may also stand in an annotation, which no selector reaches.
     pods = informer.Informer(client, resources.POD)
     chooser.follow(pods)
-    await _run(_Parts(chooser, time, pods.run(), chooser.unready), given, stop, ready)
+    alarm = waking.Alarm(client, chooser, pods, given.waking, waking.name(given.proxy, given.seat))
+    await _run(
+        _Parts(chooser, time, pods.run(), lambda: chooser.unready() or alarm.hub.unready(), alarm), given, stop, ready
+    )
 
 
 async def _serve_file(
@@ -152,12 +168,14 @@ async def _serve_file(
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class _Parts:
-    """What differs by where endpoints come from: ``source`` keeps the chooser's table, ``unready`` says why it is not known yet."""
+    """What differs by where endpoints come from: ``source`` keeps the chooser's table, ``unready`` says why it is not known yet, ``alarm``
+    wakes models, where any can sleep."""
 
     chooser: director.TableDirector
     time: clock.Clock
     source: Coroutine[Any, Any, None]
     unready: Callable[[], str]
+    alarm: waking.Alarm | None = None
 
 
 def _endpoint_metrics(parts: _Parts, scraper: loads.LoadScraper, pod: str) -> metrics.EndpointMetrics:
@@ -187,6 +205,9 @@ async def _run(parts: _Parts, given: Settings, stop: asyncio.Event, ready: Calla
         tasks.Scope("gateway") as scope,
     ):
         scope.start(parts.source, name="endpoints")
+        hub = None if parts.alarm is None else parts.alarm.hub
+        if parts.alarm is not None:
+            scope.start(parts.alarm.run(), name="waking")
         scraper = loads.LoadScraper(
             table,
             engines.readers(),
@@ -211,6 +232,7 @@ async def _run(parts: _Parts, given: Settings, stop: asyncio.Event, ready: Calla
                     shown,
                     kv_metrics.KvEventMetrics(told),
                     *shared.collectors,
+                    *(() if hub is None else (hub.metrics,)),
                 ),
                 # What this process keeps in its own memory has no users: nobody else could write them there.
                 gate.Gate(
@@ -223,6 +245,7 @@ async def _run(parts: _Parts, given: Settings, stop: asyncio.Event, ready: Calla
                 documents={"/debug/kv-events": told.summary},
                 present=table.endpoints,
                 neighbours=shared.neighbours,
+                waking=hub,
             ),
             ready=ready,
         )

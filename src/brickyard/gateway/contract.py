@@ -7,7 +7,7 @@ between: it answers who serves a model, chooses one endpoint, and hands out the 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
 from brickyard.gateway.usage import contract as usage
@@ -130,6 +130,22 @@ class Gate(Protocol):
         Raises:
             RefusedError: 401 nobody knows who asks, 429 a limit is reached, 503 nobody can tell now.
         """
+        ...
+
+
+class Dormant(Protocol):
+    """Models that exist without a pod."""
+
+    def knows(self, model: str) -> bool:
+        """Whether there is such a model."""
+        ...
+
+    def cards(self, known: Collection[str]) -> Sequence[ModelCard]:
+        """Rows for those that can be asked for, but for those ``known`` already."""
+        ...
+
+    def absence(self, model: str) -> str:
+        """Why a model that there is has no pod."""
         ...
 
 

@@ -74,6 +74,7 @@ class TableDirector:
         self.prefixes = known or prefixes.Prefixes(kvindex.PrefixSettings())
         self.table = table.Table(self.prefixes.gone, given.slow_start)
         self.described: Callable[[str], cards.Described] = lambda _model: cards.UNKNOWN
+        self.dormant: contract.Dormant | None = None
         self._registry = policies
         self._clock = time or clock.SystemClock()
         self._now = self._clock.monotonic
@@ -88,14 +89,16 @@ class TableDirector:
         """Some strategy that is in use reads what engines say of their load. Once it is so, it stays so."""
 
     def models(self) -> Sequence[contract.ModelCard]:
-        models = [self._card(name, members) for name, members in sorted(self.table.models().items())]
+        served = self.table.models()
+        models = [self._card(name, members) for name, members in sorted(served.items())]
+        models += () if self.dormant is None else self.dormant.cards(served)
         return models + [self._adapter_card(name, members) for name, members in sorted(self.table.adapters().items())]
 
     def strategies(self) -> Sequence[str]:
         return self._registry.names()
 
     def knows(self, model: str) -> bool:
-        return self.table.knows(model)
+        return self.table.knows(model) or (self.dormant is not None and self.dormant.knows(model))
 
     def choose(self, request: routing.Request) -> routing.Decision | routing.NoDecision:
         now = self._now()
@@ -116,6 +119,8 @@ class TableDirector:
 
     def absence(self, model: str) -> str:
         """Why nobody can answer for ``model``."""
+        if self.dormant is not None and not self.table.knows(model) and self.dormant.knows(model):
+            return self.dormant.absence(model)
         return self.table.absence(model)
 
     def model_rps(self, request: routing.Request) -> int | None:

@@ -35,6 +35,7 @@ from brickyard.gateway.queueing import queue
 from brickyard.gateway.queueing import settings as queue_settings
 from brickyard.gateway.sharing import neighbours
 from brickyard.gateway.tracing import contract as tracing
+from brickyard.gateway.waking import waking
 from brickyard.lib import clock, logs, tasks
 
 log = logs.get(__name__)
@@ -59,6 +60,7 @@ class Around:
         traces: counts requests for the optimizer; None: nobody asks.
         present: keys of the endpoints that there are, whose series are shown; None: of all that were asked.
         neighbours: other workers behind the same port, whose pages are told with this one's.
+        waking: knows models that sleep, and wakes them; None: there are none.
     """
 
     unready: Callable[[], str] = str
@@ -71,6 +73,7 @@ class Around:
     documents: Mapping[str, Callable[[], Iterable[object]]] = dataclasses.field(default_factory=dict)
     present: Callable[[], Collection[str]] | None = None
     neighbours: neighbours.Neighbours | None = None
+    waking: waking.Waking | None = None
 
 
 class DataPlane:
@@ -109,7 +112,9 @@ class DataPlane:
         counters.traffic.present = around.present
         pools = pool.Pools(options, counters, now)
         page_registry = prometheus_client.CollectorRegistry(auto_describe=False)
-        line = queue.Queue(around.queue, now)
+        line = queue.Queue(around.queue, now, around.waking)
+        if around.waking is not None:
+            around.waking.attach(line, counters)
         process = prometheus_client.ProcessCollector(registry=None)
         for collector in (counters, line.metrics, process, *around.collectors):
             page_registry.register(collector)
@@ -167,7 +172,7 @@ class DataPlane:
                 raise errors.PortInUseError(options.host, options.port) from error
             raise errors.GatewayError(
                 f"the gateway cannot listen on {options.host}:{options.port}: {error.strerror or error}",
-                hint="choose another address with BRICKYARD_GATEWAY_HOST or another port with --gateway-port",
+                hint="choose another address with --host, or another port with --port (`brickyard up` takes --gateway-port)",
             ) from error
         self.port = int(self._server.sockets[0].getsockname()[1])
         await self._scope.__aenter__()

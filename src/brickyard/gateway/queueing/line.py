@@ -37,9 +37,11 @@ class Ticket(Generic[W]):
         priority: higher goes first.
         kind: requests of one kind find room or none alike.
         joined_at: when the waiting began.
+        slept: seconds of it in which the model had no endpoint at all, told when the waiting ends.
+        weight: bytes that are counted for it while it waits for a model that sleeps.
     """
 
-    __slots__ = ("joined_at", "kind", "priority", "serial", "user", "waiter")
+    __slots__ = ("joined_at", "kind", "priority", "serial", "slept", "user", "waiter", "weight")
 
     def __init__(self, waiter: W, user: str, priority: int, kind: Hashable, joined_at: float) -> None:
         self.waiter = waiter
@@ -48,6 +50,8 @@ class Ticket(Generic[W]):
         self.kind = kind
         self.joined_at = joined_at
         self.serial = -1
+        self.slept = 0.0
+        self.weight = 0
 
 
 class Line(Generic[W]):
