@@ -103,3 +103,63 @@ def test_a_prompt_need_not_be_a_key() -> None:
     scorer = consistent_hash.Bounded(consistent_hash.ConsistentHashParameters(prefix_bytes=0))
     assert scorer.key(testing.request(prompt=b"x")) is None
     assert "in the key's order" in scorer.describe(testing.snapshot(2), 0)
+
+
+def test_a_key_stays_where_it_is_through_an_update_of_the_gateway() -> None:
+    """The order that endpoints have for a key is a promise: gateways of two versions side by side must agree on it."""
+    table = testing.snapshot(*[0] * 8)
+    orders = {
+        key: "".join(pod for _, pod in sorted(zip(choose(table, key).scores[0], "abcdefgh", strict=True), reverse=True))
+        for key in ("alice", "bob", "carol")
+    }
+    assert orders == {"alice": "behdgfca", "bob": "acgdhfbe", "carol": "defhgbac"}
+
+
+def test_scores_are_places_in_the_key_s_order() -> None:
+    """Evenly from 1 downwards; those that have too much come after all others, in the same order among themselves."""
+    free = choose(testing.snapshot(*[0] * 4), "k").scores[0]
+    assert sorted(free, reverse=True) == [1.0, 0.75, 0.5, 0.25]
+    order = sorted(range(4), key=lambda row: -free[row])
+    counts = [0] * 4
+    counts[order[0]] = counts[order[2]] = 9
+    crowded = choose(testing.snapshot(*counts), "k").scores[0]
+    assert [order.index(row) for row in sorted(range(4), key=lambda row: -crowded[row])] == [1, 3, 0, 2]
+
+
+@pytest.mark.parametrize(
+    ("load_factor", "in_flight", "moves"),
+    [
+        # bound = ceil(factor * (sum + 1) / 4), and whoever is below it has room
+        (1.25, 1, False),  # ceil(1.25 * 5 / 4) = 2
+        (1.01, 1, False),  # ceil(1.01 * 5 / 4) = 2
+        (1.25, 2, True),  # ceil(1.25 * 6 / 4) = 2
+        (2.0, 2, False),  # ceil(2 * 6 / 4) = 3
+        (2.0, 3, False),  # ceil(2 * 7 / 4) = 4
+        (2.0, 5, True),  # ceil(2 * 9 / 4) = 5
+    ],
+)
+def test_the_bound(load_factor: float, in_flight: int, moves: bool) -> None:
+    """Three others have one request in flight each, the key's own endpoint ``in_flight``."""
+    profile = registry.Registry([consistent_hash.POLICY], {"consistent-hash": {"load_factor": load_factor}}).profile(
+        consistent_hash.NAME
+    )
+    home = choose(testing.snapshot(*[0] * 4), "k").row
+    counts = [1] * 4
+    counts[home] = in_flight
+    asked = dataclasses.replace(testing.request(), session_key="k")
+    made = pipeline.route(asked, testing.snapshot(*counts), profile, 0.0, testing.Dice())
+    assert isinstance(made, contract.Decision)
+    assert (made.row != home) is moves
+
+
+def test_texts_that_are_no_unicode_are_keys_too() -> None:
+    """Header values may hold any bytes; they arrive as surrogates."""
+    assert choose(testing.snapshot(*[0] * 8), "\udcff\udcfe").faults == ()
+
+
+@given(st.lists(st.integers(0, 12), min_size=2, max_size=9), st.text(min_size=1, max_size=9))
+def test_a_choice_is_that_of_the_first_with_room_in_the_idle_order(counts: list[int], key: str) -> None:
+    idle = choose(testing.snapshot(*[0] * len(counts)), key).scores[0]
+    bound = math.ceil(1.25 * (sum(counts) + 1) / len(counts))
+    order = sorted(range(len(counts)), key=lambda row: -idle[row])
+    assert choose(testing.snapshot(*counts), key).row == next(row for row in order if counts[row] < bound)

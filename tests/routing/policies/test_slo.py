@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from brickyard.routing import contract, errors, filters, pipeline, registry, testing
+from brickyard.routing.ledgers import outputs
 from brickyard.routing.policies import least_request, slo
 from brickyard.routing.policies.slo import objectives, profiles
 
@@ -334,6 +335,106 @@ def test_newer_profiles_replace_older_ones_and_not_the_other_way_round() -> None
     ledger.forget("demo", "p")
     ledger.forget("demo", "nobody")
     assert _urgency(there) is None
+
+
+def test_a_profile_as_old_as_the_one_that_is_known_changes_nothing() -> None:
+    """The store is read again and again: the same moment is the same profile, whoever wrote another over it."""
+    there, ledger = world(1, created=100)
+    ledger.learn("demo", profile("p", created=100, slos={"e2e": 1.0}))
+    assert _urgency(there) == pytest.approx(4.0 - 10.0)
+
+
+def test_profiles_are_of_one_model_and_one_deployment() -> None:
+    there, ledger = world(1)
+    ledger.learn("demo", profile("q", created=900, slos={"e2e": 1.0}))
+    ledger.learn("another", profile("p", created=900, slos={"e2e": 1.0}))
+    assert _urgency(there) == pytest.approx(4.0 - 10.0)
+
+
+def test_without_a_profile_nothing_is_used() -> None:
+    there, ledger = world(1)
+    ledger.forget("demo", "p")
+    there.send(asked("unprofiled"))
+    assert list(used(there)) == [0.0]
+
+
+def test_what_a_request_was_taken_to_use_is_given_back_though_the_profile_changed() -> None:
+    there, ledger = world(1)
+    made = there.send(asked("before"))
+    ledger.learn("demo", profile("p", created=200, tputs=[[20.0] * 3] * 2))
+    other = there.send(asked("after"))
+    assert list(used(there)) == [1 / 8 + 1 / 80]
+    there.end(made)
+    assert list(used(there)) == [1 / 80]
+    there.end(other)
+    assert list(used(there)) == [0.0]
+
+
+def test_labels_that_change_change_the_deployment() -> None:
+    """Whatever was worked out before for this model: other endpoints, other names."""
+    there, ledger = world(1)
+    ledger.learn("demo", profile("q", slos={"e2e": 1.0}))
+    assert _urgency(there) == pytest.approx(4.0 - 10.0)
+    there.endpoints = tuple(
+        dataclasses.replace(each, labels={"app.kubernetes.io/name": "q"}) for each in there.endpoints
+    )
+    assert _urgency(there) == pytest.approx(4.0 - 1.0)
+    assert _urgency(there) == pytest.approx(4.0 - 1.0)
+
+
+@pytest.mark.parametrize(
+    ("usage", "length"),
+    [
+        (contract.Usage(64, 33), 32),
+        (contract.Usage(None, 33), 32),  # as long a prompt as the request was taken to have
+        (contract.Usage(1024, 33), outputs.UNHEARD),  # history of longer prompts
+        (contract.Usage(64, None), outputs.UNHEARD),
+        (contract.Usage(), outputs.UNHEARD),
+        (None, outputs.UNHEARD),
+    ],
+)
+def test_what_is_learned_of_lengths(usage: contract.Usage | None, length: int) -> None:
+    there, _ = world(1)
+    for at in range(5):
+        there.end(there.send(asked(str(at))), usage)
+    facts = objectives.INPUT.of(there.choose(asked()).snapshot)
+    assert facts is not None
+    assert facts.output_tokens == length
+
+
+def test_lengths_of_models_that_nobody_asks_for_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(objectives, "MODELS_KEPT", 2)
+    there, _ = world(1)
+
+    def serve(model: str) -> None:
+        there.end(there.send(dataclasses.replace(asked(model), model=model)), contract.Usage(64, 33))
+
+    def length(model: str) -> int:
+        made = there.choose(dataclasses.replace(asked(), model=model))
+        facts = objectives.INPUT.of(made.snapshot)
+        assert facts is not None
+        return facts.output_tokens
+
+    for model in ("old", "idle", "old", "new"):
+        serve(model)
+    assert [length(model) for model in ("old", "idle", "new")] == [32, outputs.UNHEARD, 32]
+
+
+@given(st.lists(st.one_of(st.none(), st.integers(0, 20)), max_size=60), st.floats(0.5, 300.0))
+def test_utilisation_is_the_sum_of_what_is_open_and_nothing_is_left(acts: list[int | None], rate: float) -> None:
+    """Send, or end one of the open ones, in any order: sums of floats would leave crumbs, whole parts do not."""
+    there, _ = world(3, tputs=[[rate] * 3] * 2, e2e=[[400.0] * 3] * 2)
+    open_ones: list[contract.Decision] = []
+    for act in acts:
+        if act is None:
+            open_ones.append(there.send(asked(str(len(open_ones)))))
+        elif open_ones:
+            there.end(open_ones.pop(act % len(open_ones)))
+        counts = [sum(made.row == row for made in open_ones) for row in range(3)]
+        assert used(there) == pytest.approx([count / (rate * 400.0) for count in counts], abs=1e-8)
+    for made in open_ones:
+        there.end(made)
+    assert list(used(there)) == [0.0] * 3
 
 
 def _urgency(there: testing.World) -> float | None:
