@@ -13,6 +13,7 @@ QUIET: dict[str, Any] = {
     "attempts": 1,
     "admission": None,
     "queue": None,
+    "waking": None,
     "connect": None,
     "first_byte": None,
     "first_token": None,
@@ -44,9 +45,19 @@ def test_what_is_not_known_is_not_told() -> None:
 
 def test_the_course_in_the_order_in_which_it_passed() -> None:
     told = lines(
-        admission=0.0021, queue=0.5, connect=0.0004, first_byte=0.51, first_token=0.6, attempts=2, error="cut off"
+        admission=0.0021,
+        queue=0.5,
+        waking=0.4,
+        connect=0.0004,
+        first_byte=0.51,
+        first_token=0.6,
+        attempts=2,
+        error="cut off",
     )
-    stages = "admitted after 2.1 ms, queued for 500 ms, connected within 0.4 ms, first byte after 510 ms, first token after 600 ms"
+    stages = (
+        "admitted after 2.1 ms, queued for 500 ms, 400 ms of that until the model was awake, connected within 0.4 ms, "
+        "first byte after 510 ms, first token after 600 ms"
+    )
     assert told == [f"status 200, {stages}, done after 250 ms, 2 attempts: cut off"]
 
 

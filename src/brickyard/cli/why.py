@@ -89,6 +89,7 @@ def _age(seconds: float | None) -> str:
 _STAGES = {
     "admission": "admitted after {}",
     "queue": "queued for {}",
+    "waking": "{} of that until the model was awake",
     "connect": "connected within {}",
     "first_byte": "first byte after {}",
     "first_token": "first token after {}",

@@ -74,6 +74,7 @@ class Course:
     Attributes:
         admission: until it was known that it may go on, from its arrival.
         queue: in the gateway's queue.
+        waking: the part of that in which the model slept: it had no endpoint, and was being woken.
         connect: until the connection it went over was open; None where one was kept.
         first_token: until a stream's body began, from its arrival.
         limits: the header lines in which the client was told how its limits stand.
@@ -84,6 +85,7 @@ class Course:
     connect: float | None = None
     first_token: float | None = None
     limits: bytes = b""
+    waking: float | None = None
 
 
 @values.value

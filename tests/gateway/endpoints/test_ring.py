@@ -115,7 +115,7 @@ def test_predicted_tokens_are_those_that_the_index_held_of_the_whole_prompt() ->
     held = dataclasses.replace(made.snapshot, data={prefixes.NAME: prefixes.Matches((640, 640), 960)})
     used = usage.Usage(500, 40, 540, cached=300)
     course = contract.Course(
-        0.001, 0.5, None, 0.7, b"x-ratelimit-limit-requests: 60\r\nx-ratelimit-remaining-requests: 59\r\n"
+        0.001, 0.5, None, 0.7, b"x-ratelimit-limit-requests: 60\r\nx-ratelimit-remaining-requests: 59\r\n", 0.4
     )
     entry = ring.Entry(
         dataclasses.replace(made, snapshot=held, row=1), contract.Outcome(200, 1, 0.6, 2.0, "", used, course)
@@ -125,6 +125,7 @@ def test_predicted_tokens_are_those_that_the_index_held_of_the_whole_prompt() ->
         "attempts": 1,
         "admission": 0.001,
         "queue": 0.5,
+        "waking": 0.4,
         "connect": None,
         "first_byte": 0.6,
         "first_token": 0.7,

@@ -95,6 +95,7 @@ def ending(entry: Entry) -> dict[str, object]:
         "attempts": outcome.attempts,
         "admission": course.admission,
         "queue": course.queue,
+        "waking": course.waking,
         "connect": course.connect,
         "first_byte": outcome.first_byte,
         "first_token": course.first_token,

@@ -209,6 +209,8 @@ class Exchange:
         ticket, self._ticket = self._ticket, None
         if ticket is not None:
             self._entry.queued = (self._entry.queued or 0.0) + self._plane.now() - ticket.joined_at
+            if ticket.slept:
+                self._entry.waking = (self._entry.waking or 0.0) + ticket.slept
 
     # For the client connection.
 

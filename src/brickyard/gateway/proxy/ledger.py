@@ -23,6 +23,7 @@ class Entry:
         attempts: endpoints tried.
         admission: seconds until it was known that it may go on; None where nobody was asked.
         queued: seconds in the gateway's queue; None where it did not wait.
+        waking: the part of them in which the model slept; None where it did not.
         connect: seconds to open the connection it went over; None where one was kept.
         first_byte: seconds from arrival to the response's first byte.
         first_token: seconds from arrival to the first byte of a stream's body.
@@ -53,6 +54,7 @@ class Entry:
         "trace",
         "usage",
         "user",
+        "waking",
     )
 
     def __init__(
@@ -66,6 +68,7 @@ class Entry:
         self.attempts = 0
         self.admission: float | None = None
         self.queued: float | None = None
+        self.waking: float | None = None
         self.connect: float | None = None
         self.first_byte: float | None = None
         self.first_token: float | None = None
@@ -101,7 +104,7 @@ class Entry:
 
     def course(self) -> contract.Course:
         """What its stages took."""
-        return contract.Course(self.admission, self.queued, self.connect, self.first_token, self.limits)
+        return contract.Course(self.admission, self.queued, self.connect, self.first_token, self.limits, self.waking)
 
 
 def settle(
@@ -176,6 +179,7 @@ def _line(
         "attempts": entry.attempts,
         "admission": _rounded(entry.admission),
         "queued": _rounded(entry.queued),
+        "waking": _rounded(entry.waking),
         "connect": _rounded(entry.connect),
         "first_byte": _rounded(entry.first_byte),
         "first_token": _rounded(entry.first_token),
