@@ -211,9 +211,9 @@ async def test_no_more_at_once_than_allowed_and_none_lost() -> None:
 
 async def test_waiting_for_ones_turn_is_no_miss() -> None:
     engine = Engine()
-    async with fetcher(engine, connections=1, timeout=0.1) as made:
-        found = await asyncio.gather(*(made.get(engine.url) for _ in range(15)))
-    assert found == [b"run 1"] * 15
+    async with fetcher(engine, connections=1, timeout=0.5) as made:
+        found = await asyncio.gather(*(made.get(engine.url) for _ in range(60)))
+    assert found == [b"run 1"] * 60
 
 
 @pytest.mark.parametrize(
@@ -297,14 +297,14 @@ async def test_https_with_a_context_for_it() -> None:
     trusting = ssl.create_default_context()
     authority.configure_trust(trusting)
     engine = Engine()
-    async with engine.serving(tls=served), pages.Pages(connections=1, timeout=5.0, tls=trusting) as made:
+    async with engine.serving(tls=served), pages.Pages(connections=1, timeout=5.0, way=pages.Way(trusting)) as made:
         assert [await made.get(engine.url) for _ in range(2)] == [b"run 1"] * 2
         assert len(engine.connections) == 1
         with pytest.raises(pages.PageMissed):
             await made.get(engine.url.replace("https", "http"))
     async with (
         engine.serving(tls=served),
-        pages.Pages(connections=1, timeout=5.0, tls=ssl.create_default_context()) as wary,
+        pages.Pages(connections=1, timeout=5.0, way=pages.Way(ssl.create_default_context())) as wary,
     ):
         with pytest.raises(pages.PageMissed, match="CERTIFICATE_VERIFY_FAILED"):
             await wary.get(engine.url)

@@ -59,7 +59,7 @@ class House:
 Start = Callable[..., Awaitable[House]]
 
 
-async def until(condition: Callable[[], bool], limit: float = 2.0) -> None:
+async def until(condition: Callable[[], bool], limit: float = 10.0) -> None:
     """Let the loop run until ``condition`` holds."""
     async with asyncio.timeout(limit):
         while not condition():

@@ -256,7 +256,7 @@ async def test_bytes_behind_a_response_never_reach_the_client(start: Start, resp
 
 async def test_a_stalled_endpoint_is_left_for_another(start: Start) -> None:
     gate = asyncio.Event()
-    house = await start(lambda _request: [testing.Hold(gate)], None, first_byte_timeout=0.08)
+    house = await start(lambda _request: [testing.Hold(gate)], None, first_byte_timeout=0.3)
     answer = await house.ask()
     assert (answer.status, answer.headers["target-pod"]) == (200, "b")
     await until(lambda: house.engine.open == 1)
@@ -286,10 +286,10 @@ async def test_a_stream_that_stalls_is_ended(start: Start) -> None:
 async def test_a_slow_stream_that_moves_is_left_alone(start: Start) -> None:
     gates = [asyncio.Event() for _ in range(8)]
     steps = [step for gate in gates for step in (testing.Hold(gate), testing.chunk(b"data: x\n\n"))]
-    house = await start(lambda _request: [testing.EVENTS, *steps, testing.LAST_CHUNK], idle_timeout=0.1)
+    house = await start(lambda _request: [testing.EVENTS, *steps, testing.LAST_CHUNK], idle_timeout=0.5)
     loop = asyncio.get_running_loop()
     for n, gate in enumerate(gates):
-        loop.call_later(0.05 * n, gate.set)
+        loop.call_later(0.1 * n, gate.set)
     answer = await house.ask()
     assert answer.body == b"data: x\n\n" * 8
     assert answer.complete
@@ -306,7 +306,7 @@ async def test_the_request_as_a_whole_has_a_deadline(start: Start) -> None:
 
 
 async def test_a_connection_that_cannot_be_made_in_time_is_given_up(start: Start) -> None:
-    house = await start(connect_timeout=0.08, max_attempts=2)
+    house = await start(connect_timeout=0.3, max_attempts=2)
     with socket.socket() as full:  # a listener whose queue is full takes no handshake to its end
         full.bind(("127.0.0.1", 0))
         full.listen(0)

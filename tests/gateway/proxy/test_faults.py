@@ -88,7 +88,7 @@ async def test_time_that_was_set_changes_nothing_and_a_sleep_ends_what_it_made_t
     door, time = asyncio.Event(), Moving()
     async with testing.ScriptedEndpoint(lambda _: [testing.Hold(door), testing.reply()]) as engine:
         chooser = testing.FakeDirector(testing.endpoint(engine.port))
-        options = settings.GatewaySettings(port=0, drain_timeout=0.05, connect_timeout=0.1)
+        options = settings.GatewaySettings(port=0, drain_timeout=0.05, pool_idle_timeout=0.1)
         async with server.DataPlane(chooser, options, time=time) as running, testing.connect(running.port) as client:
             client.send(testing.post())
             await until(lambda: len(engine.requests) == 1)

@@ -141,7 +141,7 @@ async def test_a_client_that_gives_up_within_its_request_leaves_nothing(start: S
 
 async def test_kept_connections_to_endpoints_are_bounded_and_reaped(start: Start) -> None:
     gate = asyncio.Event()
-    house = await start(lambda _request: [testing.Hold(gate), testing.reply()], pool_idle=2, pool_idle_timeout=0.15)
+    house = await start(lambda _request: [testing.Hold(gate), testing.reply()], pool_idle=2, pool_idle_timeout=0.5)
     asks = [asyncio.create_task(house.ask()) for _ in range(5)]
     await until(lambda: len(house.engine.requests) == 5)
     gate.set()

@@ -101,7 +101,7 @@ async def test_at_a_deadline(start: Start) -> None:
     hold = asyncio.Event()
     stalled: list[testing.Step] = [testing.EVENTS, testing.chunk(b"data: 1\n\n"), testing.Hold(hold)]
     scripts: list[list[testing.Step]] = [stalled, stalled]
-    house = await start(lambda _: scripts.pop(0) if scripts else [testing.reply()], idle_timeout=0.1)
+    house = await start(lambda _: scripts.pop(0) if scripts else [testing.reply()], idle_timeout=0.3)
     record = house.director.record
 
     def faulty(*_given: object) -> None:
