@@ -286,6 +286,20 @@ def test_the_list_of_controllers() -> None:
         controllers.load({"BRICKYARD_CONTROLLERS": "pod-autoscaler"}, controllers.Said())
 
 
+@pytest.mark.parametrize(
+    ("text", "missing"),
+    [
+        ("*", []),
+        ("*,-kv-cache-controller", []),
+        ("pod-autoscaler-controller", []),
+        ("kv-cache-controller , stormservice-controller", ["kv-cache-controller", "stormservice-controller"]),
+        ("kv-cache-controller,-kv-cache-controller", []),
+    ],
+)
+def test_controllers_of_aibrix_that_there_are_not(text: str, missing: list[str]) -> None:
+    assert controllers.missing(controllers.load({"BRICKYARD_CONTROLLERS": text}, controllers.Said())) == missing
+
+
 async def test_a_controller_whose_kind_is_not_served_does_not_run() -> None:
     class Without(clients.MemoryClient):
         async def list(self, kind: resources.ResourceType, query: contract.Query = EVERYTHING) -> Any:

@@ -8,7 +8,7 @@ import dataclasses
 import pathlib
 import socket
 import uuid
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Final
 
 import prometheus_client
@@ -16,20 +16,30 @@ import prometheus_client
 from brickyard.api import names
 from brickyard.api.kinds import resources
 from brickyard.assembly import engines
-from brickyard.controllers import pages
+from brickyard.controllers import openfiles, pages
 from brickyard.controllers import settings as controllers_settings
 from brickyard.controllers.podautoscaler import gateways
 from brickyard.controllers.podautoscaler import wiring as podautoscaler
-from brickyard.controllers.podautoscaler.sources import sources
+from brickyard.controllers.podautoscaler.sources import servicenames, sources
 from brickyard.kube.client import bucket, contract, errors, kubeconfig, rest
 from brickyard.kube.objects import meta
 from brickyard.kube.reconcile import election, leader, manager, metrics, selection
 from brickyard.lib import clock, logs, settings, tasks
+from brickyard.lib import pages as fetched
 
 log = logs.get(__name__)
 
 NAMES: Final = (podautoscaler.NAME,)
-"""What ``--controllers`` can name."""
+"""Controllers that there are."""
+ABSENT: Final = (
+    "distributed-inference-controller",
+    "model-adapter-controller",
+    "model-route-controller",
+    "model-claim-controller",
+    "kv-cache-controller",
+    "stormservice-controller",
+)
+"""What ``--controllers`` of AIBrix can name besides. Lists that name one start; its kinds are left alone, and that is told."""
 NOWHERE: Final = "0"
 """An address that is not listened on."""
 LEASE: Final = meta.Key(names.SYSTEM_NAMESPACE, "aibrix-controller-manager")
@@ -78,8 +88,14 @@ def load(environ: Mapping[str, str], said: Said) -> controllers_settings.Control
         metrics_address=said.metrics_address,
         probes_address=said.probes_address,
     )
-    selection.selected(given.controllers, NAMES)
+    selection.selected(given.controllers, (*NAMES, *ABSENT))
     return given
+
+
+def missing(given: controllers_settings.ControllersSettings) -> Sequence[str]:
+    """Controllers that the list asks for by name and that there are not."""
+    named = {each.strip() for each in given.controllers.split(",")}
+    return sorted(named & selection.selected(given.controllers, (*NAMES, *ABSENT)) & set(ABSENT))
 
 
 async def beside(
@@ -87,7 +103,9 @@ async def beside(
 ) -> None:
     """Run the controllers of one machine until cancelled; ``listening`` hears the URL of their pages, which nobody else can reach."""
     given = dataclasses.replace(load(environ, Said()), metrics_address=_ONE_MACHINE, probes_address=NOWHERE)
-    async with _assembled(client, time, given, None) as made, _shown(made, given) as url:
+    # Pods of a cluster ask its name server; this process is no pod, and one machine has no such server.
+    services = servicenames.ServiceNames(client)
+    async with _assembled(client, time, given, services=services) as made, _shown(made, given) as url:
         listening(url)
         await made.manager.run()
 
@@ -105,12 +123,15 @@ async def serve(
         ListenError: the pages' address is taken.
         LeadershipLost: another replica leads now; start again to wait for its end.
     """
+    for each in missing(given):
+        log.warning("there is no such controller here, its kinds are left alone", controller=each)
+    openfiles.allow()
     time = clock.SystemClock()
     rate = bucket.Bucket(said.rate, said.burst)
     async with rest.RestClient(kubeconfig.load(said.kubeconfig), rate=rate) as client:
         elected = leader.Leader(client, said.lease, _identity(), time, said.timing) if said.elect else None
         async with (
-            _assembled(client, time, given, elected) as made,
+            _assembled(client, time, given, elected=elected) as made,
             _shown(made, given),
             tasks.Scope("controllers") as scope,
         ):
@@ -125,15 +146,17 @@ async def _assembled(
     client: contract.Client,
     time: clock.Clock,
     given: controllers_settings.ControllersSettings,
-    elected: leader.Leader | None,
+    *,
+    elected: leader.Leader | None = None,
+    services: fetched.Names | None = None,
 ) -> AsyncIterator[_Assembled]:
     registry = prometheus_client.CollectorRegistry()
     made = manager.Manager(client, time, election=elected, observed=metrics.Metrics(registry))
-    wanted = selection.selected(given.controllers, NAMES)
+    wanted = selection.selected(given.controllers, (*NAMES, *ABSENT))
     async with contextlib.AsyncExitStack() as stack:
         more: dict[str, pages.Page] = {}
         if podautoscaler.NAME in wanted and await _served(client, resources.POD_AUTOSCALER):
-            read = await stack.enter_async_context(sources.Sources(client, engines.engines(), time))
+            read = await stack.enter_async_context(sources.Sources(client, engines.engines(), time, names=services))
             means = podautoscaler.Means(read, registry, (gateways.Gateways(),))
             more.update(podautoscaler.add(made, means, given))
         yield _Assembled(made, registry, more)

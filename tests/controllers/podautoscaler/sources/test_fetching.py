@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import resource
 from collections.abc import AsyncIterator
 
 import pytest
@@ -244,3 +245,12 @@ class TestTrouble:
             async with fetching.Fetcher(settings.Settings(page_timeout=60, deadline=0.05), clock.ManualClock()) as made:
                 await made.read([ask(server)])
             assert [task for task in asyncio.all_tasks() if "autoscaler-pages" in task.get_name()] == []
+
+
+@pytest.mark.parametrize(
+    ("files", "kept"),
+    [(256, 128), (1024, 512), (4096, 3072), (17_408, 16_384), (1_048_576, 16_384), (resource.RLIM_INFINITY, 16_384)],
+)
+def test_connections_leave_files_for_others(files: int, kept: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (files, files))
+    assert fetching.affordable() == kept

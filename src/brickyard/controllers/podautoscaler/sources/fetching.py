@@ -29,7 +29,9 @@ from brickyard.lib import clock, logs, pages, tasks
 FORGET: Final = 300.0
 """Seconds after which what nobody asks for any more is forgotten."""
 KEPT: Final = 16384
-"""Most connections kept open between two readings; never more than half of the files that the process may have open."""
+"""Most connections kept open between two readings."""
+OTHER_FILES: Final = 1024
+"""What the process opens beside them; where it may open less than twice that, half of it."""
 
 log = logs.get(__name__)
 
@@ -101,16 +103,15 @@ class _Page:
 class Fetcher:
     """``async with Fetcher(settings, time) as fetcher: await fetcher.read(asks)``."""
 
-    def __init__(self, chosen: settings.Settings, time: clock.Clock) -> None:
+    def __init__(self, chosen: settings.Settings, time: clock.Clock, names: pages.Names | None = None) -> None:
         self._chosen = chosen
+        self._names = names
         self._time = time
         self._pages: dict[tuple[str, str], _Page] = {}
         self._swept = time.monotonic()
         self._scope = tasks.Scope("autoscaler-pages")
         late = min(chosen.late_connections, chosen.connections // 2)
-        files = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-        kept = KEPT if files == resource.RLIM_INFINITY else min(KEPT, files // 2)
-        self._prompt, self._late = self._lane(chosen.connections - late, kept), self._lane(late, late)
+        self._prompt, self._late = self._lane(chosen.connections - late, affordable()), self._lane(late, late)
         self.fetched = 0
         """Pages asked for over the network so far."""
 
@@ -120,7 +121,7 @@ class Fetcher:
             timeout=self._chosen.page_timeout,
             largest=self._chosen.largest_page,
             kept=kept,
-            tls=_trusting(),
+            way=pages.Way(_trusting(), self._names),
         )
 
     async def __aenter__(self) -> Self:
@@ -194,6 +195,12 @@ class Fetcher:
         self._swept = now
         for key in [key for key, page in self._pages.items() if now - page.wanted_at > FORGET and page.reading is None]:
             del self._pages[key]
+
+
+def affordable() -> int:
+    """How many connections may stay open, by the limit of files that holds now."""
+    files = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return KEPT if files == resource.RLIM_INFINITY else min(KEPT, max(files // 2, files - OTHER_FILES))
 
 
 def _status(answer: pages.Answer) -> str:
