@@ -308,3 +308,22 @@ async def test_https_with_a_context_for_it() -> None:
     ):
         with pytest.raises(pages.PageMissed, match="CERTIFICATE_VERIFY_FAILED"):
             await wary.get(engine.url)
+
+
+async def test_names_are_asked_before_the_machines_resolver() -> None:
+    asked = []
+
+    async def names(host: str) -> str | None:
+        asked.append(host)
+        if host == "gone.shop.svc":
+            raise pages.PageMissed("there is no such Service")
+        return "127.0.0.1" if host.endswith(".svc") else None
+
+    engine = Engine()
+    async with engine.serving(), pages.Pages(connections=1, timeout=5.0, way=pages.Way(names=names)) as made:
+        for host in ("web.shop.svc", "web.shop.svc", "127.0.0.1"):
+            assert await made.get(engine.url.replace("127.0.0.1", host)) == b"run 1"
+        assert asked == ["web.shop.svc", "127.0.0.1"], "once for each connection"
+        url = engine.url.replace("127.0.0.1", "gone.shop.svc")
+        with pytest.raises(pages.PageMissed, match=r"^http://gone\.shop\.svc:\d+/metrics: there is no such Service$"):
+            await made.get(url)

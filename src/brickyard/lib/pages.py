@@ -9,16 +9,20 @@ there are engines opens one for nearly every page, and looks through all of them
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import functools
 import re
 import ssl
 import urllib.parse
+from collections.abc import Awaitable, Callable
 from types import TracebackType
 from typing import Final, NamedTuple, Self
 
 from brickyard.lib import pagewire
 
 Answer = pagewire.Answer
+Names = Callable[[str], Awaitable[str | None]]
+"""Address of a host; None for whom the machine's own resolver knows. May raise ``PageMissed``."""
 PageLateError = pagewire.PageLateError
 PageMissed = pagewire.PageMissed
 _OK: Final = 200
@@ -30,6 +34,17 @@ _PRINTABLE: Final = re.compile(r"[!-~]+")
 """What may stand in a request's first lines: else an address could write headers."""
 ADDRESSES: Final = 16384
 """URLs whose requests are remembered."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Way:
+    """How pages are reached. ``tls`` is for ``https``, which is refused without; ``names`` is asked before the machine's own resolver."""
+
+    tls: ssl.SSLContext | None = None
+    names: Names | None = None
+
+
+_PLAIN: Final = Way()
 
 
 class _Target(NamedTuple):
@@ -62,8 +77,7 @@ class Pages:
     """``async with Pages(connections=32, timeout=2.0) as pages: await pages.get(url)``.
 
     At most ``connections`` pages are read at once, further ones wait their turn; ``timeout`` seconds count from the turn on. Between two
-    pages at most ``kept`` connections stay open, one per engine, for ``idle`` seconds. ``tls`` is for
-    ``https``, which is refused without.
+    pages at most ``kept`` connections stay open, one per engine, for ``idle`` seconds.
     """
 
     def __init__(
@@ -74,14 +88,14 @@ class Pages:
         largest: int = pagewire.LARGEST,
         kept: int = KEPT,
         idle: float = IDLE,
-        tls: ssl.SSLContext | None = None,
+        way: Way = _PLAIN,
     ) -> None:
         self._turn = asyncio.Semaphore(connections)
         self._timeout = timeout
         self._largest = largest
         self._kept = kept
         self._keep_for = idle
-        self._tls = tls
+        self._way = way
         self._idle: dict[tuple[bool, str, int], pagewire.PageConnection] = {}  # the longest idle first
         self._reaper: asyncio.TimerHandle | None = None
 
@@ -115,7 +129,7 @@ class Pages:
             PageMissed: no answer, or none that can be read; ``PageLateError`` when it did not come in time.
         """
         target = _target(url)
-        if target.tls and self._tls is None:
+        if target.tls and self._way.tls is None:
             raise PageMissed(f"{url} is no address of a page: it must be http://host:port/path")
         async with self._turn:
             try:
@@ -137,11 +151,13 @@ class Pages:
                 return await self._ask(kept, target)
             except pagewire.StaleError:
                 pass  # its other end had closed it meanwhile
+        known = await self._way.names(target.host) if self._way.names is not None else None
         _, fresh = await asyncio.get_running_loop().create_connection(
             lambda: pagewire.PageConnection(self._largest),
-            target.host,
+            known or target.host,
             target.port,
-            ssl=self._tls if target.tls else None,
+            ssl=self._way.tls if target.tls else None,
+            server_hostname=target.host if target.tls else None,
         )
         return await self._ask(fresh, target)
 

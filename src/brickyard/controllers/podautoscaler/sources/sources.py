@@ -20,7 +20,7 @@ from brickyard.controllers.podautoscaler.sources import (
 )
 from brickyard.engines import contract as engines
 from brickyard.kube.client import contract as client_contract
-from brickyard.lib import clock
+from brickyard.lib import clock, pages
 from brickyard.scaling import contract as scaling
 
 
@@ -33,13 +33,14 @@ class Sources:
         known: Mapping[str, engines.Engine],
         time: clock.Clock,
         chosen: settings.Settings | None = None,
+        names: pages.Names | None = None,
     ) -> None:
-        """``known``: the engines, by the value of a pod's ``model.aibrix.ai/engine`` label."""
+        """``known``: the engines, by the value of a pod's ``model.aibrix.ai/engine`` label. ``names`` knows addresses of Services."""
         chosen = chosen or settings.Settings()
         finder = looks.Looks({name: each.series for name, each in known.items() if each.series is not None})
         paths = {name: each.metrics.path for name, each in known.items()}
         unit = units.Units()
-        self._fetcher = fetching.Fetcher(chosen, time)
+        self._fetcher = fetching.Fetcher(chosen, time, names)
         self._pods = podpages.PodPages(self._fetcher, finder, paths, unit)
         self._services = services.Services(self._fetcher, finder, unit)
         self._apis = metricsapis.MetricsApis(client, unit, chosen.deadline)
