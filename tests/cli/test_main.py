@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 import pathlib
+import re
 import socket
 import subprocess
 import sys
 
 import pytest
 import yaml
+from typer import testing
 
 import brickyard
+from brickyard.cli import main
 
 COMMANDS = (
     "up", "down", "status", "apply", "get", "delete", "events", "logs", "why", "env", "fetch", "gateway", "apiserver", "version",
@@ -40,6 +43,11 @@ def test_the_version() -> None:
     assert run("version").stdout == f"brickyard {brickyard.__version__}\n"
 
 
+def test_the_version_as_an_option() -> None:
+    done = run("--version")
+    assert (done.returncode, done.stdout) == (0, f"brickyard {brickyard.__version__}\n")
+
+
 def test_help_names_every_command_and_hides_the_inner_one() -> None:
     done = run("--help")
     assert done.returncode == 0
@@ -53,6 +61,40 @@ def test_every_command_explains_itself(command: str) -> None:
     done = run(command, "--help")
     assert done.returncode == 0
     assert "Usage:" in done.stdout
+
+
+def screen(*words: str) -> str:
+    """A command's help on a terminal of 80 columns."""
+    done = testing.CliRunner().invoke(main.app, [*words, "--help"], prog_name="brickyard", env={"COLUMNS": "80"})
+    assert done.exit_code == 0
+    return done.output
+
+
+@pytest.mark.parametrize("words", [(), ("user",), ("user", "keys"), ("autoscaler",)])
+def test_help_says_each_command_whole(words: tuple[str, ...]) -> None:
+    listed = screen(*words).partition("Commands:")[2]
+    assert listed.strip()
+    assert "..." not in listed
+
+
+def test_help_names_what_is_to_be_written() -> None:
+    text = screen("serve")
+    assert "brickyard serve [OPTIONS] MODEL [-- ENGINE-ARGUMENTS]" in text
+    assert "--replicas N " in text
+    assert "--env NAME=VALUE" in text
+
+
+@pytest.mark.parametrize("words", [*((each,) for each in COMMANDS), ("autoscaler", "replay"), ("user", "create")])
+def test_help_speaks_of_no_types(words: tuple[str, ...]) -> None:
+    text = screen(*words)
+    assert not re.search(r"<[a-z]", text.replace("<=x", "")), text
+    assert "{" not in text
+
+
+def test_a_gateway_without_a_cluster_hears_of_the_other_way(tmp_path: pathlib.Path) -> None:
+    done = run("gateway", "--port", "0", HOME=str(tmp_path), KUBECONFIG="")
+    assert done.returncode == 2
+    assert "--endpoints-config FILE" in done.stderr.splitlines()[-1]
 
 
 def test_help_loads_nothing_heavy() -> None:
@@ -87,6 +129,10 @@ def test_help_loads_nothing_heavy() -> None:
         (["logs", "pod", "--since", "soon"], "'soon' is no span of time"),
         (["get", "pods", "one", "-A"], "one object cannot be in all namespaces"),
         (["get", "pods/one", "-A"], "one object cannot be in all namespaces"),
+        (["gateway", "--port", "65536"], "Invalid value"),
+        (["gateway", "--endpoints-config", "/nowhere.yaml"], "/nowhere.yaml cannot be read: No such file or directory"),
+        (["services", "--port", "-1"], "Invalid value"),
+        (["user", "update", "ada"], "nothing to change"),
         (["up", "--api-port", "many"], "Invalid value"),
         (["up", "--gateway-port", "65536"], "Invalid value"),
         (["up", "--api-port", "9999", "--gateway-port", "9999"], "cannot both listen on port 9999"),

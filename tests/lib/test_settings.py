@@ -62,6 +62,35 @@ def test_the_reference_names_every_field() -> None:
     assert "`SAMPLE_PORT` | int | `8888` | port of the sample |" in page
 
 
+def test_a_home_is_not_named() -> None:
+    @dataclasses.dataclass(frozen=True)
+    class Housed:
+        """Lives somewhere."""
+
+        place: pathlib.Path = settings.field(pathlib.Path.home() / "bricks", help="Where.")
+
+    assert "`~/bricks`" in settings.reference([Housed])
+
+
+@pytest.mark.parametrize("port", [-1, 65536, 99999])
+def test_a_number_out_of_its_range_is_refused_whoever_says_it(port: int) -> None:
+    @dataclasses.dataclass(frozen=True)
+    class Listener:
+        port: int = settings.field(1, env="PORT", help="Where.", within=settings.PORTS)
+
+    said = f"PORT={port} is not valid: write a number from 0 to 65535"
+    with pytest.raises(settings.SettingError, match=said):
+        settings.load(Listener, {"PORT": str(port)})
+    with pytest.raises(settings.SettingError, match=said):
+        settings.load(Listener, {}, port=port)
+    assert settings.load(Listener, {"PORT": "65535"}).port == 65535
+
+
+def test_a_word_is_no_number() -> None:
+    with pytest.raises(settings.SettingError, match="SAMPLE_PORT='many' is not valid: write a whole number"):
+        settings.load(Sample, {"SAMPLE_PORT": "many"})
+
+
 def test_a_secret_is_not_shown() -> None:
     @dataclasses.dataclass(frozen=True)
     class Guarded:

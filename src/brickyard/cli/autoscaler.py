@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from brickyard.cli import options
+from brickyard.cli import helping, options
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from brickyard.sim.scaling import outcome
 
-app = typer.Typer(help="See why autoscalers decide as they do, and try settings on a trace.", no_args_is_help=True)
+app = helping.App(help="See why autoscalers decide as they do, and try settings on a trace.", no_args_is_help=True)
 
 Out = Annotated[
     pathlib.Path | None, typer.Option("--out", help="Draw it into this file too: .svg or .png (needs brickyard[plot]).")
@@ -22,11 +22,14 @@ Out = Annotated[
 
 Name = Annotated[str, typer.Argument(help="The PodAutoscaler.")]
 Controllers = Annotated[
-    str, typer.Option("--controllers", help="URL of the controllers' metrics.  [default: those of this machine]")
+    str,
+    typer.Option(
+        "--controllers", metavar="URL", help="URL of the controllers' metrics.  [default: those of this machine]"
+    ),
 ]
 
 
-@app.command()
+@app.command(short_help="Show what was measured, and what that asks for.")
 def explain(
     name: Name,
     namespace: options.Namespace = "default",
@@ -53,7 +56,7 @@ def explain(
         console.print(line, markup=False)
 
 
-@app.command()
+@app.command(short_help="Draw demand, replicas and bounds.")
 def plot(
     name: Name,
     namespace: options.Namespace = "default",
@@ -80,7 +83,7 @@ def _page(name: str, namespace: str, controllers: str, data_dir: pathlib.Path | 
     return autoscalerpages.fetch(autoscalerpages.address(controllers, place.at(data_dir)), namespace, name)
 
 
-@app.command()
+@app.command(short_help="Compare settings on a trace, in virtual time.")
 def replay(
     trace: Annotated[
         pathlib.Path | None, typer.Option("--trace", help="Requests: Azure's CSV, or JSON lines of Mooncake or AIBrix.")

@@ -3,17 +3,35 @@
 from __future__ import annotations
 
 import pathlib
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
 from brickyard.api import names
+from brickyard.cli import helping
 
 if TYPE_CHECKING:
     from brickyard.kube.reconcile import election
 
+_FOREIGN: Final = "brickyard.foreign"
+
+
+class Command(helping.Command):
+    """A command line on which AIBrix' flags may stand, as Go spells them."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Without what means nothing here, which ``ctx`` keeps."""
+        from brickyard.assembly import managerflags
+
+        options = {name for each in self.get_params(ctx) for name in each.opts}
+        switches = {name for each in self.get_params(ctx) if getattr(each, "is_flag", False) for name in each.opts}
+        line = managerflags.read(args, options, switches)
+        ctx.meta[_FOREIGN] = line.foreign
+        return super().parse_args(ctx, list(line.arguments))
+
 
 def controllers(
+    ctx: typer.Context,
     kubeconfig: Annotated[
         pathlib.Path | None,
         typer.Option(help="How to reach the Kubernetes API.  [default: $KUBECONFIG, ~/.kube/config, in-cluster]"),
@@ -42,17 +60,22 @@ def controllers(
     kube_api_qps: Annotated[float, typer.Option(help="Calls of the API in a second.")] = 100.0,
     kube_api_burst: Annotated[float, typer.Option(help="Calls of the API at once.")] = 100.0,
 ) -> None:
-    """Run the controllers of a cluster."""
+    """Run the controllers of a cluster.
+
+    AIBrix' flags are understood, as Go spells them; those without a meaning here are told in the log.
+    """
     import os
 
     import uvloop
 
     from brickyard.assembly import controllers as assembly
+    from brickyard.assembly import managerflags
     from brickyard.kube.objects import meta
     from brickyard.lib import garbage, logs, process, tasks
 
     logs.setup(os.environ.get("BRICKYARD_LOG_LEVEL", "INFO"))
     process.die_with_supervisor(os.environ)
+    managerflags.tell(ctx.meta[_FOREIGN])
     said = assembly.Said(
         kubeconfig=kubeconfig,
         controllers=controllers,

@@ -13,7 +13,9 @@ def gateway(
         pathlib.Path | None,
         typer.Option(help="How to reach the Kubernetes API.  [default: $KUBECONFIG, ~/.kube/config, in-cluster]"),
     ] = None,
-    port: Annotated[int | None, typer.Option(help="Port to listen on.  [default: 8888]")] = None,
+    port: Annotated[
+        int | None, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.  [default: 8888]")
+    ] = None,
     host: Annotated[str | None, typer.Option(help="Address to listen on.  [default: 127.0.0.1]")] = None,
     endpoints_config: Annotated[
         pathlib.Path | None,
@@ -25,11 +27,25 @@ def gateway(
             help="Where users and limits are kept: sqlite:///PATH or redis://HOST:PORT/DATABASE.  [default: no users]"
         ),
     ] = None,
-    strategy: Annotated[str | None, typer.Option(help="Routing strategy of requests that name none.")] = None,
+    strategy: Annotated[
+        str | None,
+        typer.Option(help="Routing strategy of requests that name none, or a mix a:2,b.  [default: least-request]"),
+    ] = None,
     workers: Annotated[int | None, typer.Option(help="Processes behind the one port.  [default: 1]")] = None,
     standalone: Annotated[bool, typer.Option(hidden=True, help="AIBrix' way to say --endpoints-config.")] = False,
 ) -> None:
-    """Run the gateway alone."""
+    """Run the gateway alone, before the models of a cluster or of a file of endpoints.
+
+    \b
+    models:                                            # endpoints.yaml
+      - name: qwen3-8b
+        endpoints: ["10.0.0.1:8000", "10.0.0.2:8000"]
+
+    \b
+    brickyard gateway --endpoints-config endpoints.yaml --strategy prefix-and-load
+
+    Everything else is set by variables: see docs/gateway.md and docs/settings.md.
+    """
     import os
 
     import uvloop
@@ -37,6 +53,7 @@ def gateway(
     from brickyard.assembly import gateway as assembly
     from brickyard.assembly import unread
     from brickyard.assembly import workers as several
+    from brickyard.kube.client import errors as kube
     from brickyard.lib import errors, garbage, logs, process, tasks
 
     if standalone and endpoints_config is None:
@@ -60,4 +77,8 @@ def gateway(
             else:
                 await several.run(plan, stop, ready=ready)
 
-    uvloop.run(serve())
+    try:
+        uvloop.run(serve())
+    except kube.NoCluster as error:
+        error.hint += "; or name models and their addresses in a file and give --endpoints-config FILE"
+        raise

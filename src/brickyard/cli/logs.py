@@ -73,13 +73,37 @@ def seconds(span: str) -> int:
 def _of_pod(name: str, params: dict[str, str], namespace: str, data_dir: pathlib.Path | None) -> None:
     from brickyard.api.kinds import resources
     from brickyard.cli import api
+    from brickyard.kube.client import errors
 
     pod = name.partition("/")[2] if name.startswith(("pod/", "pods/", "po/")) else name
 
     async def work(client: rest.RestClient) -> None:
-        await _write(await client.stream(resources.POD.path(namespace, pod, "log"), params))
+        try:
+            chunks = await client.stream(resources.POD.path(namespace, pod, "log"), params)
+        except errors.NotFound as error:
+            error.hint = await _instead(client, namespace, pod)
+            raise
+        await _write(chunks)
 
     api.talk(data_dir, work)
+
+
+async def _instead(client: rest.RestClient, namespace: str, name: str) -> str:
+    """What whoever asked for the log of ``name``, which is no pod, may have meant: a model's pods, or the part that has the controllers."""
+    import contextlib
+
+    from brickyard.api import names
+    from brickyard.api.kinds import resources
+    from brickyard.kube.client import contract, errors
+
+    if name == "controllers":
+        return "on one machine the controllers are within `machine`: `brickyard logs machine`"
+    labelled = contract.Query(namespace=namespace, label_selector=f"{names.MODEL_NAME}={name}")
+    with contextlib.suppress(errors.KubeError):  # what was typed need not be the value of a label
+        found = await client.list(resources.POD, labelled)
+        if found.items:
+            return f"{name} is a model: its pods are {', '.join(each['metadata']['name'] for each in found.items)}"
+    return "`brickyard get pods -A` lists them"
 
 
 def _of_part(name: str, *, follow: bool, tail: int | None, data_dir: pathlib.Path | None) -> None:

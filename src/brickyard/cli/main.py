@@ -8,8 +8,6 @@ from __future__ import annotations
 import os
 import sys
 
-import typer
-
 from brickyard.cli import (
     apiserver,
     apply,
@@ -24,6 +22,7 @@ from brickyard.cli import (
     fetch,
     gateway,
     get,
+    helping,
     logs,
     machine,
     serve,
@@ -36,33 +35,33 @@ from brickyard.cli import (
 )
 from brickyard.lib import errors
 
-app = typer.Typer(
+app = helping.App(
     name="brickyard",
-    help="Serve language models on this machine or on Kubernetes: one gateway, the AIBrix API, decisions that explain themselves.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # plain help starts 60 ms sooner
 )
-app.command()(up.up)
+app.callback()(version.asked)
+app.command(short_help="Start everything on this machine.")(up.up)
 app.command()(down.down)
-app.command()(serve.serve)
-app.command()(chat.chat)
-app.command()(status.status)
+app.command(short_help="Serve a model, and wait until it answers.")(serve.serve)
+app.command(short_help="Talk to a model.")(chat.chat)
+app.command(short_help="Show what is served, its load, and what is wrong with it.")(status.status)
 app.command()(apply.apply)
 app.command()(get.get)
 app.command()(delete.delete)
 app.command()(events.events)
 app.command()(logs.logs)
-app.command()(why.why)
-app.add_typer(autoscaler.app, name="autoscaler")
-app.command()(doctor.doctor)
-app.command("env")(environment.env)
+app.command(short_help="Show why an endpoint was chosen for a request.")(why.why)
+app.add_typer(autoscaler.app, name="autoscaler", short_help="See why autoscalers decide as they do; try settings.")
+app.command(short_help="Look whether this machine has what is needed.")(doctor.doctor)
+app.command("env", short_help="Print variables that point kubectl and OpenAI clients here.")(environment.env)
 app.add_typer(users.app, name="user")
-app.command()(fetch.fetch)
-app.command()(gateway.gateway)
-app.command()(services.services)
-app.command()(controllers.controllers)
-app.command()(apiserver.apiserver)
+app.command(short_help="Fetch a model into the model cache.")(fetch.fetch)
+app.command(short_help="Run the gateway alone: before a cluster's models, or a file of endpoints.")(gateway.gateway)
+app.command(short_help="Run the services alone: users, limits, API keys.")(services.services)
+app.command(cls=controllers.Command, short_help="Run the controllers of a cluster.")(controllers.controllers)
+app.command(short_help="Serve the Kubernetes API alone.")(apiserver.apiserver)
 app.command(hidden=True)(machine.machine)
 app.command()(version.version)
 
@@ -72,7 +71,9 @@ def run() -> None:
     try:
         app()
     except errors.BrickyardError as error:
-        print(f"error: {error}", file=sys.stderr)
+        from brickyard.cli import refusals
+
+        print("error:", "\n".join(refusals.lines(error)), file=sys.stderr)
         if error.hint:
             print(f"  → {error.hint}", file=sys.stderr)
         sys.exit(error.exit_code)

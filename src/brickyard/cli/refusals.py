@@ -33,7 +33,8 @@ class Refusals:
             if lost or self._total == 1:
                 raise
             self._refused += 1
-            print(f"{name}: {error}", file=sys.stderr)
+            first, *rest = lines(error)
+            print(f"{name}: {first}", *rest, sep="\n", file=sys.stderr)
             if error.hint:
                 print(f"  → {error.hint}", file=sys.stderr)
 
@@ -41,6 +42,15 @@ class Refusals:
         """Raise ``SomeRefused`` when something was."""
         if self._refused:
             raise SomeRefused(f"{self._refused} of {self._total} objects were not {self._done}: see above")
+
+
+def lines(error: roots.BrickyardError) -> list[str]:
+    """An error's message; of an object with several faults, each on a line of its own."""
+    causes = error.causes if isinstance(error, errors.KubeError) else ()
+    head, colon, _ = str(error).partition(": [")
+    if len(causes) < 2 or not colon:
+        return [str(error)]
+    return [f"{head}:", *(f"  {each.get('field', '')}: {each.get('message', '')}" for each in causes)]
 
 
 def title(kind: resources.ResourceType, name: str) -> str:

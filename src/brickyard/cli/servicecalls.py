@@ -23,8 +23,8 @@ class ServicesUnreachable(errors.BrickyardError):
 class CallRefused(errors.BrickyardError):
     """The services answer, and say no. ``status`` is HTTP's."""
 
-    def __init__(self, message: str, status: int) -> None:
-        super().__init__(message)
+    def __init__(self, message: str, status: int, hint: str = "") -> None:
+        super().__init__(message, hint=hint if status == 404 else "")
         self.status = status
 
 
@@ -62,8 +62,10 @@ class Services:
     def __exit__(self, *_: object) -> None:
         self._client.close()
 
-    def call(self, method: str, path: str, body: dict[str, Any] | None = None, **query: str) -> dict[str, Any]:
-        """The JSON object that answers.
+    def call(
+        self, method: str, path: str, body: dict[str, Any] | None = None, *, hint: str = "", **query: str
+    ) -> dict[str, Any]:
+        """The JSON object that answers. ``hint`` is the next step where there is nothing by that name.
 
         Raises:
             ServicesUnreachable: nobody answers within the deadline, or no services do.
@@ -85,7 +87,7 @@ class Services:
             return said
         refusal = said.get("error") if isinstance(said, dict) else None
         message = refusal.get("message") if isinstance(refusal, dict) else None
-        raise CallRefused(str(message or f"the services answered {answer.status_code}"), answer.status_code)
+        raise CallRefused(str(message or f"the services answered {answer.status_code}"), answer.status_code, hint)
 
     def users(self) -> list[dict[str, Any]]:
         """All users, page by page."""

@@ -14,7 +14,9 @@ def services(
             help="Where they are kept: sqlite:///PATH or redis://HOST:PORT/DATABASE.  [default: $BRICKYARD_STORE]"
         ),
     ] = None,
-    port: Annotated[int | None, typer.Option(help="Port to listen on.  [default: 8090]")] = None,
+    port: Annotated[
+        int | None, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.  [default: 8090]")
+    ] = None,
     host: Annotated[str | None, typer.Option(help="Address to listen on.  [default: 127.0.0.1]")] = None,
 ) -> None:
     """Run the services alone: users, their limits and API keys."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from brickyard.cli import options
+from brickyard.cli import helping, options
 
 if TYPE_CHECKING:
     import pathlib
@@ -15,10 +15,11 @@ if TYPE_CHECKING:
 
     from brickyard.cli import servicecalls
 
-app = typer.Typer(no_args_is_help=True, help="Manage users, their limits and API keys.", rich_markup_mode=None)
-keys = typer.Typer(no_args_is_help=True, help="Manage a user's API keys.", rich_markup_mode=None)
+app = helping.App(no_args_is_help=True, help="Manage users, their limits and API keys.", rich_markup_mode=None)
+keys = helping.App(no_args_is_help=True, help="Manage a user's API keys.", rich_markup_mode=None)
 app.add_typer(keys, name="keys")
 
+_WHO = "`brickyard user list` shows who there is"
 Name = Annotated[str, typer.Argument(help="The user's name.")]
 Url = Annotated[str, typer.Option(help="URL of the services.  [default: those of this machine]")]
 Rpm = Annotated[int, typer.Option(min=0, help="Requests per minute; 0: the default, 100.")]
@@ -48,8 +49,12 @@ def update(
     data_dir: options.DataDir = None,
 ) -> None:
     """Change a user's limits; those that are not given stay."""
+    from brickyard.lib import errors
+
+    if rpm is None and tpm is None:
+        raise errors.UsageError("nothing to change", hint="give --rpm N, --tpm N or both")
     with _services(url, data_dir) as services:
-        now = services.call("POST", "/ReadUser", {"name": name})["user"]
+        now = services.call("POST", "/ReadUser", {"name": name}, hint=_WHO)["user"]
         given = {"rpm": now["rpm"] if rpm is None else rpm, "tpm": now["tpm"] if tpm is None else tpm}
         print(services.call("POST", "/UpdateUser", {"name": name, **given})["message"])
 
@@ -73,7 +78,7 @@ def list_(output: Output = "table", url: Url = "", data_dir: options.DataDir = N
 def delete(name: Name, url: Url = "", data_dir: options.DataDir = None) -> None:
     """Remove a user and their API keys."""
     with _services(url, data_dir) as services:
-        print(services.call("POST", "/DeleteUser", {"name": name})["message"])
+        print(services.call("POST", "/DeleteUser", {"name": name}, hint=_WHO)["message"])
 
 
 @keys.command("create")
@@ -83,13 +88,13 @@ def create_key(
     url: Url = "",
     data_dir: options.DataDir = None,
 ) -> None:
-    """Make an API key and print it: it is shown this once and kept nowhere."""
+    """Make an API key and print it. It is shown this once and kept nowhere."""
     import sys
 
     from brickyard.cli import servicecalls
 
     with _services(url, data_dir) as services:
-        made = services.call("POST", servicecalls.keys(name), {"label": label})
+        made = services.call("POST", servicecalls.keys(name), {"label": label}, hint=_WHO)
     print(made["key"])
     print(f"This is API key {made['id']} of {name}; it is not shown again.", file=sys.stderr)
 
@@ -100,7 +105,7 @@ def list_keys(name: Name, output: Output = "table", url: Url = "", data_dir: opt
     from brickyard.cli import servicecalls
 
     with _services(url, data_dir) as services:
-        found = services.call("GET", servicecalls.keys(name))["data"]
+        found = services.call("GET", servicecalls.keys(name), hint=_WHO)["data"]
     rows = ((each["id"], each["created"], each["label"]) for each in found)
     empty = f"{name} has no API keys: make one with `brickyard user keys create {name}`"
     _show(output, found, ("ID", "CREATED", "LABEL"), rows, empty)
@@ -117,7 +122,7 @@ def revoke_key(
     from brickyard.cli import servicecalls
 
     with _services(url, data_dir) as services:
-        services.call("DELETE", servicecalls.keys(name, key))
+        services.call("DELETE", servicecalls.keys(name, key), hint=f"its keys: `brickyard user keys list {name}`")
     print(f"Revoked API key {key} of {name}")
 
 

@@ -34,7 +34,7 @@ class PortInUseError(GatewayError, errors.UsageError):
     def __init__(self, host: str, port: int) -> None:
         super().__init__(
             f"port {port} on {host} is in use, the gateway cannot listen on it",
-            hint="stop what uses it, or choose another with --gateway-port (0 takes a free one)",
+            hint="stop what uses it, or choose another with --port (0 takes a free one); `brickyard up` takes --gateway-port",
         )
 
 

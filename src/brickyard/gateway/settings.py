@@ -17,7 +17,10 @@ class GatewaySettings:
 
     host: str = settings.field("127.0.0.1", env="BRICKYARD_GATEWAY_HOST", help="Address the OpenAI API listens on.")
     port: int = settings.field(
-        8888, env="BRICKYARD_GATEWAY_PORT", help="TCP port of the OpenAI API; 0 lets the system choose."
+        8888,
+        env="BRICKYARD_GATEWAY_PORT",
+        help="TCP port of the OpenAI API; 0 lets the system choose.",
+        within=settings.PORTS,
     )
 
     pod: str = settings.field(

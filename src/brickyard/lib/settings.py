@@ -17,7 +17,7 @@ import re
 import types
 import typing
 from collections.abc import Iterable, Mapping
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from brickyard.lib import errors
 
@@ -31,9 +31,23 @@ class SettingError(errors.UsageError):
     """A setting's text is not what its field takes."""
 
 
-def field(default: Any, *, help: str, env: str = "", secret: bool = False) -> Any:  # noqa: A002 - the word people look for
-    """A documented field. ``env`` names the environment variable that fills it; empty means none. A ``secret`` is left out of ``repr``."""
-    return dataclasses.field(default=default, repr=not secret, metadata={"help": help, "env": env})
+PORTS: Final = range(65536)
+"""What a TCP port may be, 0 for a free one."""
+
+
+def field(
+    default: Any,
+    *,
+    help: str,  # noqa: A002 - the word people look for
+    env: str = "",
+    secret: bool = False,
+    within: range | None = None,
+) -> Any:
+    """A documented field. ``env`` names the environment variable that fills it; empty means none. A ``secret`` is left out of ``repr``.
+
+    A number that is not ``within`` its range is refused.
+    """
+    return dataclasses.field(default=default, repr=not secret, metadata={"help": help, "env": env, "within": within})
 
 
 def seconds(text: str) -> float:
@@ -59,7 +73,11 @@ def _parse(text: str, kind: Any) -> Any:
         return _BOOLEANS[text.lower()]
     if kind is float:
         return seconds(text)
-    if kind in (int, str, pathlib.Path):
+    if kind is int:
+        if not re.fullmatch(r"[+-]?\d+", text.strip(), re.ASCII):
+            raise ValueError("write a whole number")
+        return int(text)
+    if kind in (str, pathlib.Path):
         return kind(text)
     raise TypeError(f"settings have no parser for {kind!r}")
 
@@ -68,7 +86,7 @@ def load(cls: type[T], environ: Mapping[str, str], **given: Any) -> T:
     """An instance of ``cls``: each field from ``given`` unless None, else its environment variable, else its default.
 
     Raises:
-        SettingError: an environment variable does not parse; the message names it.
+        SettingError: an environment variable does not parse, or a number is out of its range; the message names it.
     """
     hints = typing.get_type_hints(cls)
     values = {name: value for name, value in given.items() if value is not None}
@@ -80,7 +98,17 @@ def load(cls: type[T], environ: Mapping[str, str], **given: Any) -> T:
             values[each.name] = _parse(environ[name], hints[each.name])
         except ValueError as error:
             raise SettingError(f"{name}={environ[name]!r} is not valid: {error}", hint=each.metadata["help"]) from error
+    _check(cls, values)
     return cls(**values)
+
+
+def _check(cls: type, values: Mapping[str, Any]) -> None:
+    for each in dataclasses.fields(cls):
+        within, value = each.metadata.get("within"), values.get(each.name)
+        if within is not None and value is not None and value not in within:
+            name = each.metadata["env"] or each.name
+            text = f"{name}={value} is not valid: write a number from {within[0]} to {within[-1]}"
+            raise SettingError(text, hint=each.metadata["help"])
 
 
 def reference(classes: Iterable[type]) -> str:
@@ -100,4 +128,7 @@ def _table(cls: type) -> str:
 def _row(each: dataclasses.Field[Any], kind: Any) -> str:
     variable = f"`{each.metadata['env']}`" if each.metadata.get("env") else ""
     type_name = kind.__name__ if isinstance(kind, type) else str(kind).replace("|", "or")
-    return f"| `{each.name}` | {variable} | {type_name} | `{each.default}` | {each.metadata.get('help', '')} |"
+    default = each.default
+    if isinstance(default, pathlib.Path) and default.is_relative_to(pathlib.Path.home()):
+        default = "~" / default.relative_to(pathlib.Path.home())
+    return f"| `{each.name}` | {variable} | {type_name} | `{default}` | {each.metadata.get('help', '')} |"

@@ -92,7 +92,7 @@ class Router:
             policies.profile(default)
         except errors.BadRequestError as error:
             raise errors.PolicyError(
-                f"default strategy: {error}", hint="set ROUTING_ALGORITHM to a known one"
+                f"default strategy: {error}", hint="correct --strategy or ROUTING_ALGORITHM"
             ) from error
         self._policies = policies
         self._default = default

@@ -14,7 +14,10 @@ class ServicesSettings:
 
     host: str = settings.field("127.0.0.1", env="BRICKYARD_SERVICES_HOST", help="Address the services listen on.")
     port: int = settings.field(
-        ports.METADATA, env="BRICKYARD_SERVICES_PORT", help="TCP port of the services; 0 lets the system choose."
+        ports.METADATA,
+        env="BRICKYARD_SERVICES_PORT",
+        help="TCP port of the services; 0 lets the system choose.",
+        within=settings.PORTS,
     )
     token: str = settings.field(
         "",

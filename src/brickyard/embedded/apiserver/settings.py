@@ -13,13 +13,16 @@ class ApiServerSettings:
     """The API server of one machine."""
 
     data_dir: pathlib.Path = settings.field(
-        pathlib.Path("~/.brickyard").expanduser(),
+        pathlib.Path("~/.local/share/brickyard").expanduser(),
         env="BRICKYARD_DATA_DIR",
         help="where objects, certificates and the kubeconfig live",
     )
     host: str = settings.field("127.0.0.1", env="BRICKYARD_API_HOST", help="loopback address to listen on")
     port: int = settings.field(
-        6443, env="BRICKYARD_API_PORT", help="TCP port of the Kubernetes API; 0 takes a free one"
+        6443,
+        env="BRICKYARD_API_PORT",
+        help="TCP port of the Kubernetes API; 0 takes a free one",
+        within=settings.PORTS,
     )
     max_body: int = settings.field(3 * 1024 * 1024, help="largest request body in bytes; more is refused with 413")
     max_connections: int = settings.field(

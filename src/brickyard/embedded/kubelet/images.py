@@ -28,6 +28,7 @@ import yaml
 
 from brickyard.embedded.kubelet import environment, errors
 from brickyard.engines import contract
+from brickyard.lib import yamltext
 
 HOST_IMAGE = "brickyard/host"
 FILE_NAME = "images.yaml"
@@ -132,7 +133,7 @@ def load(file: pathlib.Path) -> list[Entry]:
     try:
         content = yaml.safe_load(text)
     except yaml.YAMLError as error:
-        raise errors.BadImageTable(f"{file} is no YAML: {' '.join(str(error).split())}") from error
+        raise errors.BadImageTable(f"{file} is no YAML: {yamltext.fault(error)}") from error
     if content is None:
         return []
     if not isinstance(content, list):

@@ -79,4 +79,6 @@ class EndpointsFile:
                 raise errors.EndpointsFileError([f"{self._path} has more than {SIZE_LIMIT} bytes"])
             return data.decode()
         except (OSError, UnicodeDecodeError) as error:
-            raise errors.EndpointsFileError([f"{self._path} cannot be read: {error}"]) from error
+            raise errors.EndpointsFileError(
+                [f"{self._path} cannot be read: {getattr(error, 'strerror', None) or error}"]
+            ) from error

@@ -31,6 +31,7 @@ import yaml
 from brickyard.api import names
 from brickyard.gateway import errors
 from brickyard.gateway.endpoints import pods
+from brickyard.lib import yamltext
 from brickyard.routing import contract
 
 NAMESPACE: Final = "standalone"
@@ -61,7 +62,7 @@ def read(text: str) -> tuple[pods.ModelPod, ...]:
     try:
         document = yaml.safe_load(text)
     except yaml.YAMLError as error:
-        raise errors.EndpointsFileError([f"it is no YAML: {error}"]) from error
+        raise errors.EndpointsFileError([f"it is no YAML: {yamltext.fault(error)}"]) from error
     faults: list[str] = []
     found: dict[str, pods.ModelPod] = {}
     for model, engine, address in _addresses(document, faults):

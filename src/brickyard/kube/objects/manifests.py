@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import yaml
 
 from brickyard.api.kinds import resources
-from brickyard.lib import errors
+from brickyard.lib import errors, yamltext
 
 
 class ManifestError(errors.UsageError):
@@ -23,7 +23,7 @@ def parse(text: str, source: str) -> list[resources.Object]:
     try:
         documents = list(yaml.load_all(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
     except yaml.YAMLError as error:
-        raise ManifestError(f"{source} is not valid YAML: {' '.join(str(error).split())}") from error
+        raise ManifestError(f"{source} is not valid YAML: {yamltext.fault(error)}") from error
     found = [
         each
         for number, document in enumerate(documents, 1)

@@ -150,7 +150,7 @@ class UserService:
             if key.id == wanted and await self._store.revoke(key):
                 log.info("API key revoked", user=name, key=key.id)
                 return _json(shapes.key(key))
-        raise answers.refuse(404, f"{name} has no API key {wanted}: list them with GET /users/{name}/keys", param="id")
+        raise answers.refuse(404, f"{name} has no API key {wanted}", param="id")
 
     async def _keys_of(self, name: str) -> list[accounts.ApiKey]:
         """The keys of a user who is there."""
