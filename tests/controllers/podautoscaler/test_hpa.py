@@ -92,6 +92,13 @@ def test_sc6_the_bounds_that_hold_are_its_bounds() -> None:
     assert (spec["minReplicas"], spec["maxReplicas"]) == (3, 12)
 
 
+def test_h4_a_stormservice_as_a_whole() -> None:
+    storm = testing.target("pd", "StormService", "orchestration.aibrix.ai/v1alpha1")
+    made = build(scaleTargetRef=storm)
+    assert made["spec"]["scaleTargetRef"] == storm
+    assert made["metadata"]["name"] == "test-llm-pa-hpa"
+
+
 def test_h5_cooldowns_and_rates_are_its_behaviour() -> None:
     said = {
         "scale-up-cooldown-window": "30s",
@@ -168,6 +175,19 @@ async def test_h2_it_is_made_kept_and_follows() -> None:
         await asyncio.sleep(60)
         assert len(it.client.wrote("apply", HPA)) == writes, "it is written only where it differs"
         assert it.dials.asked == [], "who does not decide does not measure"
+
+
+@pytest.mark.looptime
+async def test_h4_a_stormservice_without_a_role_gets_one() -> None:
+    storm = testing.target("pd", "StormService", "orchestration.aibrix.ai/v1alpha1")
+    client = clients.MemoryClient(testing.LoopClock())
+    client.seed(resources.STORM_SERVICE, testing.storm_service(prefill=(1, 1), decode=(2, 1)))
+    client.seed(resources.POD_AUTOSCALER, testing.autoscaler("pd", scalingStrategy="HPA", scaleTargetRef=storm))
+    async with testing.running(client) as it:
+        await it.until(lambda: found(it))
+        (made,) = found(it)
+        assert (made["metadata"]["name"], made["spec"]["scaleTargetRef"]) == ("pd-hpa", storm)
+        assert it.condition("AbleToScale", "pd") == "True Configured"
 
 
 @pytest.mark.looptime
