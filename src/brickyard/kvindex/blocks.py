@@ -54,7 +54,8 @@ class Hasher:
         length = len(view)
         ends = self.ends[: self.count(length)]
         if length <= SHORT:
-            return [xxhash.xxh3_64_intdigest(view[:end], salt) & MASK or 1 for end in ends]
+            digest_of, mask = xxhash.xxh3_64_intdigest, MASK
+            return [digest_of(view[:end], salt) & mask or 1 for end in ends]
         running = xxhash.xxh3_64(seed=salt)
         update, digest = running.update, running.intdigest
         found = []

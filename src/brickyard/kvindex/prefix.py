@@ -21,6 +21,7 @@ GRAIN = 16
 """The part of the time to live for which ``renew`` takes an entry for fresh."""
 ASKED_KEPT = 256
 """Sets of endpoints whose bits are remembered: one for each model, as a rule."""
+_NOTHING: tuple[blocks.Hashes, list[int], int, int] = ((), [], 0, 0)
 _AT_ONCE = 4096
 """Entries that ``recent`` looks at in one step: a millisecond or two."""
 
@@ -68,7 +69,7 @@ class PrefixIndex:
         self._ttl = max(1, int(given.ttl / TICK))
         self._origin: float | None = None
         self._asked: dict[int, tuple[Iterable[str], int, int]] = {}
-        self._matched: tuple[blocks.Hashes, list[int]] = ((), [])
+        self._latest = _NOTHING
 
     def _stamp(self, now: float) -> int:
         """``now`` as entries are stamped; never below 1 + the time to live, so that an empty entry is always too old."""
@@ -82,30 +83,30 @@ class PrefixIndex:
         matched: dict[str, int] = {}
         if not remaining:
             return matched
-        held, depth, oldest = self._table, 0, self._stamp(now) - self._ttl
+        held, stamp = self._table, self._stamp(now)
         # This loop and the one of ``add`` run for every block of every request: ``find`` stands in them word by word.
-        index, sets, stamps, get = held.keys.index, held.sets, held.stamps, held.getter()
-        entries: list[int] = []
-        self._matched = (hashes, entries)
+        index, sets, ways, stamps, masks = held.keys.index, held.sets, WAYS, held.stamps, held.masks()
+        oldest, entries = stamp - self._ttl, list[int]()
+        found = entries.append
         for key in hashes:
-            base = (key & sets) * WAYS
+            base = (key & sets) * ways
             try:
-                entry = index(key, base, base + WAYS)
+                entry = index(key, base, base + ways)
             except ValueError:
                 break
             if stamps[entry] < oldest:
                 break
-            entries.append(entry)
-            here = get(entry) & remaining
+            here = masks[entry] & remaining
             if here != remaining:
-                if depth:
-                    self._note(matched, remaining & ~here, depth)
+                if entries:
+                    self._note(matched, remaining & ~here, len(entries))
                 remaining = here
                 if not here:
                     break
-            depth += 1
-        if depth:
-            self._note(matched, remaining, depth)
+            found(entry)
+        if entries and remaining:
+            self._note(matched, remaining, len(entries))
+        self._latest = (hashes, entries, remaining, stamp)
         return matched
 
     def _mask(self, endpoints: Iterable[str]) -> int:
@@ -122,39 +123,40 @@ class PrefixIndex:
         return mask
 
     def _note(self, matched: dict[str, int], mask: int, depth: int) -> None:
+        name = self._slots.name
+        if not mask & (mask - 1):
+            matched[name(mask.bit_length() - 1)] = depth
+            return
         for slot in slots.bits(mask):
-            matched[self._slots.name(slot)] = depth
+            matched[name(slot)] = depth
 
     def add(self, hashes: blocks.Hashes, endpoint: str, now: float) -> None:
         """Note that ``endpoint`` is sent the prompt of these blocks. One that the index does not know joins."""
         slot = self._slot(endpoint)
         stamp, bit, live = self._stamp(now), 1 << slot, self._slots.live
-        oldest = stamp - self._ttl
         held = self._table
-        keys, sets, stamps, get, put = held.keys, held.sets, held.stamps, held.getter(), held.put
-        index, rest = keys.index, hashes
-        asked, entries = self._matched
-        if asked is hashes:
-            # As a rule the question came just before, and what it found stands where it stood.
-            for key, entry in zip(hashes, entries, strict=False):
-                if keys[entry] != key or stamps[entry] < oldest:
-                    break
-                before = get(entry) & live
-                if not before & bit:
-                    put(entry, before | bit)
-                if stamps[entry] != stamp:
-                    stamps[entry] = stamp
-            else:
-                rest = hashes[len(entries) :]
-        for key in rest:
-            base = (key & sets) * WAYS
+        stamps, masks, put = held.stamps, held.masks(), held.put
+        (asked, entries, holders, when), self._latest = self._latest, _NOTHING
+        if asked is hashes and when == stamp:
+            # As a rule the question came just before: what it found stands where it stood, and is as fresh.
+            if not holders & bit:
+                for entry in entries:
+                    put(entry, masks[entry] & live | bit)
+            for entry in entries:
+                stamps[entry] = stamp
+            if len(entries) == len(hashes):
+                return
+            hashes = hashes[len(entries) :]
+        index, sets, ways, oldest = held.keys.index, held.sets, WAYS, stamp - self._ttl
+        for key in hashes:
+            base = (key & sets) * ways
             try:
-                entry = index(key, base, base + WAYS)
+                entry = index(key, base, base + ways)
             except ValueError:
                 put(held.claim(key, stamp), bit)
                 continue
             # What expired is not brought back by someone else's sending, nor is what left.
-            before = get(entry) & live if stamps[entry] >= oldest else 0
+            before = masks[entry] & live if stamps[entry] >= oldest else 0
             if before != bit:
                 put(entry, before | bit)
             stamps[entry] = stamp
@@ -175,14 +177,14 @@ class PrefixIndex:
         if not bit:
             return 0
         oldest = self._stamp(now) - max(1, self._ttl // GRAIN)
-        index, sets, stamps, get = held.keys.index, held.sets, held.stamps, held.getter()
+        index, sets, stamps, masks = held.keys.index, held.sets, held.stamps, held.masks()
         for key in hashes:
             base = (key & sets) * WAYS
             try:
                 entry = index(key, base, base + WAYS)
             except ValueError:
                 break
-            if stamps[entry] < oldest or not get(entry) & bit:
+            if stamps[entry] < oldest or not masks[entry] & bit:
                 break
             depth += 1
         return depth
@@ -190,6 +192,7 @@ class PrefixIndex:
     def drop(self, hashes: blocks.Hashes, endpoint: str) -> None:
         """``endpoint`` holds these blocks no more, as its engine says. Others that were sent them may."""
         bit, held = self._slots.mask((endpoint,)), self._table
+        self._latest = _NOTHING
         for key in hashes if bit else ():
             entry = held.find(key)
             if entry < 0:
@@ -202,6 +205,7 @@ class PrefixIndex:
 
     def correct(self, held: Iterable[tuple[int, Iterable[str]]], among: Iterable[str], now: float) -> None:
         """Of the endpoints ``among`` only those that stand beside a block hold it; what is noted of others stays."""
+        self._latest = _NOTHING
         for endpoint in among:
             self._slot(endpoint)
         told, stamp, kept = self._slots.mask(among), self._stamp(now), self._table
@@ -225,6 +229,7 @@ class PrefixIndex:
         if not age <= self._ttl * TICK:  # too old, or not a number
             return
         slot = self._slot(endpoint)
+        self._latest = _NOTHING
         newest = self._stamp(now)
         stamp, oldest = newest - max(0, int(age / TICK)), newest - self._ttl
         bit, live, held = 1 << slot, self._slots.live, self._table
@@ -272,7 +277,11 @@ class PrefixIndex:
         self._slots.leave(endpoint)
 
     def _slot(self, endpoint: str) -> int:
-        if endpoint not in self._slots and not self._slots.free and self._slots.width % table.PLANE == 0:
+        slot = self._slots.slot(endpoint)
+        if slot is not None:
+            return slot
+        self._latest = _NOTHING
+        if not self._slots.free and self._slots.width % table.PLANE == 0:
             self._sweep()
         slot = self._slots.join(endpoint)
         self._table.widen(self._slots.width)

@@ -39,6 +39,10 @@ class Slots:
         """Slots that can be given without a higher one."""
         return len(self._free)
 
+    def slot(self, endpoint: str) -> int | None:
+        """The endpoint's slot, None if it has none."""
+        return self._slots.get(endpoint)
+
     def join(self, endpoint: str) -> int:
         """The endpoint's slot, a new one if it has none."""
         slot = self._slots.get(endpoint)

@@ -11,8 +11,7 @@ arithmetic runs over them at memory speed.
 from __future__ import annotations
 
 import array
-from collections.abc import Callable
-from typing import Final
+from typing import Final, Protocol
 
 from brickyard.kvindex import errors
 
@@ -22,6 +21,14 @@ KEY_BYTES: Final = 12
 PLANE_BYTES: Final = 8
 _WORD: Final = (1 << PLANE) - 1
 STAMP_MAX: Final = (1 << 32) - 1
+
+
+class Masks(Protocol):
+    """What entries hold."""
+
+    def __getitem__(self, entry: int, /) -> int:
+        """The bits of an entry."""
+        ...
 
 
 def check(budget: int, planes: int = 1) -> None:
@@ -118,9 +125,9 @@ class Table:
             mask |= planes[number][entry] << number * PLANE
         return mask
 
-    def getter(self) -> Callable[[int], int]:
-        """``get`` as cheap as it can be had; good until the next ``widen`` or ``clear_bits``."""
-        return self.planes[0].__getitem__ if len(self.planes) == 1 else self.get
+    def masks(self) -> Masks:
+        """Entry → its bits, as cheap as it can be had; good until the next ``widen`` or ``clear_bits``."""
+        return self.planes[0] if len(self.planes) == 1 else _Wide(self)
 
     def put(self, entry: int, mask: int) -> None:
         """Set the bits of an entry."""
@@ -141,6 +148,18 @@ class Table:
             word = mask >> number * PLANE & _WORD
             if word:
                 self.planes[number] = _without(plane, word)
+
+
+class _Wide:
+    """The bits of entries that lie in several planes."""
+
+    __slots__ = ("_table",)
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+
+    def __getitem__(self, entry: int, /) -> int:
+        return self._table.get(entry)
 
 
 def _zeros(kind: str, count: int) -> array.array[int]:
