@@ -190,13 +190,17 @@ async def running(
     dials: Dials | None = None,
     given: settings.ControllersSettings | None = None,
     clock: LoopClock | None = None,
+    source: sources.Source | None = None,
 ) -> AsyncIterator[World]:
-    """The controller at work inside the block, in the loop's time; leave it to stop the controller, over a client that stays."""
+    """The controller at work inside the block, in the loop's time; leave it to stop the controller, over a client that stays.
+
+    ``source`` is read in place of ``dials``.
+    """
     time = clock or LoopClock()
     kept, turned = client or clients.MemoryClient(time), dials or Dials()
     registry = prometheus_client.CollectorRegistry()
     manager = managers.Manager(kept, time)
-    shown = wiring.add(manager, wiring.Means(turned, registry), given or settings.ControllersSettings())
+    shown = wiring.add(manager, wiring.Means(source or turned, registry), given or settings.ControllersSettings())
     async with tasks.Scope("autoscalers") as scope:
         scope.start(manager.run(), name="manager")
         yield World(kept, time, turned, shown, registry)
