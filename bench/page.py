@@ -18,6 +18,12 @@ svg { width: 100%; height: auto; } svg text { fill: currentColor; font-size: 13p
 .ours { fill: var(--ours); } .other { fill: var(--other); } tr.ours { font-weight: 600; } .note { opacity: .75; }
 """
 
+ALONE = """
+.ours { fill: #b4532a; } .other { fill: #8a94a0; } text { fill: #24292f; font: 13px system-ui, sans-serif; }
+@media (prefers-color-scheme: dark) { text { fill: #d0d7de; } }
+"""
+"""Of a picture that stands in a document of somebody else's."""
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Bar:
@@ -44,6 +50,13 @@ def bars(title: str, rows: Sequence[Bar], *, logarithmic: bool = False) -> str:
         parts.append(f'<rect class="{kind}" x="{LEFT}" y="{y + 3}" width="{length:.1f}" height="{ROW - 8}" rx="2"/>')
         parts.append(f'<text x="{LEFT + length + 6:.1f}" y="{y + 15}">{html.escape(row.shown)}</text>')
     return "".join(parts) + "</svg>"
+
+
+def picture(drawn: str) -> str:
+    """What ``bars`` drew as a file of its own, for documents that show pictures."""
+    head, _, rest = drawn.partition(">")
+    alone = head.replace("<svg", '<svg xmlns="http://www.w3.org/2000/svg"', 1)
+    return f"{alone}><style>{ALONE}</style>{rest}\n"
 
 
 class _Scale:

@@ -125,6 +125,15 @@ def section(heading: str, found: Mapping[str, outcome.Figures]) -> tuple[str, li
     ]
 
 
+def picture(heading: str, found: Mapping[str, outcome.Figures]) -> str:
+    """Waiting and hits of each strategy in one SVG."""
+    rows = [
+        page.Bar(name, each.mean, f"{each.mean:.2f} s, {each.hit_rate:.0%}", "prefix" in name)
+        for name, each in found.items()
+    ]
+    return page.picture(page.bars(f"Mean time to the first token, and hits: {heading}", rows, logarithmic=True))
+
+
 def verdict(found: Mapping[str, outcome.Figures]) -> str:
     """Whether prefix strategies save what AIBrix claims."""
     chance = found.get(CHANCE)
@@ -151,6 +160,7 @@ def options(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--paces", type=float, nargs="+", default=[1.0, 2.0, 3.0], help="times as fast as the trace")
     parser.add_argument("--strategies", nargs="+", default=list(STRATEGIES))
     parser.add_argument("--kv-events", action="store_true", help="engines publish what they hold and drop")
+    parser.add_argument("--picture", type=pathlib.Path, help="also draw the first pace into this SVG file")
     parser.add_argument("--jobs", type=int, default=max(1, (os.cpu_count() or 2) - 1))
     return parser.parse_args(arguments)
 
@@ -169,7 +179,7 @@ def main(arguments: Sequence[str] = ()) -> None:
     }
     found = measure([run for runs in by_pace.values() for run in runs], given.jobs)
     load = pathlib.Path(given.trace).name if given.trace else "made-up conversations"
-    sections = []
+    sections: list[tuple[str, list[str]]] = []
     for pace, runs in by_pace.items():
         heading = (
             f"{load} at pace {pace:g}, {given.endpoints} engines {given.engine}{' with KV events' * given.kv_events}"
@@ -177,6 +187,8 @@ def main(arguments: Sequence[str] = ()) -> None:
         mine = {run.strategy: found[run] for run in runs}
         console.print(drawn(heading, mine))
         console.print(f"[dim]{verdict(mine)}[/dim]")
+        if given.picture is not None and not sections:
+            given.picture.write_text(picture(heading, mine))
         made = section(heading, mine)
         sections.append((made[0], [*made[1], page.note(verdict(mine))]))
     cells = [dataclasses.asdict(run) | {"figures": dataclasses.asdict(each)} for run, each in found.items()]

@@ -1,6 +1,7 @@
 import dataclasses
 import json
 import pathlib
+from xml.etree import ElementTree
 
 import pytest
 
@@ -54,6 +55,20 @@ def test_kv_events_are_an_option(words: list[str], kv_events: bool) -> None:
     assert quality.options(words).kv_events is kv_events
 
 
+def test_a_picture_stands_alone() -> None:
+    drawn = quality.picture("a trace", {"random": FIGURES, "prefix-cache": faster(0.5)})
+    root = ElementTree.fromstring(drawn)
+    assert root.tag == "{http://www.w3.org/2000/svg}svg"
+    texts = [each.text for each in root.iter("{http://www.w3.org/2000/svg}text")]
+    assert texts == [
+        "Mean time to the first token, and hits: a trace (logarithmic)",
+        *("random", "2.00 s, 50%", "prefix-cache", "1.00 s, 50%"),
+    ]
+    widths = [float(each.attrib["width"]) for each in root.iter("{http://www.w3.org/2000/svg}rect")]
+    assert widths[0] > widths[1] > 0
+    assert root.find("{http://www.w3.org/2000/svg}style") is not None
+
+
 @pytest.mark.slow
 def test_a_trace_from_a_file_is_run_and_recorded(
     tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -61,10 +76,9 @@ def test_a_trace_from_a_file_is_run_and_recorded(
     file = tmp_path / "small.jsonl"
     file.write_text("\n".join(trace.write(trace.Conversations(number=40, every=0.5).arrivals())))
     monkeypatch.setattr(record, "FOLDER", tmp_path / "results")
-    code = bench.main(
-        ["quality", "--trace", str(file), "--paces", "1", "--jobs", "1", "--strategies", "random", "prefix-and-load"]
-    )
-    assert code == 0
+    words = ["quality", "--trace", str(file), "--paces", "1", "--jobs", "1", "--picture", str(tmp_path / "p.svg")]
+    assert bench.main([*words, "--strategies", "random", "prefix-and-load"]) == 0
+    assert "prefix-and-load" in (tmp_path / "p.svg").read_text()
     assert "prefix-and-load" in capsys.readouterr().out
     (figures,) = (tmp_path / "results").glob("quality-*.json")
     (picture,) = (tmp_path / "results").glob("quality-*.html")
