@@ -309,6 +309,20 @@ class TestStabilisation:
         assert passes[0].next_at is not None
         assert passes[0].next_at <= passes[first].at
 
+    def test_the_first_replica_of_none_comes_at_once(self) -> None:
+        queue = testing.metric(whole=True)
+        own = testing.settings(KPA, queue, up_window=300.0, stable_window=10.0, panic_window=10.0)
+        memory, made = decide.Memory(), []
+        for at, demand, replicas in ((0, 0.0, 0), (10, 100.0, 0), (20, 100.0, 1)):
+            now = testing.START + at
+            seen = contract.Snapshot(replicas, (testing.whole(demand, at=now),))
+            made.append(decide.decide(own, memory, seen, now))
+        assert [each.desired for each in made] == [0, 1, 1]
+        assert limits(made[1]) == [contract.Limit.UP_RATE]
+        assert limits(made[2]) == [contract.Limit.UP_RATE, contract.Limit.STABILISED_UP], (
+            "for the rest the window holds"
+        )
+
     def test_part_of_the_way(self) -> None:
         """Ten were recommended long ago, six since: down to six, whatever is asked now."""
         load = grown(testing.settings(stable_window=10.0, panic_window=10.0), 10, 100)

@@ -3,7 +3,7 @@
     1  bounds alone        off by hand, above the maximum, below the minimum: nothing else is asked
     2  metrics             the most of what each asks for; one that cannot be read might ask for more, so nothing goes down
     3  rates               no further than one step
-    4  stabilisation       up to the lowest, down to the highest of what was recommended lately
+    4  stabilisation       up to the lowest, down to the highest of what was recommended lately; the first replica of none comes at once
     5  panic, young        no way down
     6  bounds              the last word
 
@@ -175,8 +175,10 @@ class _Steps:
         advice, settings = self.memory.advice, self.settings
         lowest = advice.lowest(settings.up_window, self.now)
         highest = advice.highest(settings.down_window, self.now)
-        if self.value > self.current and lowest is not None and lowest.replicas < self.value:
-            after = max(self.current, lowest.replicas)
+        # Where there is none, whoever asks is not answered at all: that is no fluctuation to sit out.
+        floor = max(self.current, 1)
+        if self.value > floor and lowest is not None and lowest.replicas < self.value:
+            after = max(floor, lowest.replicas)
             why = _recommended(lowest.replicas, settings.up_window)
             self.guards.append(outlook.Guard(lowest.at + settings.up_window, why, down=False))
             self._take(contract.Limit.STABILISED_UP, after, why)
