@@ -161,6 +161,14 @@ class TestRoutable:
         assert pod is not None
         assert pod.unready == "not ready (CrashLoopBackOff)"
 
+    def test_a_container_that_was_begun_again_says_how_it_ended(self) -> None:
+        obj = testing.FakePod(ready=False).object()
+        ended = {"restartCount": 3, "lastState": {"terminated": {"exitCode": 137}}}
+        obj["status"]["containerStatuses"] = [{"state": {"running": {}}, **ended}]
+        pod = pods.read(obj)
+        assert pod is not None
+        assert pod.unready == "not ready (restarted 3 times, the last exit code was 137)"
+
     def test_an_absent_condition_is_not_ready(self) -> None:
         obj = testing.FakePod().object()
         obj["status"] = {"podIP": "10.0.0.1"}

@@ -106,11 +106,14 @@ def _unready(pod: resources.Object) -> str:
 
 
 def _waiting(status: Mapping[str, Any]) -> str:
-    """Why a container waits, such as ``CrashLoopBackOff``; it says more than the Ready condition does."""
+    """Why a container waits, such as ``CrashLoopBackOff``, or that it was begun again; it says more than the Ready condition does."""
     for container in status.get("containerStatuses") or ():
         reason = ((container.get("state") or {}).get("waiting") or {}).get("reason")
-        if reason:
-            return str(reason)
+        ended = (container.get("lastState") or {}).get("terminated")
+        again = container.get("restartCount") or 0
+        told = f"restarted {again} times, the last exit code was {ended.get('exitCode')}" if ended and again else ""
+        if reason or told:
+            return ", ".join(filter(None, (reason, told)))
     return ""
 
 
