@@ -119,6 +119,30 @@ def test_a_turn_that_fails_says_why_and_the_next_may_not(gateway: Gateway, said:
                 list(talk.ask("hi", conversation.Turn()))
 
 
+@pytest.mark.parametrize(("status", "hint"), [(401, "BRICKYARD_API_KEY"), (429, "user list"), (404, "status")])
+def test_a_refusal_brings_the_next_step(status: int, hint: str) -> None:
+    with (
+        talking(Gateway('{"error": {"message": "no"}}', status=status)) as talk,
+        pytest.raises(conversation.ChatFailed) as caught,
+    ):
+        list(talk.ask("hi", conversation.Turn()))
+    assert hint in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("environ", "key"),
+    [
+        ({}, ""),
+        ({"OPENAI_API_KEY": "unused"}, ""),
+        ({"OPENAI_API_KEY": "sk-of-another-service"}, ""),
+        ({"OPENAI_API_KEY": "bk-one"}, "bk-one"),
+        ({"OPENAI_API_KEY": "bk-one", "BRICKYARD_API_KEY": "two"}, "two"),
+    ],
+)
+def test_whose_key_is_sent(environ: dict[str, str], key: str) -> None:
+    assert conversation.credentials(environ) == ({"authorization": f"Bearer {key}"} if key else {})
+
+
 def test_a_question_without_an_answer_is_forgotten() -> None:
     gateway = Gateway('{"error": {"message": "too long"}}', status=400)
     with talking(gateway) as talk:

@@ -187,3 +187,13 @@ def test_what_cannot_be_meant(brickyard: Run, words: tuple[str, ...], said: str)
     done = brickyard("delete", *words, code=2)
     assert said in done.stderr
     assert done.stdout == ""
+
+
+def test_a_log_of_what_is_no_pod_says_what_is_meant(brickyard: Run) -> None:
+    pod: dict[str, object] = {"metadata": {"name": "brick-1", "labels": {"model.aibrix.ai/name": "brick"}}}
+    pod |= {"apiVersion": "v1", "kind": "Pod", "spec": {"containers": [{"name": "engine", "image": "x"}]}}
+    brickyard("apply", "-f", "-", stdin=json.dumps(pod))
+    assert "brick is a model: its pods are brick-1" in brickyard("logs", "brick", code=1).stderr
+    assert "`brickyard logs machine`" in brickyard("logs", "controllers", code=1).stderr
+    for nobody in ("nobody", "a b"):
+        assert "`brickyard get pods -A`" in brickyard("logs", nobody, code=1).stderr

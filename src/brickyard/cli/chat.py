@@ -24,7 +24,11 @@ def chat(
     gateway: Annotated[str, typer.Option(help="URL of a gateway.  [default: the one of this machine]")] = "",
     data_dir: options.DataDir = None,
 ) -> None:
-    """Talk to a model: answers as they are made, then time to first token, tokens per second and the replica."""
+    """Talk to a model: answers as they are made, then time to first token, tokens per second and the replica.
+
+    A gateway that asks for an API key gets that of $BRICKYARD_API_KEY, or of $OPENAI_API_KEY where it is one of Brickyard's.
+    """
+    import os
     import sys
     import time
 
@@ -35,7 +39,8 @@ def chat(
     url = gateway or place.running(data_dir)[1].gateway_url
     given = {"max_tokens": max_tokens, "temperature": temperature}
     fields: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
-    with httpx2.Client(timeout=conversation.TIMEOUT, trust_env=False) as client:
+    headers = conversation.credentials(os.environ)
+    with httpx2.Client(timeout=conversation.TIMEOUT, trust_env=False, headers=headers) as client:
         talk = conversation.Conversation(client, url, model, clock=time.monotonic, system=system, options=fields)
         if message or not sys.stdin.isatty():
             _answer(talk, message or sys.stdin.read().strip())

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Generator, Iterator
+import http
+from collections.abc import Callable, Generator, Iterator, Mapping
 from typing import Any, Final
 
 import httpx2
 import orjson
 
+from brickyard.accounts import tokens
 from brickyard.api import names
 from brickyard.lib import errors
 
 TIMEOUT: Final = httpx2.Timeout(600.0, connect=5.0, write=30.0)
 """An engine that is busy, or that thinks before it answers, may be silent for minutes."""
+KEY: Final = "BRICKYARD_API_KEY"
 LONGEST_REFUSAL: Final = 300
 _DONE: Final = "[DONE]"
 
@@ -52,6 +55,13 @@ class Turn:
     @property
     def _by(self) -> str:
         return f", by {self.replica}" if self.replica else ""
+
+
+def credentials(environ: Mapping[str, str]) -> dict[str, str]:
+    """The header with a user's API key: ``BRICKYARD_API_KEY``, else ``OPENAI_API_KEY`` where no other service's key is meant by it."""
+    usual = environ.get("OPENAI_API_KEY", "")
+    key = environ.get(KEY) or (usual if usual.startswith(tokens.PREFIX) else "")
+    return {"authorization": f"Bearer {key}"} if key else {}
 
 
 class Conversation:
@@ -102,7 +112,7 @@ class Conversation:
         with self._client.stream("POST", self._url, content=orjson.dumps(body), headers=headers) as answer:
             turn.replica = answer.headers.get(names.HEADER_TARGET_POD, "")
             if answer.status_code != 200:
-                raise ChatFailed(_refusal(answer.status_code, answer.read()), hint="what is served: `brickyard status`")
+                raise ChatFailed(_refusal(answer.status_code, answer.read()), hint=_hint(answer.status_code))
             for line in answer.iter_lines():
                 field, _, value = line.partition(":")
                 if field != "data" or not value.strip():
@@ -138,6 +148,14 @@ def _refusal(status: int, body: bytes) -> str:
         return _words(orjson.loads(body)["error"])
     except (orjson.JSONDecodeError, KeyError, TypeError):
         return f"the gateway answered {status}: {body[:LONGEST_REFUSAL].decode(errors='replace').strip()}"
+
+
+def _hint(status: int) -> str:
+    if status == http.HTTPStatus.UNAUTHORIZED:
+        return f"set {KEY} to a user's API key: `brickyard user keys create NAME` makes one"
+    if status == http.HTTPStatus.TOO_MANY_REQUESTS:
+        return "`brickyard user list` shows who may ask how much"
+    return "what is served: `brickyard status`"
 
 
 def _words(error: Any) -> str:

@@ -33,7 +33,7 @@ def env(
     variables = {
         "KUBECONFIG": str(home.kubeconfig),
         "OPENAI_BASE_URL": f"{running.gateway_url}/v1",
-        "OPENAI_API_KEY": "unused",
+        "OPENAI_API_KEY": os.environ.get("BRICKYARD_API_KEY") or "unused",
     }
     for name, value in variables.items():
         print(statement(shell, name, value))

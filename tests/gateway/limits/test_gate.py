@@ -73,8 +73,10 @@ async def test_other_tokens_are_the_engines_business_unless_one_is_required() ->
         admission = await house.admit(authorization="Bearer sk-other")
         assert (admission.user, admission.secrets, admission.metered) == ("", frozenset(), False)
     async with world(require_key=True) as house:
-        assert (await house.refused(authorization="Bearer sk-other")).error.code == "invalid_api_key"
-        assert (await house.refused()).error.status == 401
+        wrong, none = await house.refused(authorization="Bearer sk-other"), await house.refused()
+        assert (wrong.error.status, wrong.error.code) == (none.error.status, none.error.code) == (401, "invalid_api_key")
+        assert str(wrong).startswith("Incorrect API key provided: send")
+        assert str(none).startswith("an API key is required: send")
         assert (await house.admit(authorization=f"Bearer {KEY}")).user == "ann"
 
 

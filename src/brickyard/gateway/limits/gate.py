@@ -108,7 +108,8 @@ class Gate:
         if self._bearer and not (token and hmac.compare_digest(_hashed(token), self._bearer)):
             raise _unknown_key("Incorrect API key provided")
         if self._settings.require_key and not self._bearer:
-            raise _unknown_key("an API key is required: send one as Authorization: Bearer …")
+            said = "Incorrect API key provided" if token else "an API key is required"
+            raise _unknown_key(f"{said}: send a user's as Authorization: Bearer …")
         return await self._named(notes), _NO_SECRETS
 
     async def _named(self, notes: Mapping[bytes, bytes]) -> accounts.User | None:
