@@ -193,6 +193,15 @@ class TestUnread:
         snapshot = contract.Snapshot(3, (testing.whole(60, at=load.now + 500),))
         assert decide.decide(load.settings, load.memory, snapshot, load.now).desired == 6
 
+    def test_a_value_of_the_future_does_not_shut_out_those_after_it(self) -> None:
+        """One reading of a clock that is ahead: the next, by a clock that is right, counts beside it."""
+        load = testing.Workload(testing.settings(KPA, testing.metric(whole=True)), 3)
+        snapshot = contract.Snapshot(3, (testing.whole(30, at=load.now + 500),))
+        decide.decide(load.settings, load.memory, snapshot, load.now)
+        load.now += 10
+        (told,) = load.look(testing.whole(60)).metrics
+        assert told.stable == contract.Span(45, 45)
+
     @pytest.mark.parametrize("value", [math.nan, math.inf, -1.0])
     def test_values_that_are_none(self, value: float) -> None:
         load = testing.Workload(testing.settings(KPA, testing.metric(whole=True)), 3)
@@ -369,6 +378,15 @@ class TestPanic:
         load.under(200, 60)
         load.replicas = 30
         assert {each.desired for each in load.under(20, 100)} == {30}
+
+    def test_scaled_down_by_hand_meanwhile(self) -> None:
+        """What was wanted at its peak is wanted until it ends."""
+        load = grown(testing.settings(), 2, 20)
+        load.under(200, 60)
+        peak, load.replicas = load.replicas, 3
+        made = load.step(testing.shared(10, 3))
+        assert made.desired == peak
+        assert limits(made)[-1] is contract.Limit.PANIC
 
 
 class TestApaAfterAStep:

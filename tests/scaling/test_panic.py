@@ -38,6 +38,8 @@ class TestPanic:
         assert found.hold(4, 2) == 4
         assert found.hold(3, 4) == 4
         assert found.hold(1, 9) == 9
+        # Somebody took seven away by hand: they come back.
+        assert found.hold(1, 2) == 9
         found.end()
         found.update(over=True, now=5, stable_window=60)
         assert found.hold(1, 2) == 2
