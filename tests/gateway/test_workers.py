@@ -112,6 +112,18 @@ async def test_a_port_that_is_taken_is_told() -> None:
             await workers.run(given, asyncio.Event())
 
 
+@pytest.mark.slow
+async def test_connections_that_linger_do_not_hold_the_port(tmp_path: pathlib.Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as before:
+        port = before.getsockname()[1]
+        with socket.create_connection(("127.0.0.1", port)) as client:
+            before.accept()[0].close()  # who closes first keeps the connection's end for a minute
+            assert client.recv(1) == b""
+    given = plan(tmp_path, "import sys; sys.exit(2)")
+    with pytest.raises(workers.WorkerFailed):
+        await workers.run(workers.Plan(given.argv, 2, given.host, port, 1.0), asyncio.Event())
+
+
 def test_a_seat_is_read_from_the_environment() -> None:
     assert workers.seat({}) is None
     assert workers.seat({workers.COUNT: "4"}) is None

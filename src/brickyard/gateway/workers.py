@@ -20,7 +20,7 @@ import signal
 import socket
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from typing import Final
+from typing import Any, Final
 
 from brickyard.gateway import errors
 from brickyard.gateway.sharing.channels import hub
@@ -166,13 +166,24 @@ def _reserved(host: str, port: int) -> Iterator[int]:
             alone.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             alone.bind(address)
             found = int(alone.getsockname()[1])
-        held = socket.socket(family, kind)
+        held = _shared(family, kind, (address[0], found, *address[2:]))
     except OSError as error:
         raise errors.PortInUseError(host, port) from error
     with held:
-        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        held.bind((address[0], found, *address[2:]))
         yield found
+
+
+def _shared(family: int, kind: int, address: tuple[Any, ...]) -> socket.socket:
+    held = socket.socket(family, kind)
+    try:
+        # Connections of the gateway before this one may linger for a minute.
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        held.bind(address)
+    except OSError:
+        held.close()
+        raise
+    return held
 
 
 class _Keeper:
