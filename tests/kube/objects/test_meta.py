@@ -43,9 +43,3 @@ def test_finalizers_are_a_copy() -> None:
 
 def test_a_key_without_a_namespace_reads_as_its_name() -> None:
     assert str(meta.Key("", "node")) == "node"
-
-
-def test_another_life_is_another_object() -> None:
-    one = {"metadata": {"name": "a", "uid": "1"}}
-    assert meta.same_object(one, {"metadata": {"name": "a", "uid": "1", "labels": {}}})
-    assert not meta.same_object(one, {"metadata": {"name": "a", "uid": "2"}})

@@ -9,9 +9,6 @@ from brickyard.api.kinds import resources
 from brickyard.embedded.apiserver import contract
 from brickyard.embedded.apiserver.columns import cells
 
-INCLUDES = ("None", "Metadata", "Object")
-"""What a row may carry of its object: values of the query parameter ``includeObject``."""
-
 _PLAIN = (cells.NAME, cells.AGE)
 
 

@@ -3,8 +3,6 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from brickyard.api.kinds import resources
-
 
 class Key(NamedTuple):
     """Where an object lives within its kind. ``namespace`` is "" for cluster-scoped kinds."""
@@ -70,8 +68,3 @@ def is_deleting(obj: Mapping[str, Any]) -> bool:
 def generation(obj: Mapping[str, Any]) -> int:
     """``metadata.generation``, 0 where the kind has none."""
     return int(metadata(obj).get("generation") or 0)
-
-
-def same_object(left: resources.Object, right: resources.Object) -> bool:
-    """Whether both are the same life of the same object: a name can be used again, a uid cannot."""
-    return key(left) == key(right) and uid(left) == uid(right)

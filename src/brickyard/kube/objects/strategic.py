@@ -28,11 +28,6 @@ _ORDER_PREFIX = "$setElementOrder/"
 _PLAIN = mergekeys.Field()
 
 
-def supports(api_version: str, kind: str) -> bool:
-    """Whether strategic merge is known for the kind."""
-    return (api_version, kind) in mergekeys.KINDS
-
-
 def strategic_merge(target: Mapping[str, Any], patch: Any, api_version: str, kind: str) -> dict[str, Any]:
     """``target`` with ``patch`` merged in. Neither argument is changed or shared with the answer.
 

@@ -24,8 +24,6 @@ from typing import Any
 from brickyard.embedded.kubelet.usage import meter, survey
 from brickyard.kube.objects import quantities
 
-STATEMENT = "memory limits are held by a watchdog (OOMKilled within two seconds), CPU limits are not enforced"
-"""How limits are held on this machine, for people who ask."""
 PACES = ((0.5, 2.0), (0.9, 0.5))
 """Share of the limit → seconds until the next look, for what is below."""
 CLOSE = 0.1
