@@ -6,6 +6,8 @@ import math
 import random
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from brickyard.routing import contract, testing
 from brickyard.routing.ledgers import latencies
@@ -112,3 +114,42 @@ def test_endpoints_that_say_nothing_any_more_are_dropped() -> None:
         one(f"old-{at}", 0.0)
     one("new", 1000.0)
     assert len(ledger._means) == 1
+
+
+STEPS = st.floats(0.0, 200.0)
+
+
+@given(st.lists(st.tuples(STEPS, STEPS, STEPS, st.integers(0, 2000)), min_size=1, max_size=25), st.floats(0.0, 700.0))
+def test_means_are_those_of_all_requests_by_age(requests: list[tuple[float, float, float, int]], later: float) -> None:
+    """Each counts half after a half-life; together they say something while they are worth a fiftieth of a fresh one."""
+    there = world()
+    ended: list[tuple[float, float, float, int]] = []
+    for pause, first, rest, tokens in requests:
+        there.now += pause
+        run(there, first, rest, tokens)
+        ended.append((there.now, first, rest, tokens))
+    last = there.now
+    there.now += later
+    worth = sum(0.5 ** ((there.now - at) / latencies.HALF_LIFE) for at, *_ in ended)
+    found = seen(there)
+    if abs(worth - latencies.FAINTEST) > 1e-9:
+        assert (found is None) is (worth < latencies.FAINTEST)
+    if found is None:
+        return
+    weights = [0.5 ** ((last - at) / latencies.HALF_LIFE) for at, *_ in ended]
+    for told, place in ((found.first, 1), (found.rest, 2), (found.output_tokens, 3)):
+        mean = math.fsum(w * each[place] for w, each in zip(weights, ended, strict=True)) / math.fsum(weights)
+        assert told == pytest.approx(mean, rel=1e-6, abs=1e-6)
+    assert found.at == last
+
+
+def test_endpoints_are_told_apart_whatever_row_they_stand_in() -> None:
+    there = testing.World([least_latency.POLICY], 2, random.Random(3))
+    made = there.send(testing.request())
+    there.now = 2.0
+    there.answer(made)
+    there.end(made, contract.Usage(5, 10))
+    there.endpoints = there.endpoints[::-1]
+    facts = latencies.INPUT.of(there.choose(testing.request()).snapshot)
+    assert facts is not None
+    assert [each is not None for each in facts.seen] == [row == 1 - made.row for row in range(2)]

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import collections
+import math
+import pickle
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -69,3 +73,37 @@ def test_what_is_drawn_was_seen(seen: list[tuple[int, int, float]], chance: floa
         mean = history.mean(prompt, now)
         assert (mean is None) == (not same)
         assert mean is None or min(same) <= mean <= max(same)
+
+
+def test_what_nobody_asks_about_is_forgotten_all_the_same() -> None:
+    """A model that is only served and never asked about, for a day: as much is kept of it as of its last minutes."""
+    history = outputs.Outputs()
+    for second in range(0, 240, 10):
+        history.learn(100, 64, float(second))
+    little = len(pickle.dumps(history))
+    for second in range(240, 86_400, 10):
+        history.learn(100, 64, float(second))
+    assert len(pickle.dumps(history)) < 2 * little
+
+
+@given(st.integers(1, 10**7))
+def test_a_bucket_is_the_nearest_power_of_two(tokens: int) -> None:
+    found = outputs.bucket(tokens)
+    assert 0 <= found < outputs.BUCKETS
+    if tokens < 1 << (outputs.BUCKETS - 1):
+        assert abs(math.log2(tokens) - found) <= 0.5
+    else:
+        assert found == outputs.BUCKETS - 1
+
+
+@given(st.lists(st.integers(1, 5000), min_size=1, max_size=40), st.integers(1, 400))
+def test_lengths_are_drawn_as_often_as_they_were_seen(seen: list[int], parts: int) -> None:
+    """Chances that cover [0, 1) evenly draw each length by its share, to one of them at most."""
+    history = outputs.Outputs()
+    for tokens in seen:
+        history.learn(10, tokens, 0.0)
+    shares = collections.Counter(1 << outputs.bucket(tokens) for tokens in seen)
+    drawn = collections.Counter(history.draw(10, at / parts, 0.0) for at in range(parts))
+    assert drawn.keys() <= shares.keys()
+    for length, count in shares.items():
+        assert abs(drawn[length] / parts - count / len(seen)) <= 1 / parts + 1e-9

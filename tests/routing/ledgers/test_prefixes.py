@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import random
+from collections.abc import Iterable, Mapping, Sequence
 
 import pytest
 
@@ -93,3 +94,54 @@ def test_the_real_index_fits() -> None:
     half = there.choose(testing.request(prompt=text[:512] + b"x" * 512))
     assert matches(half).percent(first.row) == 50
     assert sum(matches(half).held) == 512
+
+
+def test_rows_follow_the_endpoints_of_each_snapshot() -> None:
+    """Endpoints change places, come and go: whoever holds it holds it, whatever row that is now."""
+    there = world()
+    made = there.send(testing.request(prompt=b"abcdefgh"))
+    holder = made.endpoint
+    for endpoints in (there.endpoints[::-1], there.endpoints[1:] + there.endpoints[:1], (holder,), there.endpoints):
+        there.endpoints = endpoints
+        there.in_flight, there.loads = [0] * len(endpoints), [None] * len(endpoints)
+        there.heard_at = [0.0] * len(endpoints)
+        found = matches(there.choose(testing.request(prompt=b"abcdefgh")))
+        assert [bool(each) for each in found.held] == [each is holder for each in endpoints]
+        assert found.holders == [endpoints.index(holder)]
+
+
+def test_many_models_take_turns_without_mixing_their_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(prefixes, "MODELS_KEPT", 2)
+    index = testing.FakeIndex()
+    ledger = prefixes.PrefixLedger(index, index)
+    tables = {
+        model: testing.snapshot(0, 0, endpoints=[testing.endpoint(f"{model}-{row}") for row in range(2)])
+        for model in ("a", "b", "c")
+    }
+
+    def asked(model: str) -> contract.Request:
+        return contract.Request("r", model, "/", b"abcdefgh")
+
+    for row, model in enumerate(("a", "b", "c")):
+        index.add(index.hashes(model, b"abcdefgh"), tables[model].endpoints[row % 2].key, 0.0)
+    for _ in range(2):
+        for row, model in enumerate(("a", "b", "c")):
+            held = ledger.facts(asked(model), tables[model], 0.0).held
+            assert [bool(each) for each in held] == [row % 2 == 0, row % 2 == 1]
+
+
+def test_who_looks_without_a_prompt_sees_nothing_and_is_not_asked_about() -> None:
+    ledger = prefixes.PrefixLedger(testing.FakeIndex(), _NoIndex())
+    assert ledger.facts(testing.request(prompt=b"abc"), testing.snapshot(0, 0), 0.0) == prefixes.Matches(
+        [0, 0], 0, 0, ()
+    )
+
+
+class _NoIndex:
+    """Nobody may ask it."""
+
+    def match(self, hashes: Sequence[int], endpoints: Iterable[str], now: float) -> Mapping[str, int]:
+        raise AssertionError
+
+    def add(self, hashes: Sequence[int], endpoint: str, now: float) -> None:
+        raise AssertionError

@@ -125,3 +125,50 @@ def test_models_that_are_silent_longest_are_forgotten_first() -> None:
     snapshot = testing.snapshot(0)
     assert ledger.facts(dataclasses.replace(asked(8), model="m0"), snapshot, 1.0).expected == work.EXPECTED
     assert ledger.facts(dataclasses.replace(asked(8), model="m1"), snapshot, 1.0).expected == 4
+
+
+Act = tuple[str, int, int, int]
+ACTS = st.lists(
+    st.tuples(st.sampled_from(["send", "answer", "end"]), st.integers(0, 5000), st.integers(0, 900), st.integers(0, 4)),
+    max_size=40,
+)
+
+
+@given(ACTS)
+def test_it_is_the_sum_of_what_is_open(acts: list[Act]) -> None:
+    """In whatever order: prompts, less what is cached, until they are answered; answers until they end."""
+    ledger, rows = work.WorkLedger(), testing.snapshot(0, 0, 0)
+    open_ones: list[tuple[contract.Decision, int, int]] = []
+    for act, tokens, most, quarter in acts:
+        if act == "send":
+            row = tokens % 3
+            held = [0, 0, 0]
+            held[row] = quarter
+            there = dataclasses.replace(rows, data={prefixes.NAME: prefixes.Matches(held, 4)})
+            made = contract.Decision(
+                asked(tokens, min(most, work.EXPECTED)), there.endpoints[row], any_profile(), there, (0, 1, 2),
+                contract.UNJUDGED, {}, 0.0, row=row,
+            )  # fmt: skip
+            ledger.observe(contract.Chosen(made, 0.0))
+            open_ones.append((made, tokens - int(tokens * quarter / 4), min(most, work.EXPECTED)))
+        elif open_ones and act == "answer":
+            at = tokens % len(open_ones)
+            made, _, decode = open_ones[at]
+            ledger.observe(contract.Answered(made, 0.0))
+            open_ones[at] = (made, 0, decode)
+        elif open_ones:
+            ledger.observe(contract.Finished(open_ones.pop(tokens % len(open_ones))[0], 0.0, None))
+        facts = ledger.facts(asked(1), rows, 0.0)
+        for row in range(3):
+            mine = [each for each in open_ones if each[0].row == row]
+            assert facts.prefill[row] == sum(prefill for _, prefill, _ in mine)
+            assert facts.decode[row] == sum(decode for *_, decode in mine)
+    for made, *_ in open_ones:
+        ledger.observe(contract.Finished(made, 0.0, None))
+    assert ledger.facts(asked(1), rows, 0.0) == work.Work((0, 0, 0), (0, 0, 0), work.EXPECTED)
+
+
+def test_rows_tell_what_was_counted() -> None:
+    facts = work.Work((3, 0), (5, 7), 9)
+    assert facts.row(1) == {"prefill_tokens": 0, "decode_tokens": 7, "expected_tokens": 9}
+    assert facts.age(testing.snapshot(0, 0)) == 0.0

@@ -215,6 +215,61 @@ class TestWindow:
         assert (list(seen(there).requests), list(seen(there).costs)) == ([0] * 3, [0.0] * 3)
 
 
+@dataclasses.dataclass
+class Plain:
+    """A prompt of the window as one would write it down: its requests, and who got one since it first came."""
+
+    own: int
+    context: int
+    requests: list[tuple[float, int]] = dataclasses.field(default_factory=list)
+    endpoints: set[str] = dataclasses.field(default_factory=set)
+
+    def cost(self, decode: float) -> float:
+        asked = sum(context for _, context in self.requests)
+        cached = sum(max(0, context - self.own) for _, context in self.requests)
+        missed = 1 - cached / asked if asked else 1.0
+        return missed * len(self.requests) * window.V100.prefill(self.own, self.context, 1) + decode
+
+
+SENT = st.lists(
+    st.tuples(st.floats(0, 90), st.integers(1, 3), st.integers(0, 6000), st.integers(0, 2), st.integers(0, 8)),
+    min_size=1,
+    max_size=30,
+)
+
+
+@given(SENT, st.integers(0, 60))
+def test_sums_that_are_kept_agree_with_sums_that_are_made(
+    sent: list[tuple[float, int, int, int, int]], decoding: int
+) -> None:
+    """Steps of time, prompts, their tokens, endpoints and what those held: as if all was added up anew each time."""
+    ledger, rows, now = window.WindowLedger(180.0, window.V100, decoding), testing.snapshot(0, 0, 0), 0.0
+    plain: dict[int, Plain] = {}
+    profile = contract.Profile("x", (), (), testing.FakePicker())
+    for step, leaf, tokens, row, held in sent:
+        now += step
+        for known in list(plain):
+            plain[known].requests = [each for each in plain[known].requests if each[0] > now - 180.0]
+            if not plain[known].requests:
+                del plain[known]
+        asked = dataclasses.replace(testing.request(), prompt_tokens=tokens)
+        there = dataclasses.replace(rows, data={prefixes.NAME: prefixes.Matches([held, 0, 0], 8, leaf)})
+        made = contract.Decision(
+            asked, there.endpoints[row], profile, there, (0, 1, 2), contract.UNJUDGED, {}, now, row=row
+        )
+        ledger.observe(contract.Chosen(made, now))
+        each = plain.setdefault(leaf, Plain(tokens - int(tokens * held / 8), tokens))
+        each.requests.append((now, tokens))
+        each.endpoints.add(there.endpoints[row].key)
+        found = ledger.facts(asked, rows, now)
+        for at, endpoint in enumerate(rows.endpoints):
+            mine = [known for known in plain.values() if endpoint.key in known.endpoints]
+            assert found.requests[at] == sum(len(known.requests) for known in mine)
+            assert found.costs[at] == pytest.approx(
+                sum(known.cost(decoding * window.TIME_PER_TOKEN) for known in mine), rel=1e-6, abs=1e-6
+            )
+
+
 def test_words() -> None:
     scorer = REGISTRY.profile("prefix-cache-preble").scorers[0][0]
     assert isinstance(scorer, contract.Describes)
