@@ -156,3 +156,38 @@ def kill_controllers(yard: yards.Yard) -> None:
     part = yard.part("machine")
     part.kill()
     psutil.wait_procs([part], timeout=5)
+
+
+# Elsewhere.
+
+WISH = """\
+import http.server
+
+
+class Wish(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b"wish 3" + bytes([10]))
+
+
+http.server.ThreadingHTTPServer((__import__("os").environ["BRICKYARD_POD_IP"], 8000), Wish).serve_forever()
+"""
+
+
+def test_an_endpoint_by_the_name_of_its_service(brisk: yards.Yard) -> None:
+    wish = {"image": "brickyard/host", "command": ["python3", "-c", WISH]}
+    brisk.kubectl("apply", "-f", "-", stdin=scales.engines("wish", "sim", wish))
+    idle = {"image": "brickyard/host", "command": ["sleep", "600"], "readinessProbe": None}
+    brisk.kubectl("apply", "-f", "-", stdin=scales.engines("idle", "sim", idle))
+    source = {"metricSourceType": "external", "endpoint": "wish.default.svc.cluster.local:8000", "path": "/metrics"}
+    scaler = scales.autoscaler("idle", {**source, "targetMetric": "wish", "targetValue": "1"}, windows=(10, 5), most=5)
+    brisk.kubectl("apply", "-f", "-", stdin=scaler)
+    sizes = scales.Sizes(brisk, "idle")
+    with sizes.watching():
+        yards.until(lambda: sizes.are(asked=3, ready=3), within=60, what="as many as were wished for")
+    brisk.kubectl("delete", "service/wish")
+    yards.until(lambda: "there is no Service default/wish" in str(scales.told(brisk, "idle")), what="it is told why")
+    assert sizes.asked[-1].count == 3
+    brisk.kubectl("delete", "deployment/wish")
+    end(brisk, "idle")
