@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ssl
+import tracemalloc
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -327,3 +328,16 @@ async def test_names_are_asked_before_the_machines_resolver() -> None:
         url = engine.url.replace("127.0.0.1", "gone.shop.svc")
         with pytest.raises(pages.PageMissed, match=r"^http://gone\.shop\.svc:\d+/metrics: there is no such Service$"):
             await made.get(url)
+
+
+async def test_a_kept_connection_keeps_no_page() -> None:
+    body = b"x" * 1_000_000
+    engine = Engine(b"HTTP/1.1 200 OK\r\ncontent-length: 1000000\r\n\r\n" + body)
+    async with fetcher(engine) as made:
+        tracemalloc.start()
+        try:
+            assert len(await made.get(engine.url)) == len(body)
+            assert len(engine.connections) == 1
+            assert tracemalloc.get_traced_memory()[0] < len(body) / 2
+        finally:
+            tracemalloc.stop()

@@ -100,6 +100,7 @@ class PageConnection(asyncio.Protocol):
             answer.set_exception(PageMissed(f"answered in {self._encoding.decode('latin-1')!r}, unasked"))
         else:
             answer.set_result(Answer(parser.get_status_code(), b"".join(self._parts), self._location.decode("latin-1")))
+        self._parts = []  # a connection that is kept must not keep its last page: ten thousand of them are half a gigabyte
 
     # What asyncio calls.
 
