@@ -15,6 +15,7 @@ import uvloop
 from brickyard.gateway import contract, settings, testing
 from brickyard.gateway.proxy import plane, server
 from brickyard.gateway.queueing import settings as queueing
+from brickyard.gateway.waking import waking as hub
 
 
 def pytest_asyncio_loop_factories(
@@ -78,6 +79,7 @@ async def start() -> AsyncIterator[Start]:
             *scripts: testing.Script | None,
             gate: contract.Gate | None = None,
             queue: queueing.QueueSettings | None = None,
+            waking: hub.Waking | None = None,
             **given: Any,
         ) -> House:
             engines = [
@@ -88,7 +90,11 @@ async def start() -> AsyncIterator[Start]:
             )
             options = settings.GatewaySettings(**{"port": 0, "drain_timeout": 0.05, **given})
             running = await stack.enter_async_context(
-                server.DataPlane(director, options, server.Around(gate=gate, queue=queue or queueing.QueueSettings()))
+                server.DataPlane(
+                    director,
+                    options,
+                    server.Around(gate=gate, queue=queue or queueing.QueueSettings(), waking=waking),
+                )
             )
             houses.append(House(director, engines, running))
             return houses[-1]
