@@ -1,0 +1,74 @@
+"""Real vLLMs by the use of their KV caches: one, three while many long prompts are open, one again.
+
+Each has room for three such prompts with their answers and a bit.
+"""
+
+from __future__ import annotations
+
+import pathlib
+import re
+import subprocess
+import time
+
+import pytest
+from tests.e2e import scales
+from tests.e2e import yard as yards
+
+VLLM = yards.ROOT / ".venv-vllm" / "bin" / "vllm"
+START_WITHIN = 420
+"""Seconds for one engine, or two at once, on a machine that is busy."""
+BLOCKS, BLOCK = 40, 32
+PROMPT = "A wall is made of bricks, and every brick carries the ones above it. " * 9
+
+pytestmark = [
+    pytest.mark.e2e,
+    pytest.mark.slow,
+    pytest.mark.timeout(1500),
+    pytest.mark.skipif(not VLLM.exists(), reason="vLLM is not installed here: make vllm"),
+]
+
+
+def test_vllm_by_the_use_of_its_kv_cache(yard: yards.Yard, tmp_path: pathlib.Path) -> None:
+    start(yard, tmp_path)
+    source = {"targetMetric": "gpu_cache_usage_perc", "targetValue": "30"}
+    scaler = scales.autoscaler("tiny", source, windows=(30, 10), most=3, scale_down_cooldown_window="10s")
+    yard.kubectl("apply", "-f", "-", stdin=scaler)
+    yards.until(lambda: scales.condition(yard, "tiny", "Ready") == "True AsExpected", what="the autoscaler is content")
+    sizes, demand = scales.Sizes(yard, "tiny"), scales.Demand(yard, "tiny", clients=8, tokens=160, prompt=PROMPT)
+    with sizes.watching():
+        with demand.working():
+            began = time.monotonic()
+            yards.until(lambda: sizes.are(asked=3, ready=3), within=2 * START_WITHIN, what="three are ready")
+            yards.until(lambda: "3 pods measured" in explained(yard), what="three are measured")
+            assert re.search(r"gpu_cache_usage_perc is a share of 1 and its target 30 percent", explained(yard))
+        ended = time.monotonic()
+        yards.until(lambda: sizes.are(asked=1, ready=1), within=120, what="one is left")
+    assert [each.count for each in sizes.asked if each.at < ended] == [1, 2, 3]
+    assert sorted(sizes.steps(ended), reverse=True) == sizes.steps(ended)
+    assert (demand.answered > 5, dict(demand.failed)) == (True, {})
+    assert [each for each in scales.events(yard, "tiny") if "from 2 to 3: gpu_cache_usage_perc" in each[1]]
+    print(
+        f"third ready after {sizes.took(began, 3):.1f} s, one left {sizes.took(ended, 1):.1f} s after the last request"
+    )
+
+
+def explained(yard: yards.Yard) -> str:
+    return yard.brickyard("autoscaler", "explain", "tiny").stdout
+
+
+def start(yard: yards.Yard, folder: pathlib.Path) -> None:
+    """One vLLM, ready."""
+    tool = yards.ROOT / "tools" / "make_tiny_llama.py"
+    subprocess.run([VLLM.parent / "python", tool, folder], check=True, capture_output=True, timeout=120)
+    flags = {"served-model-name": "tiny", "dtype": "bfloat16", "max-model-len": 512, "max-num-seqs": 8}
+    cache = {"block-size": BLOCK, "num-gpu-blocks-override": BLOCKS}
+    words = [word for name, value in {**flags, **cache}.items() for word in (f"--{name}", str(value))]
+    environ = {"VLLM_CPU_KVCACHE_SPACE": "1", "HF_HUB_OFFLINE": "1", "VLLM_NO_USAGE_STATS": "1"}
+    container = {
+        "image": "vllm/vllm-openai:v0.10.0",
+        "command": ["vllm", "serve", str(folder / "model"), *words, "--enforce-eager"],
+        "env": [{"name": name, "value": value} for name, value in environ.items()],
+    }
+    yard.kubectl("apply", "-f", "-", stdin=scales.engines("tiny", "vllm", container))
+    wait = ("rollout", "status", "deployment/tiny", f"--timeout={START_WITHIN}s")
+    yard.run(str(yards.BIN / "kubectl"), *wait, timeout=START_WITHIN + 30)
