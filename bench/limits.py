@@ -7,17 +7,14 @@ limiter alone; SQLite and Redis are what a request pays on one machine and on se
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import dataclasses
 import os
 import pathlib
-import shutil
-import subprocess
 import tempfile
 import time
-from collections.abc import AsyncIterator
 
 import uvloop
+from tests import redisserver
 
 from brickyard.accounts import contract, directory, limiter, tokens
 from brickyard.assembly import stores
@@ -78,31 +75,10 @@ async def measure(accounts: stores.Accounts, clients: int) -> Cost:
     )
 
 
-@contextlib.asynccontextmanager
-async def redis(folder: pathlib.Path) -> AsyncIterator[str]:
-    """The address of a Redis of our own; "" where none is installed."""
-    program = shutil.which("redis-server")
-    if program is None:
-        yield ""
-        return
-    path = folder / "socket"
-    command = [program, "--port", "0", "--unixsocket", str(path), "--save", "", "--dir", str(folder)]
-    server = await asyncio.create_subprocess_exec(*command, stdout=subprocess.DEVNULL)
-    try:
-        for _ in range(500):
-            if path.exists():
-                break
-            await asyncio.sleep(0.02)
-        yield f"unix://{path}"
-    finally:
-        server.terminate()
-        await server.wait()
-
-
 async def table(folder: pathlib.Path) -> None:
     """Every store with every number of clients."""
     print(f"{'store':<8} {'clients':>7} {'CPU µs':>8} {'wait p50':>9} {'p99':>7} {'a batch':>8}")
-    async with redis(folder) as server:
+    with redisserver.running(folder) as server:
         for name, address in (("memory", "memory:"), ("sqlite", f"sqlite://{folder}/a.db"), ("redis", server)):
             for clients in CLIENTS if address else ():
                 async with stores.opened(stores.load({}, store=address)) as accounts:

@@ -8,20 +8,16 @@ where a message arrives, and counts from the oldest change that it tells.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import pathlib
 import random
-import shutil
-import socket
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
 
 import uvloop
+from tests import redisserver
 
 from brickyard.assembly import routing_policies
 from brickyard.gateway import metrics
@@ -92,7 +88,7 @@ async def child(address: str, seed: int) -> None:
     """One gateway; prints what it saw."""
     chooser, name, ages = _chooser(), f"gateway-{seed}", Ages()
     channel: contract.Channel | None = None
-    if address.startswith("redis://"):
+    if address.startswith("unix://"):
         channel = redis_channel.RedisChannel(address, "bench", name)
     elif address:
         channel = member.HubChannel(pathlib.Path(address), name)
@@ -117,24 +113,6 @@ async def child(address: str, seed: int) -> None:
         await asyncio.sleep(0.5)  # the other one is still counting
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
-
-
-@contextlib.contextmanager
-def _redis(folder: pathlib.Path) -> Iterator[str]:
-    binary = shutil.which("redis-server") or shutil.which("valkey-server")
-    if binary is None:
-        yield ""
-        return
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [binary, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(folder)]
-    server = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-    try:
-        yield f"redis://127.0.0.1:{port}/0"
-    finally:
-        server.kill()
-        server.wait()
 
 
 async def _pair(address: str) -> list[dict[str, object]]:
@@ -167,7 +145,7 @@ async def measure() -> None:
         _row("alone", await _pair(""))
         async with hub.Hub(folder / "hub"):
             _row("hub", await _pair(str(folder / "hub")))
-        with _redis(folder) as address:
+        with redisserver.running(folder) as address:
             if address:
                 _row("Redis", await _pair(address))
             else:

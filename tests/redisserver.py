@@ -1,17 +1,38 @@
-"""A Redis of a test's own: a real server on a socket in its folder, started, stopped and started again as the test wants."""
+"""A Redis of one's own, for tests and benches: a real server on a socket in a folder, started, stopped and started again as one wants."""
 
 from __future__ import annotations
 
+import contextlib
 import pathlib
 import shutil
 import socket
 import subprocess
 import time
+from collections.abc import Iterator
 
 import pytest
 
 DEADLINE = 10.0
 """Seconds that a server may take to answer."""
+
+
+def installed() -> str | None:
+    """The program, where there is one."""
+    return shutil.which("redis-server") or shutil.which("valkey-server")
+
+
+@contextlib.contextmanager
+def running(folder: pathlib.Path) -> Iterator[str]:
+    """The address of a server; "" where none is installed."""
+    if installed() is None:
+        yield ""
+        return
+    server = Redis(folder)
+    server.start()
+    try:
+        yield server.url
+    finally:
+        server.kill()
 
 
 class Redis:
@@ -21,23 +42,12 @@ class Redis:
     """
 
     def __init__(self, folder: pathlib.Path) -> None:
-        program = shutil.which("redis-server") or shutil.which("valkey-server")
+        program = installed()
         if program is None:
             pytest.skip("neither redis-server nor valkey-server is installed: apt-get install redis-server")
         self._socket = folder / "socket"
-        given = (
-            "--port",
-            "0",
-            "--unixsocket",
-            str(self._socket),
-            "--save",
-            "",
-            "--appendonly",
-            "no",
-            "--dir",
-            str(folder),
-        )
-        self._command = [program, *given]
+        place = ("--port", "0", "--unixsocket", str(self._socket), "--dir", str(folder))
+        self._command = [program, *place, "--save", "", "--appendonly", "no"]
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
