@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import pickle
 import random
 from collections.abc import Iterable, Sequence
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -313,3 +315,89 @@ def test_alone_on_an_engine_the_index_is_exact(steps: list[tuple[int, int, int]]
         for (holder, which), blocks_held in there.items():
             told = blocks(text(50 + which, 48 + 16 * which))
             assert world.index.of(holder, told) == blocks_held
+
+
+def test_a_prompt_that_is_all_there_and_known_counts_as_known() -> None:
+    world = World()
+    world.ask("a", PROMPT, ANSWER)
+    world.settle()
+    sent = world.now
+    world.ended("a", PROMPT, b"xx", sent, cached=len(PROMPT) // 2)
+    world.settle()
+    assert world.learner.counts == learning.Learned(matched=1, known=1)
+
+
+def test_blocks_behind_one_that_nobody_knows_are_no_chain() -> None:
+    """Where a chain hangs is not known, so nothing can be told of how deep it is."""
+    world = World()
+    world.held.take("a", [])
+    world.learner.stored("a", 77, [5, 6])
+    world.learner.stored("a", 0, [])
+    assert world.learner.lineage.depth(6) == 0
+    world.learner.stored("a", 0, [7, 8])
+    assert world.learner.lineage.depth(8) == 2
+
+
+def alike(world: World, prompts: Sequence[bytes], ends: Sequence[float]) -> None:
+    """Requests of one form that were sent together and end one after the other; only the first stores something."""
+    sent = world.now
+    world.store("a", prompts[0], 0, 10)
+    for prompt, at in zip(prompts, ends, strict=True):
+        world.now = sent + at
+        world.ended("a", prompt, b"xx", sent)
+    world.now = sent + ends[0] + learning.LATE
+    world.learner.settle(world.now, world.held)
+
+
+def test_a_rival_that_has_only_just_ended_is_one() -> None:
+    """The first is due, the other not yet: it was under way at the same time all the same."""
+    world = World()
+    alike(world, [PROMPT, text(3, 80)], [0.1, 0.4])
+    assert world.learner.unsettled == 1
+    assert (world.learner.counts.matched, world.learner.counts.ambiguous) == (0, 1)
+
+
+def test_the_same_prompt_once_more_is_no_rival() -> None:
+    world = World()
+    alike(world, [PROMPT, PROMPT], [0.1, 0.4])
+    assert world.learner.unsettled == 1
+    assert (world.learner.counts.matched, world.learner.counts.ambiguous) == (1, 0)
+
+
+@pytest.mark.parametrize(("pause", "matched", "ambiguous"), [(learning.LATE, 2, 0), (learning.LATE - 0.2, 1, 1)])
+def test_who_was_sent_when_the_other_had_ended_is_no_rival(pause: float, matched: int, ambiguous: int) -> None:
+    """Within the time in which an engine may still tell of the first, what the second stores may be the first's; not the other way round."""
+    world = World()
+    world.ask("a", PROMPT, b"xx")
+    world.now += pause
+    world.ask("a", text(3, 80), b"xx")
+    world.settle()
+    assert (world.learner.counts.matched, world.learner.counts.ambiguous) == (matched, ambiguous)
+
+
+def test_what_another_stored_in_the_meantime_and_was_found_is_not_ones_own_step() -> None:
+    """A longer prompt waits while its beginning is computed for a shorter one: its chain begins where its cached part ends."""
+    world = World()
+    sent, short = world.now, PROMPT[:40]
+    world.now += 0.1
+    world.store("a", short, 0, 5)
+    world.ended("a", short, b"xx", sent)
+    world.now += 0.1
+    world.store("a", PROMPT, 5, 10)
+    world.ended("a", PROMPT, b"xx", sent, cached=5 * SIZE)
+    world.settle()
+    assert world.learner.counts.matched >= 1
+    world.evict("a", PROMPT, 8, 10)
+    assert world.index.of("a", blocks(PROMPT)) == 8
+
+
+def test_memory_of_an_engine_that_never_stands_still_is_bounded() -> None:
+    """Blocks come and go ten thousand times: what is kept is the latest."""
+    world = World(links=50)
+    sizes = []
+    for number in range(3 * learning.RECENT):
+        world.learner.stored("a", 0, [number + 1])
+        world.learner.dropped("a", number + 1, last=True)
+        if (number + 1) % learning.RECENT == 0:
+            sizes.append(len(pickle.dumps(world.learner)))
+    assert sizes[2] < 1.1 * sizes[0]
