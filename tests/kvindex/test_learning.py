@@ -366,7 +366,7 @@ def test_the_same_prompt_once_more_is_no_rival() -> None:
 
 @pytest.mark.parametrize(("pause", "matched", "ambiguous"), [(learning.LATE, 2, 0), (learning.LATE - 0.2, 1, 1)])
 def test_who_was_sent_when_the_other_had_ended_is_no_rival(pause: float, matched: int, ambiguous: int) -> None:
-    """Within the time in which an engine may still tell of the first, what the second stores may be the first's; not the other way round."""
+    """Within the time in which an engine may still tell of the first, what the second stores may be the first's; not the reverse."""
     world = World()
     world.ask("a", PROMPT, b"xx")
     world.now += pause
