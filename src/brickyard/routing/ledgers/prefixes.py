@@ -99,10 +99,13 @@ class PrefixLedger:
         table = self._tables.get(request.model)
         if table is None or table.endpoints is not snapshot.endpoints:  # snapshots share them until a pod comes or goes
             table = self._table(request.model, snapshot.endpoints)
-        covered, holders = self._hasher.covered, list[int]()
-        for key, depth in self._index.match(hashes, table.keys, now).items():
-            row = table.row_of[key]
-            held[row] = covered(depth)
+        covered, row_of, holders = self._hasher.covered, table.row_of, list[int]()
+        depth = share = 0
+        for key, blocks in self._index.match(hashes, table.keys, now).items():
+            if blocks != depth:
+                depth, share = blocks, covered(blocks)
+            row = row_of[key]
+            held[row] = share
             holders.append(row)
         return Matches(held, covered(len(hashes)), hashes[-1], holders)
 

@@ -80,12 +80,12 @@ class PrefixCache:
         holders = () if facts is None else range(len(counts)) if facts.holders is None else facts.holders
         if facts is None or not holders:
             return pickers.least(counts, rng)
-        least, most = allowed(counts, self._imbalance, self._deviations)
+        _, most = allowed(counts, self._imbalance, self._deviations)
         held, total = facts.held, facts.total
-        longest, tied = 0, list[int]()
+        longest, tied = 1, list[int]()  # whole percent: less than one is nothing
         for at in holders:
             percent = held[at] * 100 // total if total else 0
-            if percent >= longest and percent and least <= counts[at] <= most:
+            if percent >= longest and counts[at] <= most:
                 if percent > longest:
                     longest, tied = percent, []
                 tied.append(at)
