@@ -13,13 +13,12 @@ import contextlib
 import dataclasses
 import os
 import pathlib
-import signal
 import sys
 from collections.abc import AsyncIterator, Sequence
 from typing import IO
 
 from brickyard.embedded.kubelet.shim import files
-from brickyard.lib import backoff, errors, logs, process, tasks
+from brickyard.lib import backoff, children, errors, logs, process, tasks
 
 log = logs.get(__name__)
 
@@ -243,12 +242,5 @@ class _Keeper:
             running = self._process
         if running is None or running.returncode is not None:
             return
-        with contextlib.suppress(ProcessLookupError):
-            running.send_signal(signal.SIGTERM)
-        try:
-            await asyncio.wait_for(running.wait(), self.part.patience)
-        except TimeoutError:
-            log.warning("part did not end in time, killing it", part=self.part.name, patience=self.part.patience)
-            with contextlib.suppress(ProcessLookupError):
-                running.kill()
-            await running.wait()
+        if not await children.end(running, self.part.patience):
+            log.warning("part did not end in time and was killed", part=self.part.name, patience=self.part.patience)

@@ -24,7 +24,7 @@ from typing import Any, Final
 
 from brickyard.gateway import errors
 from brickyard.gateway.sharing.channels import hub
-from brickyard.lib import backoff, logs, process, settings, tasks
+from brickyard.lib import backoff, children, logs, process, settings, tasks
 from brickyard.lib import errors as root
 
 log = logs.get(__name__)
@@ -277,12 +277,5 @@ class _Keeper:
         running = self._process
         if running is None or running.returncode is not None:
             return
-        with contextlib.suppress(ProcessLookupError):
-            running.send_signal(signal.SIGTERM)
-        try:
-            await asyncio.wait_for(running.wait(), self._plan.patience)
-        except TimeoutError:
-            log.warning("gateway worker did not end in time, killing it", worker=self.seat.number)
-            with contextlib.suppress(ProcessLookupError):
-                running.kill()
-            await running.wait()
+        if not await children.end(running, self._plan.patience):
+            log.warning("gateway worker did not end in time and was killed", worker=self.seat.number)

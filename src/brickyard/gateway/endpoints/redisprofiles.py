@@ -6,12 +6,10 @@ import asyncio
 from collections.abc import Mapping
 from typing import Final
 
-import redis.asyncio
 from redis import exceptions
-from redis.asyncio import retry
-from redis.backoff import NoBackoff
 
 from brickyard.api.names import redis as names
+from brickyard.gateway import redislink
 from brickyard.gateway.endpoints import gpuprofiles
 
 DEADLINE: Final = 5.0
@@ -24,13 +22,7 @@ class RedisProfiles:
     """The server at ``url``, as the store of accounts names it. Connects when it is first needed."""
 
     def __init__(self, url: str) -> None:
-        self._client = redis.asyncio.Redis.from_url(
-            url,
-            socket_timeout=DEADLINE,
-            socket_connect_timeout=DEADLINE,
-            retry=retry.Retry(NoBackoff(), 0),
-            client_name="brickyard",
-        )
+        self._client = redislink.client(url, DEADLINE)
 
     async def texts(self) -> Mapping[str, bytes]:
         try:

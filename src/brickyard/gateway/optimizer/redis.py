@@ -7,11 +7,9 @@ from collections.abc import Mapping
 from typing import Final
 
 import orjson
-import redis.asyncio
 from redis import exceptions
-from redis.asyncio import retry
-from redis.backoff import NoBackoff
 
+from brickyard.gateway import redislink
 from brickyard.gateway.optimizer import contract
 
 DEADLINE: Final = 1.0
@@ -36,13 +34,7 @@ class RedisRecords:
     """The server at ``url``, as the store of accounts names it. Connects when it is first needed."""
 
     def __init__(self, url: str) -> None:
-        self._client = redis.asyncio.Redis.from_url(
-            url,
-            socket_timeout=DEADLINE,
-            socket_connect_timeout=DEADLINE,
-            retry=retry.Retry(NoBackoff(), 0),
-            client_name="brickyard",
-        )
+        self._client = redislink.client(url, DEADLINE)
         self._add = self._client.register_script(_ADD)
 
     async def add(self, records: Mapping[str, contract.Record]) -> None:

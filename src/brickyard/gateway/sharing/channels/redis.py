@@ -11,13 +11,10 @@ import collections
 import contextlib
 from typing import Any, Final
 
-import redis.asyncio
 from redis import exceptions
-from redis.asyncio import retry
-from redis.backoff import NoBackoff
 
 from brickyard.api.names import redis as names
-from brickyard.gateway import errors
+from brickyard.gateway import errors, redislink
 from brickyard.gateway.sharing import contract
 from brickyard.lib import backoff, tasks
 
@@ -43,13 +40,7 @@ class RedisChannel:
 
     def __init__(self, url: str, group: str, name: str) -> None:
         try:
-            self._client = redis.asyncio.Redis.from_url(
-                url,
-                socket_timeout=DEADLINE,
-                socket_connect_timeout=DEADLINE,
-                retry=retry.Retry(NoBackoff(), 0),
-                client_name="brickyard-sharing",
-            )
+            self._client = redislink.client(url, DEADLINE, "brickyard-sharing")
         except ValueError as error:
             # The address itself may hold a password: it is not repeated.
             raise ChannelUnusableError(
