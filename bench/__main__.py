@@ -2,7 +2,7 @@
 
 Parts: apiserver, autoscaler (settings of one), autoscalers (many), autoscaler-sources, gateway (beside peers), kubeclients, kvindex,
 limits, quality (of routing), routing, scaling, sharing (of several gateways), sim, startup; all without arguments.
-Options have: autoscaler, gateway, quality, routing (``--help`` tells).
+Options have: autoscaler, autoscalers, gateway, quality, routing (``--help`` tells).
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ from bench import (
 
 WITH_OPTIONS: Mapping[str, Callable[[Sequence[str]], None]] = {
     "autoscaler": replays.main,
+    "autoscalers": autoscalers.main,
     "gateway": gateway.main,
     "quality": quality.main,
     "routing": routing.main,
 }
 PLAIN: Mapping[str, Callable[[], None]] = {
     "apiserver": apiserver.main,
-    "autoscalers": autoscalers.main,
     "autoscaler-sources": autoscaler_sources.main,
     "kubeclients": kubeclients.main,
     "kvindex": kvindex.main,

@@ -11,18 +11,15 @@ every 10 s, with all that is decided from them, within a quarter of a core.
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import itertools
-import pathlib
-import sys
 import time
-from collections.abc import AsyncIterator, Sequence
-from typing import NamedTuple, cast
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import uvloop
 from rich.console import Console
 from rich.table import Table
 
+from bench import podpages
 from brickyard.api.kinds import resources
 from brickyard.assembly import engines
 from brickyard.controllers.podautoscaler.sources import contract, settings, sources, testing
@@ -30,7 +27,6 @@ from brickyard.kube.client import testing as kube
 from brickyard.lib import clock, garbage
 from brickyard.scaling import contract as scaling
 
-PAGE = pathlib.Path(__file__).parents[1] / "tests" / "engines" / "data" / "vllm-0.32-busy.txt"
 PASSES = 5
 FLEET = 20
 """Pods of an autoscaler."""
@@ -62,52 +58,6 @@ class Pass(NamedTuple):
     read: int
 
 
-# The pods' side, in a process of its own.
-
-
-class _Server(asyncio.Protocol):
-    def __init__(self, page: bytes, numbers: itertools.count[int] | None) -> None:
-        self._page = page
-        self._numbers = numbers
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast("asyncio.Transport", transport)
-
-    def data_received(self, data: bytes) -> None:
-        tail = b"passes_total %d\n" % (0 if self._numbers is None else next(self._numbers))
-        head = b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n" % (len(self._page) + len(tail))
-        self._transport.write(head + self._page + tail)
-
-
-async def _serve(listeners: int, changing: bool) -> None:
-    loop, page, numbers = asyncio.get_running_loop(), PAGE.read_bytes(), itertools.count() if changing else None
-    servers = [
-        await loop.create_server(lambda: _Server(page, numbers), "127.0.0.1", 0, backlog=1024) for _ in range(listeners)
-    ]
-    print(*(each.sockets[0].getsockname()[1] for each in servers), flush=True)
-    await loop.run_in_executor(None, sys.stdin.read)  # until whoever measures has gone
-
-
-@contextlib.asynccontextmanager
-async def _served(case: Case) -> AsyncIterator[Sequence[int]]:
-    words = (sys.executable, "-m", "bench.autoscaler_sources", str(case.listeners), str(int(case.changing)))
-    pipe = asyncio.subprocess.PIPE
-    process = await asyncio.create_subprocess_exec(*words, stdin=pipe, stdout=pipe, limit=2**20)
-    try:
-        if process.stdout is None or process.stdin is None:
-            raise RuntimeError("a process without pipes")
-        yield [int(word) for word in (await process.stdout.readline()).split()]
-        process.stdin.close()
-        await asyncio.wait_for(process.wait(), 10)
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-
-
-# The controllers' side.
-
-
 def _pod(number: int, port: int) -> resources.Object:
     made = testing.pod(f"pod-{number}")
     made["spec"]["containers"][0]["ports"][0]["containerPort"] = port
@@ -130,7 +80,7 @@ async def _measure(case: Case) -> list[Pass]:
     chosen = settings.Settings(page_timeout=10.0, deadline=15.0, fresh=0.0)
     passes = []
     async with (
-        _served(case) as ports,
+        podpages.served(podpages.Fleet(case.listeners, case.changing)) as ports,
         sources.Sources(kube.MemoryClient(), engines.engines(), clock.SystemClock(), chosen) as source,
     ):
         fleet = _fleet(case, ports)
@@ -146,7 +96,7 @@ async def _measure(case: Case) -> list[Pass]:
 def main() -> None:
     """Every fleet, and its best pass."""
     table = Table(
-        title=f"Pages of {PAGE.stat().st_size // 1000} kB, best of {PASSES - 1} passes; of a core: 10 000 pods every {PERIOD:g} s"
+        title=f"Pages of {podpages.PAGE.stat().st_size // 1000} kB, best of {PASSES - 1} passes; of a core: 10 000 pods every {PERIOD:g} s"
     )
     for heading in ("fleet", "pods", "read", "pass, s", "µs a page", "of a core"):
         table.add_column(heading, justify="left" if heading == "fleet" else "right")
@@ -162,7 +112,3 @@ def main() -> None:
             f"{cost * 10_000 / PERIOD:.0%}",
         )
     Console().print(table)
-
-
-if __name__ == "__main__":
-    uvloop.run(_serve(int(sys.argv[1]), sys.argv[2] == "1"))
