@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from hypothesis import given
 from hypothesis import settings as hypothesis
 from hypothesis import strategies as st
@@ -161,3 +163,48 @@ def test_accuracy_sums_what_agreed() -> None:
         sums.note(predicted, actual)
     assert (sums.requests, sums.predicted, sums.actual, sums.agreed) == (3, 150, 100, 80)
     assert (sums.precision, sums.recall) == (80 / 150, 0.8)
+
+
+class Heard:
+    """A watch that writes down what it hears."""
+
+    def __init__(self) -> None:
+        self.said: list[tuple[object, ...]] = []
+
+    def stored(self, endpoint: str, parent: int, keys: Sequence[int]) -> None:
+        self.said.append(("stored", endpoint, parent, list(keys)))
+
+    def dropped(self, endpoint: str, key: int, *, last: bool) -> None:
+        self.said.append(("dropped", endpoint, key, last))
+
+
+def test_a_watch_hears_where_blocks_hang_and_when_the_last_holder_drops_them() -> None:
+    heard = Heard()
+    held = residency.Residency(residency.Chain("m"), 4096, 1 << 22, watch=heard)
+    one, two, three = asked(TOKENS)
+    held.take("a", [stored([1], TOKENS[:4]), stored([2, 3], TOKENS[4:], parent=1)])
+    held.take("b", [stored([7], TOKENS[:4]), stored([8], TOKENS[4:8], parent=99)])
+    assert heard.said == [("stored", "a", 0, [one]), ("stored", "a", one, [two, three]), ("stored", "b", 0, [one])]
+    heard.said.clear()
+    held.take("a", [engines.BlocksRemoved((1, 3))])
+    held.take("b", [engines.BlocksRemoved((7, 7, 8))])
+    assert heard.said == [("dropped", "a", one, False), ("dropped", "a", three, True), ("dropped", "b", one, True)]
+
+
+def test_a_name_that_is_given_to_the_same_block_again_drops_nothing() -> None:
+    heard = Heard()
+    held = residency.Residency(residency.Chain("m"), 4096, 1 << 22, watch=heard)
+    held.take("a", [stored([1], TOKENS[:4]), stored([1], TOKENS[:4]), stored([1], TOKENS[4:8])])
+    (one, *_), (other, *_) = asked(TOKENS), asked(TOKENS[4:8])
+    assert heard.said == [
+        ("stored", "a", 0, [one]),
+        ("stored", "a", 0, [one]),
+        ("dropped", "a", one, True),
+        ("stored", "a", 0, [other]),
+    ]
+
+
+def test_chained_hashes_are_the_same_on_every_machine_and_in_every_version() -> None:
+    """They stand for the same blocks wherever they are compared: 4 bytes a token, the most significant first."""
+    assert asked([1, 2, 3, 4, 5, 6, 7, 8]) == [7_431_824_465_326_725_382, 4_708_092_543_337_420_953]
+    assert asked([1, 2, 3, 4], adapter="sql") == [1_934_060_820_196_464_258]
