@@ -56,7 +56,7 @@ async def test_more_demand_than_the_target_takes_is_met() -> None:
         await it.until(lambda: len(it.events()) == 2, 1)
         assert [reason for reason, _ in it.events()] == ["AlgorithmRun", "SuccessfulRescale"]
         assert dict(it.events())["SuccessfulRescale"].startswith("New size: 2; reason: ")
-        await it.until(lambda: it.replicas() == 3, 10.1)
+        await it.until(lambda: it.replicas() == 3, 20)
         await it.until(lambda: it.condition("Ready") == "True AsExpected", 20)
 
 

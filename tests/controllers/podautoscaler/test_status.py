@@ -10,7 +10,7 @@ import hypothesis.strategies as st
 import pytest
 
 from brickyard.api.kinds.podautoscaler import types
-from brickyard.controllers.podautoscaler import status, validity
+from brickyard.controllers.podautoscaler import status, timing, validity
 from brickyard.kube.objects import conditions
 from brickyard.lib import timestamps
 from brickyard.scaling import contract
@@ -183,6 +183,33 @@ def test_bounds_and_scale_outlive_a_pass_that_did_not_get_so_far() -> None:
     new = status.status(old, status.Finding(unable=("FailedGetScale", "gone")), 1, NOW)
     assert new["scheduledBounds"] == {"activeSchedule": "day", "effectiveMinReplicas": 1, "effectiveMaxReplicas": 5}
     assert (new["desiredScale"], new["actualScale"]) == (2, 2)
+
+
+def entry(before: object, after: object, **more: object) -> dict[str, object]:
+    return {"previousScale": before, "newScale": after, "success": True, "timestamp": timestamps.rfc3339(NOW), **more}
+
+
+@pytest.mark.parametrize(
+    ("history", "step"),
+    [
+        ([], None),
+        (None, None),
+        ([entry(1, 2)], timing.Step(NOW, up=True)),
+        ([entry(1, 2), entry(4, 2)], timing.Step(NOW, up=False)),
+        ([entry(1, 2), entry(2, 4, success=False)], timing.Step(NOW, up=True)),
+        ([entry(1, 2), entry(2, 2)], timing.Step(NOW, up=True)),
+        ([entry(1, 2, timestamp="yesterday")], None),
+        ([entry("1", 2)], None),
+        (["nonsense"], None),
+    ],
+)
+def test_the_last_step_is_remembered(history: object, step: timing.Step | None) -> None:
+    assert status.last_step({"scalingHistory": history}) == step
+
+
+def test_what_was_recorded_is_the_last_step() -> None:
+    found = status.status({}, dataclasses.replace(FINE, desired=4, action=status.Action(2, 4, "above")), 1, NOW)
+    assert status.last_step(found) == timing.Step(NOW, up=True)
 
 
 def test_long_texts_are_cut() -> None:

@@ -33,6 +33,25 @@ def test_an_edge_that_is_now_is_not_waited_for_forever() -> None:
     assert timing.next_look("a", 1e9, 10, 1e9 + 1e-3) == pytest.approx(0.05)
 
 
+UP, DOWN = timing.Step(100.0, up=True), timing.Step(100.0, up=False)
+
+
+@pytest.mark.parametrize(
+    ("step", "before", "waits"),
+    [
+        (timing.Step(100.0, up=True), UP, True),
+        (timing.Step(107.4, up=True), UP, True),
+        (timing.Step(107.5, up=True), UP, False),
+        (timing.Step(99.9, up=True), UP, False),
+        (timing.Step(101.0, up=False), UP, False),
+        (timing.Step(101.0, up=False), DOWN, True),
+        (timing.Step(101.0, up=True), None, False),
+    ],
+)
+def test_one_step_of_a_direction_comes_in_a_period(step: timing.Step, before: timing.Step | None, waits: bool) -> None:
+    assert timing.waits(step, before, 10.0) is waits
+
+
 def test_many_are_spread_evenly() -> None:
     counts = collections.Counter(int(timing.place(f"uid-{index}", 10)) for index in range(1000))
     assert len(counts) == 10

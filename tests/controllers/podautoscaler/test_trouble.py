@@ -75,7 +75,7 @@ async def test_what_was_ordered_is_no_reason_to_look_sooner() -> None:
         await it.until(lambda: it.replicas() == 1000, 120)
     assert counts(seen) == [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1000]
     first, *others = gaps(seen)
-    assert first > 2, "the one that follows the look at what is new"
+    assert first > 7, "the one that follows the look at what is new"
     assert others == pytest.approx([10.0] * 8, abs=0.3), "each at its place in the period"
 
 
@@ -87,7 +87,35 @@ async def test_news_that_come_before_the_answer_are_no_reason_either() -> None:
     async with testing.running(client, testing.Dials(each=10_000.0)) as it, following(it) as seen:
         await it.until(lambda: it.replicas() == 100, 120)
     assert counts(seen) == [1, 2, 4, 8, 16, 32, 64, 100]
-    assert min(gaps(seen)) > 5
+    assert min(gaps(seen)) > 6
+
+
+async def test_looks_out_of_turn_go_no_further() -> None:
+    client = stored(testing.autoscaler(maxReplicas=1000))
+    async with testing.running(client, testing.Dials(each=100_000.0)) as it, following(it) as seen:
+        await it.until(lambda: it.replicas() == 2, 20)
+        for most in range(900, 912):
+            await client.patch(SCALER, ("default", "chat"), {"spec": {"maxReplicas": most}})
+            await asyncio.sleep(0.5)
+        assert it.replicas() == 2
+        assert it.condition("ScalingActive") == "True ReconcilingScaleDiff"
+        assert "it waits: one step was taken a moment ago" in str(it.status()["conditions"])
+        assert [reason for reason, _ in it.events()].count("AlgorithmRun") == 1
+        await client.patch(SCALER, ("default", "chat"), {"spec": {"minReplicas": 7}})
+        await it.until(lambda: it.replicas() == 7, 0.5)
+        await it.until(lambda: it.replicas() > 7, 30)
+    assert counts(seen) == [1, 2, 7, 14]
+    assert gaps(seen)[-1] > 7, "bounds hold at once; the next step counts from there"
+
+
+async def test_the_other_direction_waits_for_nothing() -> None:
+    client = stored(testing.autoscaler(annotations=BRISK, observeWindowSeconds=1, panicWindowSeconds=1))
+    async with testing.running(client, testing.Dials(each=20.0)) as it:
+        await it.until(lambda: it.replicas() == 2, 20)
+        await asyncio.sleep(1.5)
+        it.dials.each = 0.0
+        await client.patch(SCALER, ("default", "chat"), {"spec": {"maxReplicas": 9}})
+        await it.until(lambda: it.replicas() == 1, 0.5)
 
 
 async def test_a_way_down_goes_a_step_a_period() -> None:
@@ -166,6 +194,7 @@ async def test_a_restart_on_the_way_up_goes_on_where_it_was() -> None:
         history = it.status()["scalingHistory"]
     assert counts(first) == [1, 2, 4]
     assert counts(second) == [4, 8, 16]
+    assert second[1][0] - second[0][0] > 6, "the step before is in the status"
     assert [each["newScale"] for each in history] == [2, 4, 8, 16]
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from brickyard.api.kinds import resources
 from brickyard.controllers import errors
-from brickyard.controllers.podautoscaler import events, history, status, targets, validity
+from brickyard.controllers.podautoscaler import events, history, status, targets, timing, validity
 from brickyard.kube.objects import meta
 from brickyard.kube.reconcile import recorder
 from brickyard.scaling import contract, decide, settings
@@ -51,6 +51,7 @@ class Card:
         asked: the HorizontalPodAutoscaler as last written.
         target: identity and uid of what was observed.
         known: replicas of the target as last seen, or as ordered since; None before it was seen, or when it is not there.
+        step: the last change that was ordered, in this life or the one before; None where there was none.
     """
 
     teller: events.Teller
@@ -63,6 +64,7 @@ class Card:
     asked: resources.Object | None = None
     target: tuple[str, str] = ("", "")
     known: int | None = None
+    step: timing.Step | None = None
     _source: tuple[Any, Mapping[str, str]] = (None, {})
     _reading: Reading | None = None
 
@@ -77,6 +79,8 @@ class Card:
         """The target is ``size`` now: what was observed of another one is forgotten."""
         target = (f"{wanted.identity}/{wanted.role}", size.uid)
         if target != self.target:
+            if any(self.target):
+                self.step = None
             self.target = target
             self.memory = decide.Memory()
         self.known = size.replicas
@@ -136,7 +140,8 @@ class Cards:
         uid = meta.uid(autoscaler)
         found = self._cards.get(uid)
         if found is None:
-            found = self._cards[uid] = Card(events.Teller(self._events))
+            before = status.last_step(autoscaler.get("status") or {})
+            found = self._cards[uid] = Card(events.Teller(self._events), step=before)
         return found
 
     def find(self, autoscaler: resources.Object) -> Card | None:

@@ -156,6 +156,9 @@ class Reconciler:
         teller.over(types.EVENT_FAILED_COMPUTE_SCALE)
         if not made.moves:
             return found
+        step = timing.Step(made.at, made.desired > made.current)
+        if made.algorithm != contract.BOUNDARY_CHECK and timing.waits(step, look.card.step, self._period):
+            return dataclasses.replace(found, words=f"{words}; it waits: one step was taken a moment ago")
         teller.tell(look.autoscaler, types.EVENT_ALGORITHM_RUN, words)
         return await self._resize(look, size, found, status.Action(made.current, made.desired, made.reason))
 
@@ -165,6 +168,7 @@ class Reconciler:
         text = f"New size: {action.after}; reason: {action.reason}"
         # Before it is written: the news of it may be here before the answer.
         look.card.known = action.after
+        at = self._tools.clock.wall()
         try:
             await self._tools.actuator.resize(look.wanted, size, action.after)
         except errors.TargetMovedError as error:
@@ -177,6 +181,7 @@ class Reconciler:
             look.card.teller.warn(look.autoscaler, types.EVENT_FAILED_RESCALE, f"{text}; error: {error}", now)
             unable = (types.REASON_FAILED_UPDATE_SCALE, str(error))
             return dataclasses.replace(found, action=dataclasses.replace(action, error=str(error)), unable=unable)
+        look.card.step = timing.Step(at, action.after > action.before)
         look.card.teller.over(types.EVENT_FAILED_RESCALE)
         look.card.teller.tell(look.autoscaler, types.EVENT_RESCALED, text)
         return dataclasses.replace(found, action=action)

@@ -22,9 +22,9 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from brickyard.api.kinds import resources
+from brickyard.api.kinds import resources, shapes
 from brickyard.api.kinds.podautoscaler import types
-from brickyard.controllers.podautoscaler import validity
+from brickyard.controllers.podautoscaler import timing, validity
 from brickyard.kube.objects import conditions
 from brickyard.lib import timestamps
 from brickyard.scaling import contract, words
@@ -117,6 +117,18 @@ def status(old: Mapping[str, Any], found: Finding, generation: int, now: float) 
         _record(new, found.action, now)
     new["conditions"] = _conditions(old, found, (desired, actual), generation, timestamps.rfc3339(now))
     return new
+
+
+def last_step(told: Mapping[str, Any]) -> timing.Step | None:
+    """The latest change that the status ``told`` remembers, to the second; None where it remembers none."""
+    for entry in reversed(shapes.sequence(told, "scalingHistory")):
+        before, after = shapes.integer(entry, "previousScale"), shapes.integer(entry, "newScale")
+        if before is not None and after is not None and before != after and shapes.at(entry, "success") is True:
+            try:
+                return timing.Step(timestamps.parse_rfc3339(shapes.text(entry, "timestamp") or ""), after > before)
+            except ValueError:
+                return None
+    return None
 
 
 def is_news(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
