@@ -83,7 +83,7 @@ async def test_an_idle_connection_does_not_hold_up_the_end() -> None:
     async with listening(slow, stop) as (port, task), httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
         await client.get("/healthz")
         stop.set()
-        await asyncio.wait_for(asyncio.shield(task), 2)
+        await asyncio.wait_for(asyncio.shield(task), 10)
 
 
 async def test_a_port_that_is_taken() -> None:

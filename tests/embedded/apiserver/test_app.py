@@ -238,5 +238,5 @@ class TestStarting:
             assert (await api.get("/healthz")).code == 200
             began = loop.time()
             started.stop()
-        assert loop.time() - began < 2.0
+        assert loop.time() - began < 10
         writer.transport.abort()

@@ -199,7 +199,7 @@ class TestOverHttp:
             began = loop.time()
             server.stop()
             assert await asyncio.gather(*ends) == [None] * 20
-            assert loop.time() - began < 1.5
+            assert loop.time() - began < 10
 
     async def test_a_client_that_leaves_is_forgotten(self, api: testing.Api, server: testing.RunningServer) -> None:
         async with api.watch(CONFIG_MAPS) as events:

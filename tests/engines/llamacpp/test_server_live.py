@@ -146,7 +146,7 @@ def test_it_starts_quickly_and_an_idle_one_stops_at_once(model: str, port: int) 
         assert time.monotonic() - started < 10  # alone on the machine 0.7 s
         stopping = time.monotonic()
         assert replica.stop() == 0
-        assert time.monotonic() - stopping < 2
+        assert time.monotonic() - stopping < 10
         assert replica.lines[-1] == "llamacpp: stopped\n"
 
 
@@ -175,7 +175,7 @@ def test_an_open_stream_does_not_keep_it_alive(model: str, port: int) -> None:
         next(answer.iter_raw())
         stopping = time.monotonic()
         assert replica.stop() == 0
-        assert time.monotonic() - stopping < 3
+        assert time.monotonic() - stopping < 10
 
 
 def test_a_stream_that_ends_in_time_is_whole(model: str, port: int) -> None:

@@ -64,7 +64,7 @@ class Office:
     async def counts(self, kind: accounts.Kind, expected: int, user: str = "ann") -> bool:
         """Whether the store comes to have counted that many: settlements travel a moment later."""
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(2):
+            async with asyncio.timeout(10):
                 while await self.count(kind, user) != expected:
                     await asyncio.sleep(0.01)
         return await self.count(kind, user) == expected

@@ -25,12 +25,12 @@ async def test_serve_says_its_port_and_ends_when_told() -> None:
             ready=ports.put_nowait,
         )
     )
-    port = await asyncio.wait_for(ports.get(), 2)
+    port = await asyncio.wait_for(ports.get(), 10)
     async with testing.connect(port) as probe:
         probe.send(testing.get("/readyz"))
         assert (await probe.read()).body == b"not ready: waiting\n"
         stop.set()
-        await asyncio.wait_for(serving, 2)
+        await asyncio.wait_for(serving, 10)
         assert await probe.at_end()
     with pytest.raises(ConnectionRefusedError):
         await asyncio.open_connection("127.0.0.1", port)
@@ -91,7 +91,7 @@ async def test_draining_closes_idle_connections_and_finishes_what_runs(start: St
         late.send(testing.post()[40:])
         answer = await late.read()
         assert (answer.status, answer.headers["connection"]) == (200, "close")
-        await asyncio.wait_for(draining, 2)
+        await asyncio.wait_for(draining, 10)
 
 
 async def test_what_outlasts_the_drain_is_told_so(start: Start) -> None:

@@ -147,7 +147,7 @@ class TestTrouble:
     async def test_a_pod_that_hangs_delays_nobody_but_those_like_it(self) -> None:
         server = testing.PageServer({f"/{n}": b"q 1\n" for n in range(40)}, silent=("/3",))
         async with fetcher(
-            server, clock.SystemClock(), page_timeout=0.2, connections=20, late_connections=2, fresh=0
+            server, clock.SystemClock(), page_timeout=0.4, connections=20, late_connections=2, fresh=0
         ) as made:
             asks = [ask(server, path=f"/{n}") for n in range(40)]
             assert sum(each.number == 1.0 for each in await made.read(asks)) == 29
@@ -157,13 +157,13 @@ class TestTrouble:
             await asyncio.sleep(0)
             begin = loop.time()
             assert {each.number for each in await made.read(prompt)} == {1.0}
-            assert loop.time() - begin < 0.2
+            assert loop.time() - begin < 0.4
             await hanging
 
     async def test_one_that_answers_again_is_prompt_again(self) -> None:
         server = testing.PageServer({"/metrics": b"q 1\n"}, silent=("/metrics",))
-        async with fetcher(server, page_timeout=0.05, fresh=0) as made:
-            assert "did not answer within 0.05 s" in await why(made, ask(server))
+        async with fetcher(server, page_timeout=0.3, fresh=0) as made:
+            assert "did not answer within 0.3 s" in await why(made, ask(server))
             server.silent = ()
             assert await number(made, ask(server)) == 1.0
             assert await number(made, ask(server)) == 1.0
