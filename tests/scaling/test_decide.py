@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from brickyard.api.kinds.podautoscaler import schedules
 from brickyard.scaling import bounds, contract, decide, testing
 
 KPA, APA, HPA = contract.Strategy.KPA, contract.Strategy.APA, contract.Strategy.HPA
@@ -260,6 +261,14 @@ class TestZero:
     def test_switched_off_by_hand_stays_off(self) -> None:
         load = testing.Workload(testing.settings(KPA, testing.metric(whole=True), bounds=(1, 5)), 0)
         assert {each.desired for each in load.run(600, lambda _: [testing.whole(500)])} == {0}
+
+    @pytest.mark.parametrize(("night", "held"), [(0, 1), (3, 0)])
+    def test_who_may_sleep_at_night_is_up_in_the_morning(self, night: int, held: int) -> None:
+        """With a schedule that allows no replicas, having none is no sign that somebody switched it off."""
+        hours = (schedules.Window("night", frozenset(range(7)), 60, 360, night, 5, own_minimum=True),)
+        own = testing.settings(KPA, testing.metric(whole=True), bounds=(1, 5), hours=hours)
+        load = testing.Workload(own, 0)
+        assert load.look(testing.whole(0)).desired == held
 
     def test_activation_goes_before_the_rate(self) -> None:
         own = testing.settings(KPA, testing.metric(whole=True), activation_scale=3)

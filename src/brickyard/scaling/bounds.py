@@ -2,7 +2,8 @@
 
 | replicas  | bounds                                        | outcome                      |
 |-----------|-----------------------------------------------|------------------------------|
-| 0         | minimum above 0, not given by a schedule      | 0: switched off by hand      |
+| 0         | minimum above 0, not given by a schedule,     | 0: switched off by hand      |
+|           | and no schedule lets it sleep                 |                              |
 | > maximum |                                               | maximum                      |
 | < minimum |                                               | minimum                      |
 | else      |                                               | metrics decide, within bounds|
@@ -27,7 +28,10 @@ WORDS: Final[Mapping[contract.Limit, str]] = {
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Effective:
-    """The bounds that hold. ``explicit`` says whether the minimum is a schedule's own; ``schedule`` is "" for none."""
+    """The bounds that hold; ``schedule`` is "" for none.
+
+    ``explicit``: a schedule is why there may be no replicas now: the minimum is its own, or another one allowed 0 in its hours.
+    """
 
     minimum: int
     maximum: int
@@ -42,11 +46,12 @@ class Effective:
 def effective(settings: contract.Settings, now: float) -> Effective:
     """The bounds at Unix time ``now``. Without a maximum that is a number, there is none but Kubernetes' own."""
     window = schedule.active(settings, now)
+    sleeps = any(each.own_minimum and not each.minimum for each in settings.hours)
     if window is None:
         base = settings.bounds
-        return Effective(base.minimum, rounding.MOST if base.maximum is None else base.maximum)
+        return Effective(base.minimum, rounding.MOST if base.maximum is None else base.maximum, explicit=sleeps)
     most = rounding.MOST if window.maximum is None else window.maximum
-    return Effective(window.minimum, most, window.name, window.own_minimum)
+    return Effective(window.minimum, most, window.name, window.own_minimum or sleeps)
 
 
 def check(found: Effective, current: int) -> tuple[int, str] | None:
