@@ -23,6 +23,7 @@ from brickyard.gateway.limits import settings as gate
 from brickyard.gateway.optimizer import settings as optimizer
 from brickyard.gateway.queueing import settings as queueing
 from brickyard.gateway.sharing import settings as sharing
+from brickyard.gateway.waking import settings as waking
 from brickyard.kvindex import settings as kvindex
 from brickyard.lib import settings
 from brickyard.routing.policies import (
@@ -46,6 +47,7 @@ SETTINGS = (
     gateway.GatewaySettings,
     gate.GateSettings,
     queueing.QueueSettings,
+    waking.WakingSettings,
     workers.WorkerSettings,
     endpoints.EndpointSettings,
     sharing.SharingSettings,
