@@ -29,6 +29,11 @@ def test_edges_of_schedules_come_in_between(uid: str, now: float, ahead: float) 
     assert timing.next_look(uid, now, 10, now - ahead) == timing.next_look(uid, now, 10)
 
 
+def test_of_several_the_first_that_is_to_come_counts() -> None:
+    assert timing.next_look("a", 1e9, 10, None, 1e9 + 2, 1e9 + 1.5, 1e9 - 3) == pytest.approx(1.5, abs=1e-6)
+    assert timing.next_look("a", 1e9, 10, None, None) == timing.next_look("a", 1e9, 10)
+
+
 def test_an_edge_that_is_now_is_not_waited_for_forever() -> None:
     assert timing.next_look("a", 1e9, 10, 1e9 + 1e-3) == pytest.approx(0.05)
 
@@ -37,19 +42,21 @@ UP, DOWN = timing.Step(100.0, up=True), timing.Step(100.0, up=False)
 
 
 @pytest.mark.parametrize(
-    ("step", "before", "waits"),
+    ("step", "before", "until"),
     [
-        (timing.Step(100.0, up=True), UP, True),
-        (timing.Step(107.4, up=True), UP, True),
-        (timing.Step(107.5, up=True), UP, False),
-        (timing.Step(99.9, up=True), UP, False),
-        (timing.Step(101.0, up=False), UP, False),
-        (timing.Step(101.0, up=False), DOWN, True),
-        (timing.Step(101.0, up=True), None, False),
+        (timing.Step(100.0, up=True), UP, 107.5),
+        (timing.Step(107.4, up=True), UP, 107.5),
+        (timing.Step(107.5, up=True), UP, None),
+        (timing.Step(99.9, up=True), UP, None),
+        (timing.Step(101.0, up=False), UP, None),
+        (timing.Step(101.0, up=False), DOWN, 107.5),
+        (timing.Step(101.0, up=True), None, None),
     ],
 )
-def test_one_step_of_a_direction_comes_in_a_period(step: timing.Step, before: timing.Step | None, waits: bool) -> None:
-    assert timing.waits(step, before, 10.0) is waits
+def test_one_step_of_a_direction_comes_in_a_period(
+    step: timing.Step, before: timing.Step | None, until: float | None
+) -> None:
+    assert timing.waits(step, before, 10.0) == until
 
 
 def test_many_are_spread_evenly() -> None:

@@ -52,6 +52,7 @@ class Card:
         target: identity and uid of what was observed.
         known: replicas of the target as last seen, or as ordered since; None before it was seen, or when it is not there.
         step: the last change that was ordered, in this life or the one before; None where there was none.
+        waits: Unix time until which the next one waits; None where none does.
     """
 
     teller: events.Teller
@@ -65,6 +66,7 @@ class Card:
     target: tuple[str, str] = ("", "")
     known: int | None = None
     step: timing.Step | None = None
+    waits: float | None = None
     _source: tuple[Any, Mapping[str, str]] = (None, {})
     _reading: Reading | None = None
 

@@ -81,7 +81,7 @@ class Reconciler:
         now = self._tools.clock.wall()
         await self._report(found, card, finding, now)
         edge = None if reading.settings is None else schedule.next_transition(reading.settings, now)
-        return reconcile.Result(requeue_after=timing.next_look(meta.uid(found), now, self._period, edge))
+        return reconcile.Result(requeue_after=timing.next_look(meta.uid(found), now, self._period, edge, card.waits))
 
     async def _look(self, found: resources.Object, card: cards.Card, reading: cards.Reading) -> status.Finding:
         if reading.settings is None:
@@ -128,6 +128,7 @@ class Reconciler:
             return dataclasses.replace(look.start, unable=(types.REASON_FAILED_GET_SCALE, str(error)))
         look.card.teller.over(types.EVENT_FAILED_GET_SCALE)
         look.card.teller.over(types.EVENT_FAILED_GET_REPLICAS)
+        look.card.waits = None
         look.card.meet(look.wanted, size)
         made = await self._decide(look, size)
         look.card.history.add(history.point(made))
@@ -157,7 +158,9 @@ class Reconciler:
         if not made.moves:
             return found
         step = timing.Step(made.at, made.desired > made.current)
-        if made.algorithm != contract.BOUNDARY_CHECK and timing.waits(step, look.card.step, self._period):
+        bounded = made.algorithm == contract.BOUNDARY_CHECK
+        look.card.waits = None if bounded else timing.waits(step, look.card.step, self._period)
+        if look.card.waits is not None:
             return dataclasses.replace(found, words=f"{words}; it waits: one step was taken a moment ago")
         teller.tell(look.autoscaler, types.EVENT_ALGORITHM_RUN, words)
         return await self._resize(look, size, found, status.Action(made.current, made.desired, made.reason))

@@ -1,7 +1,7 @@
 """When an autoscaler is looked at next, and when it may take its next step. Pure; times are Unix seconds.
 
 Each has its own place in the period, by its uid, so that five hundred of them are spread over it however they were made. Between two
-places comes what is due by itself: the edge of a schedule.
+places comes what is due by itself: the edge of a schedule, the end of a wait.
 
 A step is so many times the replicas at most, and one comes in a period: who edits a spec, several gateways that begin to hold requests, or
 a controller that starts again make us look sooner, not go further.
@@ -25,14 +25,13 @@ def place(uid: str, period: float) -> float:
     return zlib.crc32(uid.encode()) / 2**32 * period
 
 
-def next_look(uid: str, now: float, period: float, edge: float | None = None) -> float:
-    """Seconds until the next look. ``edge``: Unix time at which the bounds change; None when they do not."""
+def next_look(uid: str, now: float, period: float, *due: float | None) -> float:
+    """Seconds until the next look. ``due``: Unix times at which bounds change or a wait is over; None for never."""
     left = (place(uid, period) - now) % period
     if left < period * _GRACE:
         left += period
-    if edge is not None and edge > now:
-        left = min(left, edge - now)
-    return max(left, _SHORTEST)
+    soonest = min((at - now for at in due if at is not None and at > now), default=left)
+    return max(min(left, soonest), _SHORTEST)
 
 
 class Step(NamedTuple):
@@ -42,6 +41,11 @@ class Step(NamedTuple):
     up: bool
 
 
-def waits(step: Step, before: Step | None, period: float) -> bool:
-    """Whether ``step`` comes too soon after ``before``. The other direction never does, nor does anything after a clock was set back."""
-    return before is not None and before.up == step.up and 0 <= step.at - before.at < period * _APART
+def waits(step: Step, before: Step | None, period: float) -> float | None:
+    """Unix time until which ``step`` waits, since ``before`` was a moment ago; None where it need not.
+
+    A step in the other direction never waits, nor does any after a clock was set back.
+    """
+    if before is None or before.up != step.up or not 0 <= step.at - before.at < period * _APART:
+        return None
+    return before.at + period * _APART
