@@ -88,6 +88,13 @@ class TestClock:
 
 
 class TestChanges:
+    def test_a_change_keeps_its_age_when_the_clock_is_set_back(self) -> None:
+        found, own = memory.Memory(), testing.settings()
+        found.begin(own, 2, 1000.0)
+        found.begin(own, 4, 900.0)
+        assert found.changed(959.0) == (2, 0)
+        assert found.changed(960.0) == (0, 0)
+
     def test_within_a_minute(self) -> None:
         found, own = memory.Memory(), testing.settings(contract.Strategy.HPA)
         for at, replicas in ((0, 2), (10, 4), (20, 4), (30, 3), (40, 6)):

@@ -128,6 +128,8 @@ def run(source: Source, like: Like, ways: Ways) -> tuple[str, list[outcome.Outco
     build = fleet.Build(presets.preset(like.engine), like.cold_start)
     ordered = [replay.Plan(label, each, build, limit=like.limit, replicas=like.replicas) for label, each in chosen]
     load = given.times(source.factor, source.seed)
+    if source.trace is not None:
+        load = load.shaken(source.seed)
     title = f"{load.name}, {len(load.arrivals)} requests, {like.engine}, cold start {like.cold_start:g} s"
     return title, replay.side_by_side(load, ordered)
 

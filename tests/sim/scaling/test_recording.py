@@ -57,6 +57,19 @@ def test_what_goes_down_is_taken_from_the_starting_first() -> None:
     assert found.samples[-1].wanted == 2
 
 
+def test_silent_pods_stay_silent() -> None:
+    """Of four pods two say nothing for five minutes: what was known then takes no replica away, and neither does what is known of it."""
+    demands = [40.0] * 10 + [20.0] * 30
+    told = page(demands, actual=4)
+    places = {name: place for place, name in enumerate(FIELDS)}
+    for row in told["history"]["points"][10:]:
+        row[places["high"]] = 40.0
+    held = recording.run(recording.read(told, "x"), plan())
+    assert {each.wanted for each in held.samples} == {4}
+    gone = recording.run(recording.read(page(demands, actual=4), "x"), plan())
+    assert gone.samples[-1].wanted == 2
+
+
 def test_what_was_not_measured_is_left_out() -> None:
     assert len(recording.read(page([20.0, None, 30.0]), "x").points) == 2
 

@@ -41,6 +41,32 @@ def test_a_constant_load_moves_nothing_more_than_once_an_hour(strategy: contract
     assert sum(each.at > 1800 for each in found.moves) <= 2
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("strategy", list(contract.Strategy))
+@pytest.mark.parametrize(("metric", "target"), [("gateway_request_total", 1.0), ("num_requests_running", 10.0)])
+@pytest.mark.parametrize("rate", [0.7, 3.0])
+def test_a_load_without_chance_moves_nothing_once_it_is_met(
+    strategy: contract.Strategy, metric: str, target: float, rate: float
+) -> None:
+    """Equal requests at equal distances: a cold start and a cooldown after the beginning, replicas stay as they are."""
+    seconds = 5400.0
+    even = [workload.Arrival(number / rate, 1000, 200) for number in range(int(rate * seconds))]
+    found = replay.run(
+        workload.Load("even", even, 0.0, seconds), plan(strategy, metrics=(measures.metric(metric, target),))
+    )
+    assert [each.at for each in found.moves if each.at > 1800] == []
+    assert found.figures.missed == 0
+
+
+@pytest.mark.parametrize(("strategy", "period"), [("KPA", 10.0), ("APA", 10.0), ("HPA", 15.0)])
+def test_each_strategy_looks_as_often_as_it_does_in_a_cluster(strategy: str, period: float) -> None:
+    found = replay.run(
+        workload.make("constant:1", dataclasses.replace(SHAPE, seconds=60)), plan(contract.Strategy(strategy))
+    )
+    assert found.period == period
+    assert [each.at for each in found.samples] == [period * number for number in range(1, int(60 / period) + 1)]
+
+
 def test_a_rush_is_answered_after_the_cold_start() -> None:
     load = workload.make("step:1,8,600", SHAPE)
     found = replay.run(load, plan(metrics=(measures.metric("gateway_request_total", 1.0),)))

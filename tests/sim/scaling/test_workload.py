@@ -71,6 +71,19 @@ def test_factors_that_cannot_be(factor: float) -> None:
         workload.make("constant:10", workload.Shape(seconds=60)).times(factor)
 
 
+def test_another_day_like_it() -> None:
+    day = workload.make("constant:10", workload.Shape(seconds=300))
+    other = day.shaken(1)
+    assert day.shaken(0) is day
+    assert other == day.shaken(1) != day.shaken(2)
+    assert list(other.arrivals) == sorted(other.arrivals)
+    assert sorted(each[1:] for each in other.arrivals) == sorted(each[1:] for each in day.arrivals)
+    # Each by the same up to ten seconds, and by less than three more or less.
+    moved = sorted(each.at for each in other.arrivals)[len(day.arrivals) // 2] - day.arrivals[len(day.arrivals) // 2].at
+    assert -2.6 < moved < 12.6
+    assert other.arrivals[-1].at <= other.seconds
+
+
 def rate(made: workload.Load, begin: float, end: float) -> float:
     return sum(begin <= each.at < end for each in made.arrivals) / (end - begin)
 

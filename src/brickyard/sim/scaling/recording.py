@@ -18,6 +18,7 @@ from typing import Any, Final, NamedTuple
 from brickyard.scaling import contract, decide
 from brickyard.sim.scaling import errors, outcome
 
+_KEY: Final = "recorded"
 _NEEDED: Final = ("at", "demand", "high", "target", "actual")
 
 
@@ -80,10 +81,9 @@ def run(recording: Recording, plan: Plan) -> outcome.Outcome:
     samples: list[outcome.Sample] = []
     moves: list[contract.Recommendation] = []
     for point in recording.points:
-        metric = contract.Metric("recorded", "recorded", point.target, contract.Form.WHOLE)
-        settings = dataclasses.replace(plan.settings, metrics=(metric,))
         fleet.until(point.at)
-        seen = contract.Observation(metric.key, point.at, whole=point.demand)
+        metric, seen = _seen(point, fleet)
+        settings = dataclasses.replace(plan.settings, metrics=(metric,))
         told = decide.decide(settings, memory, contract.Snapshot(fleet.wanted, (seen,)), point.at)
         if told.desired is not None and told.moves:
             moves.append(told)
@@ -98,6 +98,24 @@ def run(recording: Recording, plan: Plan) -> outcome.Outcome:
         tuple(moves),
         _figures(samples, fleet, recording),
     )
+
+
+def _seen(point: Point, fleet: _Fleet) -> tuple[contract.Metric, contract.Observation]:
+    """What the replayed workload would have shown. Where pods were silent, as many of its own are, so that demand stays an interval."""
+    silent = round((point.high - point.demand) / point.target)
+    if silent <= 0 or not fleet.ready:
+        whole = contract.Metric(_KEY, _KEY, point.target, contract.Form.WHOLE)
+        return whole, contract.Observation(_KEY, point.at, whole=point.demand)
+    telling = max(1, fleet.ready - silent)
+    pods = [
+        contract.PodReading(f"pod-{number}", contract.Health.READY, point.demand / telling, point.at)
+        for number in range(telling)
+    ]
+    pods += [
+        contract.PodReading(f"silent-{number}", contract.Health.MISSING, why="it was silent then")
+        for number in range(silent)
+    ]
+    return contract.Metric(_KEY, _KEY, point.target), contract.Observation(_KEY, point.at, tuple(pods))
 
 
 def _sample(point: Point, start: float, fleet: _Fleet, told: contract.Recommendation) -> outcome.Sample:

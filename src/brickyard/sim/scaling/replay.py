@@ -14,7 +14,7 @@ import dataclasses
 import math
 import multiprocessing
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from brickyard.scaling import contract, decide
@@ -27,6 +27,13 @@ MINUTE: Final = 60.0
 OPENING: Final = 300.0
 """Seconds of the load's beginning that the first replicas are made for."""
 
+LOOKS: Final[Mapping[contract.Strategy, float]] = {
+    contract.Strategy.KPA: 10.0,
+    contract.Strategy.APA: 10.0,
+    contract.Strategy.HPA: 15.0,
+}
+"""Seconds between two decisions: ours, and Kubernetes' own for a HorizontalPodAutoscaler."""
+
 Decide = Callable[[contract.Settings, contract.Snapshot, float], contract.Recommendation]
 
 
@@ -38,7 +45,7 @@ class Plan:
         label: what tells it from others.
         settings: how to decide.
         build: what replicas are like.
-        period: seconds between two decisions.
+        period: seconds between two decisions; None for the strategy's own, as in ``LOOKS``.
         limit: seconds to the first token that are still fine.
         replicas: how many are ready at the beginning; None for as many as its first five minutes keep busy at four fifths.
     """
@@ -46,15 +53,20 @@ class Plan:
     label: str
     settings: contract.Settings
     build: fleet.Build
-    period: float = 10.0
+    period: float | None = None
     limit: float = 5.0
     replicas: int | None = None
 
     def __post_init__(self) -> None:
-        if not (self.period > 0 and self.limit > 0 and math.isfinite(self.period)):
+        if not (self.seconds > 0 and self.limit > 0 and math.isfinite(self.seconds)):
             raise errors.ReplayError(f"period and limit are seconds above 0, not {self.period!r} and {self.limit!r}")
         for each in self.settings.metrics:
             measures.metric(each.name, each.target)
+
+    @property
+    def seconds(self) -> float:
+        """Between two decisions."""
+        return LOOKS[self.settings.strategy] if self.period is None else self.period
 
 
 class Work:
@@ -129,7 +141,7 @@ class Replay:
         """From the first arrival until the last answer."""
         end = self._load.seconds
         looks = 1
-        while (look := looks * self._plan.period) <= end:
+        while (look := looks * self._plan.seconds) <= end:
             self._until(look)
             self._look(look)
             looks += 1
@@ -141,7 +153,7 @@ class Replay:
             self._plan.label,
             self._plan.settings,
             self._load.start,
-            self._plan.period,
+            self._plan.seconds,
             tuple(self._samples),
             tuple(self._moves),
             self._figures(spent),
@@ -178,7 +190,7 @@ class Replay:
                 now,
                 made.replicas,
                 len(made.ready),
-                self._busy / min(MINUTE, max(now, self._plan.period)),
+                self._busy / min(MINUTE, max(now, self._plan.seconds)),
                 demand(told),
                 made.waiting,
                 told.panicking_since is not None,
@@ -188,7 +200,7 @@ class Replay:
         )
 
     def _figures(self, spent: float) -> outcome.Figures:
-        jobs, samples, period = self._jobs, self._samples, self._plan.period
+        jobs, samples, period = self._jobs, self._samples, self._plan.seconds
         waits = [job.first_token - job.arrived for job in jobs if job.first_token >= 0]
         lost = sum(job.ended < 0 for job in jobs)
         late = sum(job.ended < 0 or job.first_token - job.arrived > self._plan.limit for job in jobs)

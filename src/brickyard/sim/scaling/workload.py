@@ -30,6 +30,8 @@ MOST: Final = 5_000_000
 """Requests of a load at most: beyond that it is a mistyped rate."""
 _SPREAD: Final = 5.0
 """Seconds within which the copies of a request come, when a load is multiplied."""
+_LATER: Final = 10.0
+"""Seconds by which a whole load comes later at most, when it is shaken."""
 
 
 class Arrival(NamedTuple):
@@ -70,6 +72,21 @@ class Load:
                 late = rng.uniform(0.0, _SPREAD) if copy or whole == 0 else 0.0
                 made.append(Arrival(min(self.seconds, each.at + late), each.prompt, each.output))
         return dataclasses.replace(self, name=f"{self.name} ×{factor:g}", arrivals=sorted(made))  # noqa: RUF001
+
+    def shaken(self, seed: int) -> Load:
+        """Another day like it: all requests up to 10 s later, each another 2.5 s earlier or later. 0 is the day itself.
+
+        What depends on which arrival came before which look of an autoscaler differs from day to day; what does not, does not.
+        """
+        if not seed:
+            return self
+        rng = random.Random(seed)  # noqa: S311 - it makes up a load and guards nothing
+        later = rng.uniform(0.0, _LATER)
+        made = sorted(
+            Arrival(max(0.0, each.at + later + rng.uniform(-_SPREAD / 2, _SPREAD / 2)), each.prompt, each.output)
+            for each in self.arrivals
+        )
+        return dataclasses.replace(self, arrivals=made, seconds=max(self.seconds, made[-1].at))
 
 
 def _check(number: float) -> None:
