@@ -114,7 +114,9 @@ def replay(
     replicas: Annotated[
         int | None, typer.Option("--replicas", min=0, help="At the beginning.  [default: what its first minutes need]")
     ] = None,
-    seed: Annotated[int, typer.Option("--seed", help="Of all chance. With a trace, 0 is the trace itself, others days like it.")] = 0,
+    seed: Annotated[
+        int, typer.Option("--seed", help="Of all chance. With a trace, 0 is the trace itself, others days like it.")
+    ] = 0,
     output: Annotated[str, typer.Option("--output", "-o", help="table, plot or json")] = "plot",
     out: Out = None,
 ) -> None:
