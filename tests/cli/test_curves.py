@@ -91,6 +91,12 @@ def test_a_gap_stays_empty() -> None:
     assert all(text.count(" ") > 60 for text in drawn)
 
 
+@pytest.mark.parametrize(("unit", "head"), [("replicas", "replicas"), ("requests", "replicas  requests")])
+def test_a_unit_that_is_the_title_is_said_once(unit: str, head: str) -> None:
+    drawn = screen(curves.Chart("", [curves.Panel("replicas", unit, [0.0, 50.0], [])]))
+    assert drawn[0].rstrip() == head
+
+
 def test_nothing_known_is_drawn_as_nothing() -> None:
     line = curves.Line("none", curves.Kind.ACTUAL, [math.nan])
     assert screen(curves.Chart("", [curves.Panel("p", "u", [0.0], [line])]))

@@ -119,7 +119,8 @@ def _line(canvas: _Canvas, times: Sequence[float], line: curves.Line, scale: tup
 
 
 def _heading(panel: curves.Panel) -> Text:
-    made = Text.assemble((panel.title, "bold"), f"  {panel.unit}   ")
+    unit = "" if panel.unit == panel.title else f"  {panel.unit}"
+    made = Text.assemble((panel.title, "bold"), f"{unit}   ")
     for line in panel.lines:
         if line.name:
             made.append("━━ " if line.kind is not curves.Kind.BOUND else "┄┄ ", STYLES[line.kind])
