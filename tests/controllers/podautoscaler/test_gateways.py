@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import prometheus_client
@@ -17,7 +17,7 @@ from brickyard.controllers.podautoscaler import cards, gateways, observing, targ
 from brickyard.kube.client import testing as clients
 from brickyard.kube.objects import selectors
 from brickyard.kube.reconcile import manager as managers
-from brickyard.lib import tasks
+from brickyard.lib import tasks, timestamps
 from brickyard.scaling import contract
 
 NOW = testing.NOW
@@ -47,6 +47,13 @@ class Court:
         assert reading.settings is not None
         size = targets.Size("uid", "1", 0, selectors.parse_labels("app=chat"))
         return list(self.witness.testify(observing.Subject(found, reading.settings, reading.wanted, size, ()), now))
+
+    def waives(self, pods: Sequence[resources.Object]) -> bool:
+        reading = cards.read(self.autoscaler)
+        assert reading.settings is not None
+        size = targets.Size("uid", "1", 1, selectors.parse_labels("app=chat"))
+        subject = observing.Subject(self.autoscaler, reading.settings, reading.wanted, size, pods)
+        return self.witness.waives(subject, NOW)
 
     def counts(self, now: float = NOW, **words: demand.Word) -> tuple[float | None, ...]:
         return tuple(observation.whole for _, observation in self.testimony(now, **words))
@@ -97,6 +104,42 @@ class TestBelief:
         court.autoscaler = testing.autoscaler(**ASLEEP)
         court.counts(NOW + gateways.PATIENCE + 1)
         assert len(court.witness) == 1
+
+
+class TestGivingUp:
+    @pytest.mark.parametrize(
+        ("ages", "given_up"),
+        [
+            ([], False),  # nothing to give up
+            ([3600.0], True),
+            ([3599.0], False),
+            ([7200.0, 10.0], False),
+            ([7200.0, 9000.0], True),
+            ([None], False),  # ready
+            ([7200.0, None], False),
+        ],
+    )
+    def test_when(self, ages: list[float | None], given_up: bool) -> None:
+        pods = [self.pod(each) for each in ages]
+        assert Court().waives(pods) is given_up
+        assert not Court(minReplicas=1).waives(pods)
+
+    def test_one_that_was_ready_until_lately(self) -> None:
+        found = self.pod(9000.0)
+        (ready,) = found["status"]["conditions"]
+        ready["lastTransitionTime"] = timestamps.rfc3339(NOW - 30)
+        assert not Court().waives([found])
+
+    def test_nobody_can_tell(self) -> None:
+        found = self.pod(9000.0)
+        found["metadata"]["creationTimestamp"] = "long ago"
+        assert not Court().waives([found])
+
+    def pod(self, age: float | None) -> resources.Object:
+        """One that has not been ready since it was made, ``age`` seconds ago; None: one that is."""
+        made = testing.pod("chat-a", ready=age is None)
+        made["metadata"]["creationTimestamp"] = timestamps.rfc3339(NOW - (age or 0.0))
+        return made
 
 
 class TestMetrics:
@@ -219,6 +262,24 @@ class TestController:
             await world.until(lambda: world.replicas() == 0, 200.0)
             # 30 s of stable window, 30 s of stabilisation, each to the next look.
             assert 50 <= world.clock.monotonic() - silent <= 90
+
+    async def test_replicas_that_never_get_ready_are_given_up_after_an_hour(self) -> None:
+        client = sleeping(asleep(), replicas=1)
+        client.seed(resources.POD, testing.pod("chat-a", ready=False, phase="Pending"))
+        async with hearing(client) as world:
+            await asyncio.sleep(gateways.GIVE_UP - 10)
+            assert world.replicas() == 1, "it might still start"
+            await world.until(lambda: world.replicas() == 0, 100.0)
+
+    async def test_who_is_asked_for_is_not_given_up(self) -> None:
+        client = sleeping(asleep(), replicas=1)
+        client.seed(resources.POD, testing.pod("chat-a", ready=False))
+        async with hearing(client) as world:
+            for _ in range(500):
+                await say(world, "gw", word(1, at=world.clock.wall()))
+                await asyncio.sleep(10)
+            assert world.clock.monotonic() > gateways.GIVE_UP
+            assert world.replicas() == 1
 
     async def test_a_gateway_that_died_keeps_nobody_awake(self) -> None:
         client = sleeping(asleep(), replicas=1)

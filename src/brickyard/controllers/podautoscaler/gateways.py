@@ -9,6 +9,10 @@ Autoscalers whose minimum is 0 get two metrics that their specs do not name, rea
 
 **When a word is believed.** It holds for as long as it says, counted from when it was first seen here: clocks of machines differ. A word
 that was there already when an autoscaler is seen for the first time may be years old, so for it alone its own time counts.
+
+**Giving up.** Replicas that have not been ready for an hour serve nobody, and their pages are not read; taken for unread for ever, they
+would keep a model that cannot start at one replica until somebody comes by. So their metrics are waived then, and these two decide alone: it
+goes to sleep once nobody has asked for as long as its windows are, and is tried anew by the next request.
 """
 
 from __future__ import annotations
@@ -17,9 +21,10 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from brickyard.api.kinds import resources, shapes
 from brickyard.api.kinds.podautoscaler import demand
 from brickyard.controllers.podautoscaler import observing
-from brickyard.kube.objects import meta
+from brickyard.kube.objects import conditions, meta
 from brickyard.lib import timestamps
 from brickyard.scaling import contract
 
@@ -29,6 +34,8 @@ SKEW: Final = 60.0
 """Seconds that the clock of a gateway may be ahead, for a word that was there before us."""
 PATIENCE: Final = 300.0
 """Seconds after which an autoscaler that nobody asked about is forgotten."""
+GIVE_UP: Final = 3600.0
+"""Seconds for which no replica has been ready, after which they are not expected to be."""
 HELD: Final = "requests held at gateways"
 OPEN: Final = "requests open at gateways"
 _HELD_KEY: Final = "gateways:held"
@@ -63,6 +70,14 @@ class Gateways:
             (open_, _observation(open_, now, {name: word.open for name, word in told.items()})),
         )
 
+    def waives(self, subject: observing.Subject, now: float) -> bool:
+        """Fills ``observing.Waiver``: nothing has been ready for so long that nothing is expected any more."""
+        return (
+            sleeps(subject.settings)
+            and bool(subject.pods)
+            and all(now - _unready_since(each, now) >= GIVE_UP for each in subject.pods)
+        )
+
     def __len__(self) -> int:
         return len(self._heard)
 
@@ -84,6 +99,19 @@ class Gateways:
 def sleeps(settings: contract.Settings) -> bool:
     """Whether the target may have no replicas at some hour."""
     return settings.bounds.minimum == 0 or any(each.minimum == 0 for each in settings.hours)
+
+
+def _unready_since(pod: resources.Object, now: float) -> float:
+    """Unix time since which ``pod`` has not been ready; ``now`` where it is, or nobody can tell."""
+    ready = conditions.find(shapes.sequence(pod, "status", "conditions"), "Ready") or {}
+    if ready.get("status") == "True":
+        return now
+    try:
+        made = timestamps.parse_rfc3339(shapes.text(pod, "metadata", "creationTimestamp") or "")
+        turned = shapes.text(ready, "lastTransitionTime")
+        return max(made, timestamps.parse_rfc3339(turned)) if turned else made
+    except ValueError:
+        return now
 
 
 def _seen(before: _Heard | None, name: str, word: demand.Word, now: float) -> float:

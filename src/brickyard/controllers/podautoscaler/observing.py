@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 from collections.abc import Sequence
-from typing import Final, Protocol
+from typing import Final, Protocol, runtime_checkable
 
 from brickyard.api.kinds import resources, shapes
 from brickyard.api.kinds.podautoscaler import types
@@ -48,6 +48,15 @@ class Witness(Protocol):
         ...
 
 
+@runtime_checkable
+class Waiver(Protocol):
+    """A witness whose word may be enough."""
+
+    def waives(self, subject: Subject, now: float) -> bool:
+        """Whether the metrics of the spec need not be asked: they would only say that they cannot be read."""
+        ...
+
+
 class Observer:
     """Asks ``source``, which reads every kind of metric, and hears the ``witnesses``."""
 
@@ -61,8 +70,10 @@ class Observer:
     async def observe(self, subject: Subject, now: float) -> tuple[contract.Settings, contract.Snapshot]:
         """The settings with every metric there is to scale by, and what they measure."""
         told = [each for witness in self._witnesses for each in witness.testify(subject, now)]
-        measured = await asyncio.gather(*(self._measure(subject, each, now) for each in subject.settings.metrics))
         asked = subject.settings
+        if any(isinstance(each, Waiver) and each.waives(subject, now) for each in self._witnesses):
+            asked = dataclasses.replace(asked, metrics=())
+        measured = await asyncio.gather(*(self._measure(subject, each, now) for each in asked.metrics))
         if told:
             asked = dataclasses.replace(asked, metrics=asked.metrics + tuple(metric for metric, _ in told))
         observations = (*measured, *(observation for _, observation in told))
