@@ -11,8 +11,8 @@ Autoscalers whose minimum is 0 get two metrics that their specs do not name, rea
 that was there already when an autoscaler is seen for the first time may be years old, so for it alone its own time counts.
 
 **Giving up.** Replicas that have not been ready for an hour serve nobody, and their pages are not read; taken for unread for ever, they
-would keep a model that cannot start at one replica until somebody comes by. So their metrics are waived then, and these two decide alone: it
-goes to sleep once nobody has asked for as long as its windows are, and is tried anew by the next request.
+would keep a model that cannot start at one replica until somebody comes by. So their metrics are waived then, and these two decide alone:
+it goes to sleep once nobody has asked for as long as its windows are, and is tried anew by the next request.
 """
 
 from __future__ import annotations
