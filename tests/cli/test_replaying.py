@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import math
 import pathlib
 from typing import Any
 
@@ -10,8 +12,9 @@ import pytest
 from typer.testing import CliRunner
 
 from brickyard.cli import curves, main, replaying
+from brickyard.controllers.podautoscaler import history
 from brickyard.lib import errors
-from brickyard.scaling import contract, settings
+from brickyard.scaling import contract, settings, testing
 from brickyard.sim.scaling import errors as sim_errors
 
 FEW = replaying.Source(None, "constant:2", seconds=300.0)
@@ -167,6 +170,25 @@ def test_a_saved_history_is_a_trace_too(tmp_path: pathlib.Path) -> None:
     assert "recorded demand" in title
     assert [row[1] for row in replaying.rows(found)] == ["-", "-", "-"]
     assert all(each.figures.events == 0 for each in found)
+
+
+@pytest.mark.parametrize("strategy", ["KPA", "APA"])
+def test_a_history_of_the_controllers_repeats_itself(tmp_path: pathlib.Path, strategy: str) -> None:
+    """What they keep of an hour, saved and decided again with the settings that held, is that hour."""
+    ways = replaying.Ways(strategies=(strategy,))
+    ((_, own),) = ways.settings()
+    load = testing.Workload(own, 2)
+    kept = history.History()
+    for look in range(360):
+        demand = 20.0 if look < 60 else 95.0 if look < 150 else 31.0
+        made = load.step(testing.shared(demand, load.replicas, own.metrics[0].key))
+        kept.add(history.point(made))
+    points = [[None if math.isnan(value) else value for value in each] for each in kept.points()]
+    path = tmp_path / "chat.json"
+    path.write_text(json.dumps({"name": "chat", "history": {"fields": history.Point._fields, "points": points}}))
+    _, (found,) = replaying.run(replaying.Source(path), dataclasses.replace(LIKE, cold_start=0.0), ways)
+    assert [each.wanted for each in found.samples] == [each.desired for each in load.made]
+    assert found.figures.events == len(load.changes) > 2
 
 
 @pytest.mark.parametrize(
