@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import http.server
+import io
 import json
 import math
 import pathlib
@@ -12,9 +13,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner
 
-from brickyard.cli import autoscalerpages, curves, main
+from brickyard.cli import autoscaler, autoscalerpages, curves, main
 from brickyard.embedded import home
 from brickyard.lib import errors
 
@@ -180,3 +182,17 @@ def test_the_commands(tmp_path: pathlib.Path) -> None:
     assert "default/chat: KPA of Deployment default/chat" in plotted.output
     assert "desired" in out.read_text()
     assert isinstance(wrong.exception, errors.UsageError)
+
+
+@pytest.mark.parametrize(
+    ("terminal", "lines"),
+    [
+        (True, ["  now        0 in all: 1 pod", "      measured of two that are", "      there"]),
+        (False, ["  now        0 in all: 1 pod measured of two that are there"]),
+    ],
+)
+def test_a_long_line_goes_on_further_in_on_a_terminal_and_is_whole_elsewhere(terminal: bool, lines: list[str]) -> None:
+    file = io.StringIO()
+    shown = Console(file=file, force_terminal=terminal, width=30, highlight=False, color_system=None)
+    autoscaler.say(shown, "  now        0 in all: 1 pod measured of two that are there")
+    assert file.getvalue().splitlines() == lines

@@ -51,9 +51,9 @@ def explain(
         return
     first, *rest = autoscalerpages.words(page)
     console = _console()
-    console.print(f"{page['namespace']}/{page['name']}  {first}", style="bold", markup=False)
+    say(console, f"{page['namespace']}/{page['name']}  {first}", "bold")
     for line in rest:
-        console.print(line, markup=False)
+        say(console, line)
 
 
 @app.command(short_help="Draw demand, replicas and bounds.")
@@ -162,5 +162,15 @@ def _console() -> Console:
 
     from rich.console import Console
 
-    # A pipe has no width of its own; 80 columns would cut names short.
-    return Console(highlight=False, width=None if sys.stdout.isatty() else 120)
+    # A pipe has no width of its own; 80 columns would cut names short, and 120 the table of a replay.
+    return Console(highlight=False, width=None if sys.stdout.isatty() else 140)
+
+
+def say(console: Console, line: str, style: str = "") -> None:
+    """A line of an explanation: on a terminal, what does not fit goes on further in; elsewhere it is whole."""
+    import textwrap
+
+    if console.is_terminal:
+        further = " " * (len(line) - len(line.lstrip()) + 4)
+        line = textwrap.fill(line, console.width, subsequent_indent=further, break_on_hyphens=False)
+    console.print(line, style=style, markup=False, soft_wrap=True)
