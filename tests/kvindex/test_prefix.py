@@ -9,7 +9,7 @@ from hypothesis import settings as hypothesis
 from hypothesis import stateful
 from hypothesis import strategies as st
 
-from brickyard.kvindex import blocks, prefix, settings
+from brickyard.kvindex import blocks, prefix, settings, table
 
 ABC = ("a", "b", "c", "d")
 TTL = 60.0
@@ -97,6 +97,19 @@ def test_churn_of_endpoints_does_not_grow_the_index() -> None:
         f"pod-{number}": 1 for number in range(990, 1000)
     }
     assert held.size().bytes == index().size().bytes
+
+
+def test_who_gets_the_number_of_one_that_left_holds_nothing_of_it() -> None:
+    """Numbers of endpoints that left are given again: with other prompts, each newcomer knows its own and nobody else's."""
+    held = index()
+    for number in range(300):
+        assert held.match(hashes("the first"), [f"pod-{number}"], 0.0) == {}
+        held.join(f"pod-{number}")
+        assert held.match(hashes("the first"), [f"pod-{number}"], 0.0) == {}, number
+        if number < table.PLANE:
+            held.add(hashes("the first"), f"pod-{number}", 0.0)
+        held.remove(f"pod-{number - 5}")
+    assert held.match(hashes("the first"), [f"pod-{number}" for number in range(300)], 0.0) == {}
 
 
 def test_a_hundred_endpoints_and_more_are_told_apart() -> None:
