@@ -341,6 +341,37 @@ class TestStabilisation:
             "for the rest the window holds"
         )
 
+    def test_who_takes_away_by_hand_is_not_put_right_by_what_was(self) -> None:
+        """Ten were recommended all the time; somebody leaves four, and three are asked for: what was holds the way down, no more."""
+        load = grown(testing.settings(APA, stable_window=10.0, panic_window=10.0), 10, 100)
+        load.replicas = 4
+        made = load.run(20, lambda _: [testing.pods(*[7.0] * 4)])[-1]
+        assert (made.asked, made.desired) == (3, 4)
+        assert limits(made) == [contract.Limit.STABILISED_DOWN]
+
+    def test_who_adds_by_hand_is_not_put_right_by_what_was(self) -> None:
+        """Two were enough; somebody makes it four, and six are asked for: what was holds the way up, no more."""
+        load = grown(testing.settings(APA, stable_window=10.0, panic_window=10.0, up_window=60.0), 2, 20)
+        load.replicas = 4
+        made = load.run(20, lambda _: [testing.pods(*[15.0] * 4)])[-1]
+        assert (made.asked, made.desired) == (6, 4)
+        assert limits(made) == [contract.Limit.STABILISED_UP]
+
+    @pytest.mark.parametrize("strategy", [KPA, APA])
+    def test_what_cannot_be_read_for_a_moment_does_not_begin_the_wait_anew(self, strategy: contract.Strategy) -> None:
+        """It forbids the way down while it lasts. That is no recommendation of what there is."""
+
+        def until_down(unread: range) -> int:
+            load = testing.Workload(testing.settings(strategy, testing.metric("a"), testing.metric("b")), 4)
+            load.run(900, lambda _: [testing.shared(40, 4, "a"), testing.shared(40, 4, "b")])
+            for look in range(200):
+                seen = [testing.shared(4, 4, key) for key in ("ab" if look not in unread else "a")]
+                if load.step(*seen).moves:
+                    return look
+            raise AssertionError(load.made[-1])
+
+        assert until_down(range(30, 34)) == until_down(range(0))
+
     def test_part_of_the_way(self) -> None:
         """Ten were recommended long ago, six since: down to six, whatever is asked now."""
         load = grown(testing.settings(stable_window=10.0, panic_window=10.0), 10, 100)
