@@ -30,7 +30,7 @@ class Followers:
         self._begun: asyncio.Queue[informers.Informer] = asyncio.Queue()
 
     def of(self, kind: resources.ResourceType) -> informers.Informer:
-        """The cache of ``kind``, one of ``targets.KNOWN``; not synced at once."""
+        """The cache of ``kind``, one of ``types.TARGETS``; not synced at once."""
         found = self._caches.get(kind)
         if found is None:
             found = self._caches[kind] = informers.Informer(self._client, kind)

@@ -26,18 +26,6 @@ from brickyard.controllers import errors
 from brickyard.kube.objects import errors as object_errors
 from brickyard.kube.objects import meta, selectors
 
-KNOWN: Final[Mapping[tuple[str, str], resources.ResourceType]] = {
-    (each.group, each.kind): each
-    for each in (
-        resources.DEPLOYMENT,
-        resources.STATEFUL_SET,
-        resources.REPLICA_SET,
-        resources.RAY_CLUSTER_FLEET,
-        resources.STORM_SERVICE,
-    )
-}
-"""Kinds whose objects are followed; others are asked for whenever they are needed."""
-
 REPLICA_MODE: Final = "replica"
 """Value of ``names.STORM_SERVICE_MODE``: a role's metrics scale the whole service."""
 _HEAD: Final = selectors.parse_labels(f"{names.RAY_NODE_TYPE}=head")
@@ -67,7 +55,7 @@ class Reference:
     @property
     def known(self) -> resources.ResourceType | None:
         """Its type, where that needs no asking."""
-        return KNOWN.get((self.group, self.kind))
+        return types.TARGETS.get((self.group, self.kind))
 
     @property
     def identity(self) -> str:

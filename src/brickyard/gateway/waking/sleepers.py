@@ -12,25 +12,13 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from typing import Any
 
 from brickyard.api import names
 from brickyard.api.kinds import resources, shapes
 from brickyard.api.kinds.podautoscaler import legacy, types
 from brickyard.kube.objects import conditions, meta
 from brickyard.lib import timestamps
-
-KINDS: Final[Mapping[tuple[str, str], resources.ResourceType]] = {
-    (each.group, each.kind): each
-    for each in (
-        resources.DEPLOYMENT,
-        resources.STATEFUL_SET,
-        resources.REPLICA_SET,
-        resources.RAY_CLUSTER_FLEET,
-        resources.STORM_SERVICE,
-    )
-}
-"""Kinds of targets that are looked at for a model's name."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -113,7 +101,7 @@ def _templates(target: resources.Object, role: str) -> Iterator[Any]:
 def _target(today: resources.Object) -> Target | None:
     wanted = shapes.mapping(today, "spec", "scaleTargetRef")
     group = (shapes.text(wanted, "apiVersion") or "").rpartition("/")[0]
-    kind = KINDS.get((group, shapes.text(wanted, "kind") or ""))
+    kind = types.TARGETS.get((group, shapes.text(wanted, "kind") or ""))
     name = shapes.text(wanted, "name") or ""
     if kind is None or not name:
         return None

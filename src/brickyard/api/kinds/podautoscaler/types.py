@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 from brickyard.api.kinds import core, forms, kind, resources, views
@@ -24,6 +25,18 @@ SOURCE_DOMAIN: Final = "domain"
 """Earlier word for ``external``."""
 SOURCE_TYPES: Final = (SOURCE_POD, SOURCE_RESOURCE, SOURCE_CUSTOM, SOURCE_EXTERNAL, SOURCE_DOMAIN)
 PROTOCOLS: Final = ("http", "https")
+
+TARGETS: Final[Mapping[tuple[str, str], resources.ResourceType]] = {
+    (each.group, each.kind): each
+    for each in (
+        resources.DEPLOYMENT,
+        resources.STATEFUL_SET,
+        resources.REPLICA_SET,
+        resources.RAY_CLUSTER_FLEET,
+        resources.STORM_SERVICE,
+    )
+}
+"""Group and kind → what is known to be scaled; others may be, by their ``scale``."""
 
 DEFAULT_OBSERVE_WINDOW_SECONDS: Final = 180
 DEFAULT_PANIC_WINDOW_SECONDS: Final = 60
@@ -197,6 +210,7 @@ class PodAutoscaler(kind.Kind):
     """PodAutoscaler scales a workload by metrics of its pods."""
 
     type = resources.POD_AUTOSCALER
+    short_names = ("pa",)
     columns = (
         kind.Column("MINPODS", ".spec.minReplicas", "integer"),
         kind.Column("MAXPODS", ".spec.maxReplicas", "integer"),
