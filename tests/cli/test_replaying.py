@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 import json
 import math
 import pathlib
 from typing import Any
 
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner
 
 from brickyard.cli import curves, main, replaying
@@ -137,6 +139,12 @@ def test_a_replay_as_table_chart_and_document() -> None:
     (row,) = replaying.rows(found)
     assert len(row) == len(replaying.HEADS)
     assert row[:2] == ("KPA", "0.00%")
+    narrow = Console(file=io.StringIO(), width=80)
+    narrow.print(replaying.table(found))
+    assert isinstance(narrow.file, io.StringIO)
+    *_, last, numbers = narrow.file.getvalue().splitlines()
+    assert len(numbers.split()) == len(row)
+    assert last.rstrip().endswith("waiting")
     drawn = replaying.chart(title, found)
     assert [panel.unit for panel in drawn.panels] == ["replicas", "requests"]
     assert [line.kind for line in drawn.panels[0].lines][:3] == [

@@ -38,7 +38,7 @@ _MOST: Final = 100
 """Replicas, where options do not say."""
 KEYS: Final = (*_FIELDS, *settings.ANNOTATIONS)
 HEADS: Final = (
-    *("settings", "late or lost", "TTFT p50 s", "p99 s", "replica-hours", "changes", "oscillations"),
+    *("settings", "late or lost", "TTFT p50 s", "p99 s", "replica hours", "changes", "oscillations"),
     *("too few min", "too many min", "most waiting"),
 )
 _TALL: Final = 1.5
@@ -302,7 +302,8 @@ def _shown(value: float, form: str) -> str:
 
 def table(found: Sequence[outcome.Outcome]) -> Table:
     """For the terminal."""
-    made = Table(box=None, header_style="dim", pad_edge=False, padding=(0, 2, 0, 0))
+    # Every column fits into 80 of the terminal's: heads break at their spaces, and one space is between two columns.
+    made = Table(box=None, header_style="dim", pad_edge=False, padding=(0, 1, 0, 0))
     for place, head in enumerate(HEADS):
         made.add_column(
             head, justify="right" if place else "left", overflow="fold", min_width=max(map(len, head.split()))
