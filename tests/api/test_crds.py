@@ -11,7 +11,7 @@ from brickyard.embedded.apiserver.structural import definition as structural
 
 # kind, plural, short names, scale, printer columns: the rows of the API surface.
 ROWS = [
-    ("PodAutoscaler", "podautoscalers", [], False, ["MINPODS", "MAXPODS", "REPLICAS", "STRATEGY", "AGE"]),
+    ("PodAutoscaler", "podautoscalers", ["pa"], False, ["MINPODS", "MAXPODS", "REPLICAS", "STRATEGY", "AGE"]),
     ("ModelAdapter", "modeladapters", [], False, ["Phase", "Desired", "Ready", "Candidates", "Model Path", "Age"]),
     ("ModelClaim", "modelclaims", ["mc"], False, ["Phase", "Desired", "Ready", "Engine", "Artifact", "Age"]),
     ("StormService", "stormservices", [], True, ["Replicas", "Ready", "Paused", "Age"]),

@@ -194,6 +194,7 @@ def test_columns_and_short_names(kubectl: clusters.Kubectl) -> None:
     kubectl.says("patch", "roleset", "x", "--subresource=status", "--type=merge", "-p", body)
     assert kubectl("get", "roleset", "x", "--no-headers").rows[0][:2] == ["x", "True"]
     assert kubectl("get", "mc", "x", "--no-headers").rows[0][:3] == ["x", "vllm", "hf://org/model"]
+    assert kubectl.says("get", "pa").splitlines()[0].split() == heads["PodAutoscaler"]
 
 
 @pytest.mark.parametrize("kind", ["StormService", "RayClusterFleet"])
