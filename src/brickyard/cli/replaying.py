@@ -305,9 +305,7 @@ def table(found: Sequence[outcome.Outcome]) -> Table:
     # Every column fits into 80 of the terminal's: heads break at their spaces, and one space is between two columns.
     made = Table(box=None, header_style="dim", pad_edge=False, padding=(0, 1, 0, 0))
     for place, head in enumerate(HEADS):
-        made.add_column(
-            head, justify="right" if place else "left", overflow="fold", min_width=max(map(len, head.split()))
-        )
+        made.add_column(head.replace(" ", "\n"), justify="right" if place else "left", vertical="bottom")
     for row in rows(found):
         made.add_row(*row)
     return made
