@@ -76,6 +76,24 @@ LIST = {"autoscalers": [{"namespace": "default", "name": "chat"}, {"namespace": 
 SHOWN = {"/debug/autoscalers": LIST, "/debug/autoscalers/default/chat": page()}
 
 
+CONFLICT = {
+    "type": "AbleToScale",
+    "status": "False",
+    "reason": "MultiPodAutoscalerConflict",
+    "message": "PodAutoscaler default/first scales Deployment default/chat already",
+}
+
+
+def test_what_keeps_it_from_scaling_is_told() -> None:
+    told = list(autoscalerpages.words(page(status={"conditions": [CONFLICT]}, waits=1017.0)))
+    assert "Not yet: a step was taken a moment ago, the next one waits until 1970-01-01T00:16:57Z." in told
+    assert f"Since then it cannot scale: {CONFLICT['message']} (MultiPodAutoscalerConflict)." in told
+    with pytest.raises(
+        autoscalerpages.NothingDecided, match="chat decides nothing: PodAutoscaler default/first scales"
+    ):
+        list(autoscalerpages.words(page(explanation=None, status={"conditions": [CONFLICT]})))
+
+
 def test_one_is_fetched() -> None:
     with controllers(SHOWN) as url:
         assert autoscalerpages.fetch(url, "default", "chat")["target"] == "Deployment default/chat"

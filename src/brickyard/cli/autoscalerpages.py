@@ -10,6 +10,7 @@ from typing import Any, Final
 from brickyard.cli import curves, gatewaypages, place, replaying
 from brickyard.embedded import home as homes
 from brickyard.lib import errors
+from brickyard.scaling import words as scaling
 
 LIST: Final = "/debug/autoscalers"
 _HPA: Final = "HPA"
@@ -92,6 +93,10 @@ def words(page: dict[str, Any]) -> Iterator[str]:
     yield from page["explanation"]["long"]
     if period := page.get("period"):
         yield f"It is looked at every {period:g} s, and at once when its spec or its target's size changes."
+    if waits := page.get("waits"):
+        yield f"Not yet: a step was taken a moment ago, the next one waits until {scaling.moment(waits)}."
+    if (unable := _unable(page)) is not None:
+        yield f"Since then it cannot scale: {unable['message']} ({unable['reason']})."
     for each in page.get("problems") or ():
         yield f"Not used: {each['where']}: {each['text']}."
     if latest := list((page.get("status") or {}).get("scalingHistory") or ())[-5:]:
@@ -102,6 +107,12 @@ def words(page: dict[str, Any]) -> Iterator[str]:
             yield f"  {change.get('timestamp')}  {moved}  {change.get('reason') or ''}{failed}"
 
 
+def _unable(page: dict[str, Any]) -> dict[str, Any] | None:
+    """The condition AbleToScale, where it is false."""
+    told: list[dict[str, Any]] = (page.get("status") or {}).get("conditions") or []
+    return next((each for each in told if each["type"] == "AbleToScale" and each["status"] == "False"), None)
+
+
 def _undecided(page: dict[str, Any]) -> NothingDecided:
     name, namespace, period = page["name"], page["namespace"], page.get("period") or 0.0
     if page.get("strategy") == _HPA:
@@ -109,6 +120,8 @@ def _undecided(page: dict[str, Any]) -> NothingDecided:
         return NothingDecided(f"{name} leaves decisions to the HorizontalPodAutoscaler {name}-hpa", hint=f"`{see}`")
     if fault := page.get("fault"):
         return NothingDecided(f"{name} decides nothing: {fault['text']} ({fault['reason']})", hint="mend its spec")
+    if (unable := _unable(page)) is not None:
+        return NothingDecided(f"{name} decides nothing: {unable['message']} ({unable['reason']})")
     see = f"brickyard get podautoscaler {name} -n {namespace} -o yaml"
     return NothingDecided(
         f"nothing was decided for {name} yet: its target is looked at every {period:g} s",

@@ -52,6 +52,17 @@ async def test_one_autoscaler_with_all_there_is_to_know() -> None:
         assert rows[0]["at"] < rows[1]["at"]
 
 
+async def test_a_step_that_waits_says_until_when() -> None:
+    async with world(testing.autoscaler(metricsSources=[testing.source("1")])) as it:
+        assert one(it)[1]["waits"] is None
+        moved = it.clock.wall()
+        await it.client.patch(resources.POD_AUTOSCALER, ("default", "chat"), {"spec": {"maxReplicas": 8}})
+        await it.until(lambda: one(it)[1]["waits"], 1)
+        assert one(it)[1]["waits"] == pytest.approx(moved + 7.5, abs=0.5)
+        await it.until(lambda: it.replicas() == 4, 8)
+        await it.until(lambda: one(it)[1]["waits"] is None, 1)
+
+
 async def test_a_line_for_each() -> None:
     async with world(testing.autoscaler()) as it:
         status, found = it.pages[pages.LIST]({})
