@@ -399,6 +399,7 @@ class TestPanic:
         load = testing.Workload(testing.settings(), 20)
         made = load.run(400, lambda _: [testing.pods(50.0, 50.0, *[None] * 18)])
         assert made[-1].panicking_since == testing.START
+        assert made[-1].next_at is None, "no end in sight while it goes on"
 
     def test_another_strategy_ends_it(self) -> None:
         load = grown(testing.settings(), 2, 20)
