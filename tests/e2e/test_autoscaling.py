@@ -18,6 +18,8 @@ PERIOD = 2.0
 """Seconds between two looks, where the usual ten would make a test long."""
 STABLE = 20
 WAITING = "num_requests_waiting"
+PUBLISHED = yards.ROOT.parent / "shared" / "manifests"
+"""Not part of this project."""
 
 
 @pytest.fixture(scope="module")
@@ -191,3 +193,36 @@ def test_an_endpoint_by_the_name_of_its_service(brisk: yards.Yard) -> None:
     assert sizes.asked[-1].count == 3
     brisk.kubectl("delete", "deployment/wish")
     end(brisk, "idle")
+
+
+# Published manifests.
+
+
+@pytest.mark.skipif(not PUBLISHED.is_dir(), reason="no published manifests here")
+def test_published_autoscalers_settle(brisk: yards.Yard) -> None:
+    files = [word for name in ("model", "autoscalers") for word in ("-f", str(PUBLISHED / f"v0.2-{name}.yaml"))]
+    said = brisk.kubectl("apply", *files)
+    assert said.stdout.count(" created\n") == 5, said.stdout
+    assert "annotation apa.autoscaling.aibrix.ai/window is taken for spec.observeWindowSeconds 30" in said.stderr
+    stem = "deepseek-r1-distill-llama-8b"
+    wanted = {
+        f"{stem}-apa": "False WaitingForPods",
+        f"{stem}-hpa": "False MultiPodAutoscalerConflict",
+        f"{stem}-kpa": "False MultiPodAutoscalerConflict",
+    }
+    yards.until(
+        lambda: {name: scales.condition(brisk, name, "Ready") for name in wanted} == wanted, what="each says why"
+    )
+    told = str(scales.told(brisk, f"{stem}-kpa"))
+    assert f"PodAutoscaler default/{stem}-apa scales Deployment default/{stem} already: delete one of the two" in told
+    before = versions(brisk)
+    time.sleep(4 * PERIOD)
+    assert versions(brisk) == before, "who has settled writes nothing"
+    brisk.kubectl("delete", *files)
+    yards.until(lambda: not brisk.objects("horizontalpodautoscalers"), what="nothing is left")
+
+
+def versions(yard: yards.Yard) -> list[tuple[str, str]]:
+    """Of every autoscaler its name and resourceVersion."""
+    found = [*yard.objects("podautoscalers"), *yard.objects("horizontalpodautoscalers")]
+    return [(each["metadata"]["name"], each["metadata"]["resourceVersion"]) for each in found]
