@@ -266,6 +266,7 @@ class TestExplain:
             "attempts": 2,
             "admission": None,
             "queue": None,
+            "waking": None,
             "connect": None,
             "first_byte": 0.25,
             "first_token": None,
