@@ -9,7 +9,7 @@ else vLLM; on the page of an engine that nobody knows, series are found by their
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, NamedTuple
 
 from brickyard.api import names
 from brickyard.api.kinds import resources
@@ -20,6 +20,19 @@ from brickyard.scaling import contract as scaling
 
 USUAL: Final = "/metrics"
 HIGHEST_PORT: Final = 65535
+
+
+class _Written(NamedTuple):
+    """What a source says, read once for all pods."""
+
+    protocol: str
+    port: str
+    path: str
+    metric: str
+
+
+def _written(source: types.MetricSource) -> _Written:
+    return _Written(source.protocol_type or "http", source.port, source.path, source.target_metric)
 
 
 class PodPages:
@@ -35,7 +48,7 @@ class PodPages:
         self._units = known
 
     async def observe(self, wanted: contract.Wanted, now: float) -> scaling.Observation:
-        source = wanted.source
+        source = _written(wanted.source)
         answers: dict[str, fetching.Answer] = {}
         asks: dict[str, fetching.Ask] = {}
         for pod in wanted.pods:
@@ -47,10 +60,10 @@ class PodPages:
                     answers[meta.name(pod)] = fetching.Answer(ask)
         answers.update(zip(asks, await self._fetcher.read(list(asks.values())), strict=True))
         numbers = [each.number for each in answers.values() if isinstance(each.number, float)]
-        unit = self._units.judge(source.target_metric, wanted.metric.target, numbers)
+        unit = self._units.judge(source.metric, wanted.metric.target, numbers)
         return observing.of_pods(wanted, answers, unit, now)
 
-    def _ask(self, source: types.MetricSource, pod: resources.Object) -> fetching.Ask | found.Absent:
+    def _ask(self, source: _Written, pod: resources.Object) -> fetching.Ask | found.Absent:
         address = (pod.get("status") or {}).get("podIP")
         if not address:
             return found.Absent("it has no address yet")
@@ -62,8 +75,8 @@ class PodPages:
         engine = _engine(pod)
         path = self._path(source.path, engine)
         host = f"[{address}]" if ":" in address else address
-        url = f"{source.protocol_type or 'http'}://{host}:{port}{path}"
-        return fetching.Ask(meta.uid(pod), url, self._looks.at_pod(source.target_metric, engine))
+        url = f"{source.protocol}://{host}:{port}{path}"
+        return fetching.Ask(meta.uid(pod), url, self._looks.at_pod(source.metric, engine))
 
     def _path(self, path: str, engine: str) -> str:
         whole = path if path.startswith("/") else f"/{path}"
