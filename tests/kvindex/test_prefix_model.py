@@ -14,8 +14,8 @@ from brickyard.kvindex import blocks, prefix, settings
 
 TTL = 60.0
 GRAIN = TTL / prefix.GRAIN
-PROMPTS = st.text(alphabet="xy", min_size=0, max_size=5).map(lambda text: "".join(letter * 4 for letter in text))
-NAMES = st.sampled_from([f"pod-{number}" for number in range(8)])
+PROMPTS = st.text(alphabet="xy", min_size=0, max_size=3).map(lambda text: "".join(letter * 4 for letter in text))
+NAMES = st.sampled_from([f"pod-{number}" for number in range(4)])
 STEPS = st.sampled_from([0.125, 1.0, GRAIN, GRAIN + 0.125, 30.0, 59.875, TTL, 200.0])
 
 
@@ -86,7 +86,7 @@ class Both(stateful.RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.real = prefix.PrefixIndex(settings.PrefixSettings(block_number=4096, eviction_minutes=1))
+        self.real = prefix.PrefixIndex(settings.PrefixSettings(block_number=512, eviction_minutes=1))
         self.model = Dict()
         self.now = 0.0
         self.asked: tuple[blocks.Hashes, tuple[str, ...]] = ((), ())
@@ -120,7 +120,7 @@ class Both(stateful.RuleBasedStateMachine):
         if age <= TTL:
             self.model.add(hashes(prompt), name, self.now - age, self.now)
 
-    @stateful.rule(prompt=PROMPTS, name=NAMES, first=st.integers(0, 5))
+    @stateful.rule(prompt=PROMPTS, name=NAMES, first=st.integers(0, 3))
     def hear_of_an_eviction(self, prompt: str, name: str, first: int) -> None:
         self.real.drop(hashes(prompt)[first:], name)
         self.model.drop(hashes(prompt)[first:], name)
@@ -143,6 +143,13 @@ class Both(stateful.RuleBasedStateMachine):
 
     @stateful.rule(since=STEPS)
     def hand_on(self, since: float) -> None:
+        self.compare(since)
+
+    @stateful.invariant()
+    def hold_the_same(self) -> None:
+        self.compare(TTL)
+
+    def compare(self, since: float) -> None:
         """What is handed on is what was sent lately to those that are here; it is made older by a sixteenth at most, and never younger."""
         told = {
             (each.endpoint, key): each.age
@@ -161,4 +168,4 @@ class Both(stateful.RuleBasedStateMachine):
 
 
 TestBoth = pytest.mark.slow(Both.TestCase)
-TestBoth.settings = hypothesis(max_examples=50, stateful_step_count=40, deadline=None)
+TestBoth.settings = hypothesis(max_examples=100, stateful_step_count=30, deadline=None)
