@@ -64,6 +64,32 @@ def test_expected_seconds(engines: list[rates.Done | None], expected: list[float
     assert measured(table(engines)) == pytest.approx(expected)
 
 
+@pytest.mark.parametrize("in_flight", [(0, 0, 0), (2, 0, 1), (0, 7, 0)])
+def test_each_request_in_flight_takes_as_long_again(in_flight: tuple[int, ...]) -> None:
+    """Whether engines tell all it takes, or the gateway stands in for one of them."""
+    alone = [6.0, 2.0, 4.0]
+    expected = [each * (1 + open_) for each, open_ in zip(alone, in_flight, strict=True)]
+    told: list[rates.Done | None] = [done(1, 2, 3), done(0, 1, 1), done(2, 1, 1)]
+    assert measured(table(told, in_flight=in_flight)) == pytest.approx(expected)
+    assert measured(table([*told[:2], None], [None, None, seen(3, 1)], in_flight)) == pytest.approx(expected)
+    some = least_latency.Expected()(testing.request(), table(told, in_flight=in_flight), [2, 0])
+    assert list(some) == pytest.approx([expected[2], expected[0]])
+
+
+def test_what_is_kept_goes_with_the_page_and_not_with_requests() -> None:
+    """The same pages and other requests in flight, then another page."""
+    kept = least_latency.Expected()
+    before = table([done(1, 2, 3), done(0, 1, 1)], in_flight=(1, 1))
+    after = table([done(0, 1, 0), done(0, 1, 1)], in_flight=(1, 1))
+    for snapshot, expected in (
+        (before, [12, 4]),
+        (dataclasses.replace(before, in_flight=(0, 3)), [6, 8]),
+        (after, [2, 4]),
+        (before, [12, 4]),
+    ):
+        assert list(kept(testing.request(), snapshot, range(2))) == pytest.approx(expected)
+
+
 def test_the_gateway_stands_in_for_an_engine_that_tells_no_times() -> None:
     without = done(None, None, None)
     assert measured(table([without, done(0, 1, 1)], [seen(2, 3), None])) == pytest.approx([5, 2])

@@ -33,7 +33,9 @@ class ConsistentHashParameters:
         help="The most requests an endpoint may have, as a multiple of the mean; above 1.",
     )
     prefix_bytes: int = settings.field(
-        1024, env="BRICKYARD_CONSISTENT_HASH_PREFIX_BYTES", help="Bytes of a prompt that are its key, 0 for none."
+        1024,
+        env="BRICKYARD_CONSISTENT_HASH_PREFIX_BYTES",
+        help="Bytes of a prompt that are its key, 0 for none; a conversation changes its key until it is that long.",
     )
 
     def __post_init__(self) -> None:
