@@ -258,6 +258,16 @@ class TestZero:
         load.under(0, 400)
         assert load.replicas == 0
 
+    @pytest.mark.parametrize("strategy", [KPA, APA])
+    @pytest.mark.parametrize("replicas", [0, 1, 5])
+    @pytest.mark.parametrize("value", [0.001, 1, 999])
+    def test_presence_asks_for_one(self, strategy: contract.Strategy, replicas: int, value: float) -> None:
+        there = contract.Metric("p", "p", 1e6, contract.Form.WHOLE, presence=True)
+        made = testing.Workload(testing.settings(strategy, there), replicas).look(testing.whole(value, "p"))
+        assert made.asked == 1
+        assert "any number for one replica, asks for 1" in made.metrics[0].reason
+        assert made.panicking_since is None
+
     def test_switched_off_by_hand_stays_off(self) -> None:
         load = testing.Workload(testing.settings(KPA, testing.metric(whole=True), bounds=(1, 5)), 0)
         assert {each.desired for each in load.run(600, lambda _: [testing.whole(500)])} == {0}
@@ -472,6 +482,12 @@ class TestExcessBurstCapacity:
         own = testing.settings(KPA, testing.metric("a", 10), testing.metric("b", 1))
         made = testing.Workload(own, 3).look(testing.shared(10, 3, "a"), testing.shared(2.5, 3, "b"))
         assert made.excess_burst_capacity == pytest.approx(0.5)
+
+    def test_presence_has_no_room_to_speak_of(self) -> None:
+        there = contract.Metric("p", "p", 1e6, contract.Form.WHOLE, presence=True)
+        own = testing.settings(KPA, testing.metric("a", 10), there)
+        made = testing.Workload(own, 1).look(testing.shared(0, 1, "a"), testing.whole(3, "p"))
+        assert made.excess_burst_capacity == 10
 
     @pytest.mark.parametrize("strategy", [APA, HPA])
     def test_kpa_alone(self, strategy: contract.Strategy) -> None:

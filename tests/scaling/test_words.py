@@ -65,6 +65,11 @@ class TestWords:
     def test_bounds(self, minimum: int, maximum: int, text: str) -> None:
         assert words.bounds(minimum, maximum) == text
 
+    def test_what_is_wanted(self) -> None:
+        assert words.wanted(contract.Metric("k", "k", 12.5)) == "target 12.5 for each replica"
+        assert words.wanted(contract.Metric("k", "k", 12.5), of="") == "target 12.5"
+        assert words.wanted(contract.Metric("k", "k", 1e6, presence=True)) == "any number for one replica"
+
     @pytest.mark.parametrize(("count", "text"), [(0, "0 replicas"), (1, "1 replica"), (2, "2 replicas")])
     def test_counts(self, count: int, text: str) -> None:
         assert words.replicas(count) == text

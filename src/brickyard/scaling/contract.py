@@ -60,6 +60,7 @@ class Metric:
         target: wanted value per replica, above 0.
         form: what values speak of.
         exact: the value is a number of replicas (times the target) that somebody worked out already, so no tolerance applies.
+        presence: any value above 0 asks for one replica, and its target, so large that none exceeds it, is of no interest.
     """
 
     key: str
@@ -67,6 +68,7 @@ class Metric:
     target: float
     form: Form = Form.PODS
     exact: bool = False
+    presence: bool = False
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -111,7 +111,7 @@ def _excess(settings: contract.Settings, seen: tuple[verdicts.Look, ...], curren
     rooms = [
         (kpa.excess_burst_capacity(each.panic, each.metric, current, settings.burst_capacity), each.metric.target)
         for each in seen
-        if each.panic is not None
+        if each.panic is not None and not each.metric.presence
     ]
     return min(rooms, key=lambda room: room[0] / room[1])[0] if rooms else None
 

@@ -66,7 +66,7 @@ def _metrics(settings: contract.Settings, made: contract.Recommendation) -> Iter
         yield f"Bounds alone decide, metrics are not asked: {made.reason}."
         return
     for each in made.metrics:
-        yield f"{each.metric.name}, target {words.amount(each.metric.target)} for each replica"
+        yield f"{each.metric.name}, {words.wanted(each.metric)}"
         for name, text in _facts(settings, made, each):
             yield f"  {name:<10} {text}"
 
@@ -81,7 +81,7 @@ def _facts(
         hidden = told.lacking - len(told.missing)
         yield "unread", "; ".join(told.missing) + (f"; and {words.pods(hidden)} more" if hidden > 0 else "")
     yield from _windows(settings, made, told)
-    if told.ratio is not None:
+    if told.ratio is not None and not told.metric.presence:
         yield "that is", f"{words.percent(told.ratio)} of the target {_band(settings, told.metric)}"
     if told.asked is None or told.replicas is None:
         yield "no answer", told.reason

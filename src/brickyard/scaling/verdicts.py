@@ -139,7 +139,7 @@ def _kpa(
         limited_by=limited_by if replicas != asked else "",
         panic=panic,
         ratio=kpa.ratio(stable, target, case.current),
-        reason=f"{measured}, target {words.amount(target)} for each replica, asks for {asked}",
+        reason=f"{measured}, {words.wanted(blank.metric)}, asks for {asked}",
     )
 
 
@@ -162,7 +162,7 @@ def _apa(
         limited_by=limited_by,
         stable=value or stable,
         ratio=ratio,
-        reason=f"{measured}, target {words.amount(target)}, asks for {asked}",
+        reason=f"{measured}, {words.wanted(blank.metric, of='')}, asks for {asked}",
     )
 
 

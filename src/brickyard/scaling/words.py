@@ -47,6 +47,11 @@ def moment(at: float) -> str:
     return datetime.datetime.fromtimestamp(at, datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def wanted(metric: contract.Metric, of: str = " for each replica") -> str:
+    """What is wanted of a metric: target 10 for each replica; ``of`` says of what, where that has been said."""
+    return "any number for one replica" if metric.presence else f"target {amount(metric.target)}{of}"
+
+
 def replicas(count: int) -> str:
     """1 replica, 2 replicas."""
     return f"{count} replica" if count == 1 else f"{count} replicas"

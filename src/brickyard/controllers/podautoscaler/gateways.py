@@ -63,8 +63,9 @@ class Gateways:
         if not sleeps(subject.settings):
             return ()
         told = self._believed(meta.uid(subject.autoscaler), demand.read(meta.annotations(subject.autoscaler)), now)
-        held = contract.Metric(_HELD_KEY, HELD, _target(subject.settings), contract.Form.WHOLE)
-        open_ = contract.Metric(_OPEN_KEY, OPEN, ANY, contract.Form.WHOLE)
+        target = _target(subject.settings)
+        held = contract.Metric(_HELD_KEY, HELD, target, contract.Form.WHOLE, presence=target == ANY)
+        open_ = contract.Metric(_OPEN_KEY, OPEN, ANY, contract.Form.WHOLE, presence=True)
         return (
             (held, _observation(held, now, {name: word.held for name, word in told.items()}, _since(told))),
             (open_, _observation(open_, now, {name: word.open for name, word in told.items()})),
