@@ -101,6 +101,27 @@ def test_another_engine_without_a_break() -> None:
     assert made.replay_over() == [payload(1, 1)]
 
 
+def test_another_engine_that_has_told_exactly_as_much() -> None:
+    """Its next number is the last one that was heard: no engine says a number twice."""
+    made = begun()
+    assert made.live(2, payload(2, 1)) == [events.RESET]
+    assert (made.state, made.ask, made.last) == (State.BEGINNING, 0, None)
+
+
+def test_what_was_lost_of_one_engine_still_counts_after_it_was_replaced() -> None:
+    made = begun()
+    made.live(5, payload(5))
+    made.replay_over()
+    assert made.lost == 2
+    made.live(0, payload(0, 1))
+    assert made.lost == 2
+    made.replayed(0, payload(0, 1))
+    made.replay_over()
+    made.live(3, payload(3, 1))
+    made.replay_over()
+    assert (made.lost, made.gaps) == (4, 2)
+
+
 def test_what_waits_is_bounded() -> None:
     made = feed.Feed(held=2)
     made.connected()
