@@ -224,6 +224,22 @@ async def test_its_status_is_told_at_once() -> None:
 
 
 @pytest.mark.looptime
+@pytest.mark.parametrize("failing", ["AbleToScale", "ScalingActive"])
+async def test_one_that_cannot_work_is_not_ready(failing: str) -> None:
+    async with world() as it:
+        states = {"AbleToScale": "True", "ScalingActive": "True", failing: "False"}
+        told = [{"type": kind, "status": state, "reason": f"{kind}{state}"} for kind, state in states.items()]
+        sizes = {"currentReplicas": 2, "desiredReplicas": 2}
+        live = found(it)[0]
+        await it.client.update(HPA, {**live, "status": {**sizes, "conditions": told}}, subresource="status")
+        await it.until(lambda: it.condition("Ready") == f"False {failing}False", 1)
+        whole = [{**each, "status": "True", "reason": "Fine"} for each in told]
+        live = found(it)[0]
+        await it.client.update(HPA, {**live, "status": {**sizes, "conditions": whole}}, subresource="status")
+        await it.until(lambda: it.condition("Ready") == "True AsExpected", 1)
+
+
+@pytest.mark.looptime
 async def test_another_strategy_takes_it_away() -> None:
     async with world() as it:
         await it.client.patch(

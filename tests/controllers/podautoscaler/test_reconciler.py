@@ -243,15 +243,27 @@ async def test_without_any_metric_nothing_is_decided() -> None:
         await it.until(lambda: it.condition("ScalingActive") == "False Stable")
 
 
-async def test_pods_that_start_are_no_failure() -> None:
+@pytest.mark.parametrize("there", [0, 1])
+async def test_pods_that_start_are_no_failure(there: int) -> None:
     client = clients.MemoryClient(testing.LoopClock())
     client.seed(DEPLOYMENT, testing.deployment())
-    client.seed(resources.POD, *pods(1, ready=False))
+    client.seed(resources.POD, *pods(there, ready=False))
     client.seed(SCALER, testing.autoscaler())
     async with testing.running(client) as it:
         await it.until(lambda: it.condition("ScalingActive") == "False WaitingForPods")
         assert it.events() == []
         assert "scalingHistory" not in it.status()
+
+
+async def test_a_source_of_the_whole_that_fails_waits_for_no_pods() -> None:
+    source = testing.source(metricSourceType="external", endpoint="metrics.example.com:80")
+    client = clients.MemoryClient(testing.LoopClock())
+    client.seed(DEPLOYMENT, testing.deployment())
+    client.seed(SCALER, testing.autoscaler(metricsSources=[source]))
+    async with testing.running(client, testing.Dials(silent="connection refused")) as it:
+        await it.until(lambda: it.condition("ScalingActive") == "False FailedComputeScale")
+        await it.until(lambda: dict(it.events()), 1)
+        assert "connection refused" in dict(it.events())["FailedComputeScale"]
 
 
 async def test_pods_that_end_are_not_measured() -> None:

@@ -12,6 +12,7 @@ edges of its schedules. Each pass writes the status at most once, and only news.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 
 from brickyard.api.kinds import resources
 from brickyard.api.kinds.podautoscaler import types
@@ -130,20 +131,24 @@ class Reconciler:
         look.card.teller.over(types.EVENT_FAILED_GET_REPLICAS)
         look.card.waits = None
         look.card.meet(look.wanted, size)
-        made = await self._decide(look, size)
+        replicas = self._caches.pods.find(look.wanted.namespace, size.selector)
+        made = await self._decide(look, size, replicas)
         look.card.history.add(history.point(made))
         self._tools.actions.record(meta.key(look.autoscaler), made)
-        return await self._act(look, made, size)
+        return await self._act(look, made, size, len(replicas))
 
-    async def _decide(self, look: cards.Pass, size: targets.Size) -> contract.Recommendation:
-        replicas = self._caches.pods.find(look.wanted.namespace, size.selector)
+    async def _decide(
+        self, look: cards.Pass, size: targets.Size, replicas: Sequence[resources.Object]
+    ) -> contract.Recommendation:
         subject = observing.Subject(look.today, look.settings, look.wanted, size, replicas)
         settings, snapshot = await self._tools.observer.observe(subject, self._tools.clock.wall())
         made = decide.decide(settings, look.card.memory, snapshot, self._tools.clock.wall())
         look.card.settings, look.card.made = settings, made
         return made
 
-    async def _act(self, look: cards.Pass, made: contract.Recommendation, size: targets.Size) -> status.Finding:
+    async def _act(
+        self, look: cards.Pass, made: contract.Recommendation, size: targets.Size, pods_: int
+    ) -> status.Finding:
         teller, words = look.card.teller, explain.short(made)
         found = dataclasses.replace(
             look.start,
@@ -153,7 +158,7 @@ class Reconciler:
             bounds=status.Bounds(made.minimum, made.maximum, made.schedule),
         )
         if made.desired is None:
-            return _undecided(look, made, found)
+            return _undecided(look, made, found, pods_)
         teller.over(types.EVENT_FAILED_COMPUTE_SCALE)
         if not made.moves:
             return found
@@ -202,11 +207,18 @@ class Reconciler:
         card.status, card.written_at = after, now
 
 
-def _undecided(look: cards.Pass, made: contract.Recommendation, found: status.Finding) -> status.Finding:
-    """What is told where nothing was decided. That no pod is ready yet is no failure: they start."""
-    if made.metrics and all(each.unready and not each.lacking and not each.measured for each in made.metrics):
+def _undecided(look: cards.Pass, made: contract.Recommendation, found: status.Finding, pods_: int) -> status.Finding:
+    """What is told where nothing was decided. That no pod is there or ready yet is no failure: they start."""
+    if made.metrics and all(_starting(each, pods_) for each in made.metrics):
         return dataclasses.replace(found, undecided=status.REASON_WAITING)
     reason = types.EVENT_FAILED_COMPUTE_SCALE
     look.card.teller.warn(look.autoscaler, reason, made.reason, made.at)
     failed = status.Action(made.current, made.current, reason, made.reason)
     return dataclasses.replace(found, action=failed, undecided=reason)
+
+
+def _starting(told: contract.MetricVerdict, pods_: int) -> bool:
+    """Whether nothing is measured because none of ``pods_`` pods can be asked yet."""
+    if told.metric.form is not contract.Form.PODS or told.lacking or told.measured:
+        return False
+    return bool(told.unready) or not pods_

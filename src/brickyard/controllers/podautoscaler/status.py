@@ -10,7 +10,8 @@
                                                                       or WaitingForPods where no pod is ready to be asked
     AbleToScale                 the target could be read and written  SucceededGetScale, Configured (HPA), FailedGetScale,
                                                                       FailedUpdateScale, InvalidSpec, or the conflict's
-    Ready                       AbleToScale and not ScalingActive     AsExpected, else the reason of the one that fails
+    Ready                       AbleToScale and not ScalingActive;    AsExpected, else the reason of the one that fails
+                                HPA: both are True, sizes are alike
 
 The message of ScalingActive carries numbers that are others every pass. A status that differs from the one before in nothing else is
 kept for ``WORDS`` seconds: five hundred autoscalers would otherwise write fifty times a second what nobody reads.
@@ -211,8 +212,13 @@ def _optional(found: Finding) -> Sequence[conditions.Condition]:
 def _scaling(found: Finding, scale: tuple[int, int]) -> Sequence[conditions.Condition]:
     able, active = _able(found), _active(found, scale)
     desired, actual = scale
+    failing = _failing(found.mirrored)
     if able.status == "False":
         ready = conditions.Condition(types.READY, "False", able.reason, able.message)
+    elif failing is not None:
+        ready = conditions.Condition(
+            types.READY, "False", failing["reason"], failing.get("message") or failing["reason"]
+        )
     elif found.undecided:
         ready = conditions.Condition(
             types.READY, "False", found.undecided, "nothing says how many replicas there should be"
@@ -251,6 +257,12 @@ def _active(found: Finding, scale: tuple[int, int]) -> conditions.Condition:
     if desired != actual:
         return conditions.Condition(types.SCALING_ACTIVE, "True", types.REASON_SCALING, text)
     return conditions.Condition(types.SCALING_ACTIVE, "False", types.REASON_STABLE, text)
+
+
+def _failing(mirrored: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    """What keeps the HorizontalPodAutoscaler from its work; None where nothing does. Its ScalingActive means that it can decide."""
+    told = {each["type"]: each for each in (mirrored or {}).get("conditions") or () if each.get("status") == "False"}
+    return told.get(types.ABLE_TO_SCALE) or told.get(types.SCALING_ACTIVE)
 
 
 def _mirrored_types(found: Finding) -> set[str]:
