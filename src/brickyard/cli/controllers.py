@@ -11,6 +11,7 @@ from brickyard.api import names
 from brickyard.cli import helping
 
 if TYPE_CHECKING:
+    from brickyard.assembly import controllers as assembly
     from brickyard.kube.reconcile import election
 
 _FOREIGN: Final = "brickyard.foreign"
@@ -64,18 +65,10 @@ def controllers(
 
     AIBrix' flags are understood, as Go spells them; those without a meaning here are told in the log.
     """
-    import os
-
-    import uvloop
-
     from brickyard.assembly import controllers as assembly
     from brickyard.assembly import managerflags
     from brickyard.kube.objects import meta
-    from brickyard.lib import garbage, logs, process, tasks
 
-    logs.setup(os.environ.get("BRICKYARD_LOG_LEVEL", "INFO"))
-    process.die_with_supervisor(os.environ)
-    managerflags.tell(ctx.meta[_FOREIGN])
     said = assembly.Said(
         kubeconfig=kubeconfig,
         controllers=controllers,
@@ -87,6 +80,27 @@ def controllers(
         lease=meta.Key(leader_election_namespace, leader_election_id),
         timing=_timing(leader_election_lease_duration, leader_election_renew_deadline),
     )
+    _begin()
+    managerflags.tell(ctx.meta[_FOREIGN])
+    _serve(said)
+
+
+def _begin() -> None:
+    import os
+
+    from brickyard.lib import logs, process
+
+    logs.setup(os.environ.get("BRICKYARD_LOG_LEVEL", "INFO"))
+    process.die_with_supervisor(os.environ)
+
+
+def _serve(said: assembly.Said) -> None:
+    import os
+
+    import uvloop
+
+    from brickyard.assembly import controllers as assembly
+    from brickyard.lib import garbage, process, tasks
 
     def ready() -> None:
         garbage.settle()
