@@ -5,6 +5,7 @@ Each law runs one story twice, the second time told otherwise, and compares what
 
 import dataclasses
 import itertools
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -192,6 +193,34 @@ class TestBounds:
         held.settings = free.settings
         one, other = held.look(testing.pods(4.0)), free.look(testing.pods(4.0))
         assert (one.desired, one.asked, one.steps) == (other.desired, other.asked, other.steps)
+
+
+class TestUselessValues:
+    """NaN, infinite and negative values are silence, wherever they come and whatever else is measured."""
+
+    @given(own=SETTINGS, story=STORY, useless=st.sampled_from([math.nan, math.inf, -math.inf, -1.0, -1e-300]))
+    @LAW
+    def test_at_pods(self, own: contract.Settings, story: list[Pass], useless: float) -> None:
+        said = [
+            each._replace(values=[useless if isinstance(one, str) else one for one in each.values]) for each in story
+        ]
+        assert told(own, said) == told(own, story)
+
+    @pytest.mark.parametrize("useless", [math.nan, math.inf, -math.inf, -1.0])
+    @pytest.mark.parametrize("strategy", STRATEGIES)
+    @pytest.mark.parametrize("demand", [0.0, 10.0, 90.0])
+    def test_of_the_whole(self, useless: float, strategy: contract.Strategy, demand: float) -> None:
+        """Five minutes of nonsense in an hour: nothing is decided meanwhile, and afterwards it goes on as after silence."""
+        own = testing.settings(strategy, testing.metric(whole=True))
+        ends = []
+        for nonsense in (useless, None):
+            load = testing.Workload(own, 4)
+            load.run(900, lambda _: [testing.whole(40.0)])
+            seen = testing.whole(nonsense)
+            meanwhile = [load.step(seen) for _ in range(30)]
+            assert {each.desired for each in meanwhile} == {None}
+            ends.append([each.desired for each in load.run(900, lambda _: [testing.whole(demand)])])
+        assert ends[0] == ends[1]
 
 
 class TestQuestions:

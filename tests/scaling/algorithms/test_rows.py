@@ -209,6 +209,8 @@ class TestHpa:
             (point(40), point(20), 4, 4),
             (point(50), point(25), 4, 5),
             (point(4), point(4), 1, 1),
+            # More pods than replicas, as while they are replaced: five that do 8 each are no reason to have four.
+            (point(40), point(8), 2, 2),
             # Of the whole.
             (point(45), None, 4, 5),
             (point(44), None, 4, 4),
