@@ -114,3 +114,13 @@ def test_the_json_says_all_that_the_screen_says() -> None:
     assert wall["trouble"] == [
         {"text": "CrashLoopBackOff: exit code 3: no room", "pods": ["w-1", "w-2"], "permanent": False}
     ]
+
+
+def test_models_that_sleep() -> None:
+    napping = overview.Model("default", "nap", "", 0, 0, 0, (), held=0)
+    waking = dataclasses.replace(napping, name="rise", held=3)
+    lines = shown(seen(napping, waking))
+    nap, rise = (line for line in shown(seen(napping, waking)) if line.startswith(("nap", "rise")))
+    assert "asleep" in nap
+    assert "waking (3 wait)" in rise
+    assert not any("Not ready" in line for line in shown(seen(napping, waking)))

@@ -132,3 +132,19 @@ def test_what_engines_do_not_say_stays_unknown() -> None:
     page = [{"id": "m", "requests_per_second": 0.0, "endpoints": [endpoint("default/a")], "last": None}]
     (model,) = overview.models([pod("a")], page)
     assert model.traffic == overview.Traffic(requests_per_second=0.0, in_flight=0)
+
+
+def test_models_that_sleep_stand_among_the_others() -> None:
+    row = {"requests_per_second": 0.0, "endpoints": [], "last": None}
+    told = {"autoscalers": ["team/nap", "team/other"], "held": 3}
+    page = [
+        {"id": "m", "asleep": None, **row},
+        {"id": "nap", "asleep": told, **row},
+        {"id": "odd", "asleep": None, **row},
+    ]
+    awake, asleep = overview.models([pod("a")], page)
+    assert (awake.name, awake.held) == ("m", None)
+    assert (asleep.namespace, asleep.name, asleep.replicas, asleep.held) == ("team", "nap", 0, 3)
+    # The page may be a moment behind the pods.
+    (both,) = overview.models([pod("a")], [{"id": "m", "asleep": told, **row}])
+    assert both.held is None

@@ -92,12 +92,8 @@ def _door(name: str, part: Part, more: str = "") -> text.Text:
 
 def _columns(models: Sequence[overview.Model], *, every_column: bool) -> Iterator[tuple[str, str, list[text.Text]]]:
     """Header, alignment and cells of each column to show."""
-    ready = [
-        text.Text(f"{each.ready}/{each.replicas}", "green" if each.ready == each.replicas else "yellow")
-        for each in models
-    ]
     yield "MODEL", "left", [text.Text(each.name) for each in models]
-    yield "READY", "left", ready
+    yield "READY", "left", [_ready(each) for each in models]
     yield "ENGINE", "left", [text.Text(each.engine) for each in models]
     yield "REQ/S", "right", [_number(each.traffic.requests_per_second, 1) for each in models]
     yield "OPEN", "right", [_number(each.traffic.in_flight) for each in models]
@@ -107,6 +103,12 @@ def _columns(models: Sequence[overview.Model], *, every_column: bool) -> Iterato
         yield "RESTARTS", "right", [text.Text(str(each.restarts)) for each in models]
     if every_column or {each.namespace for each in models} != {"default"}:
         yield "NAMESPACE", "left", [text.Text(each.namespace) for each in models]
+
+
+def _ready(model: overview.Model) -> text.Text:
+    if model.held is not None:
+        return text.Text(f"waking ({model.held} wait)", "yellow") if model.held else text.Text("asleep", "dim")
+    return text.Text(f"{model.ready}/{model.replicas}", "green" if model.ready == model.replicas else "yellow")
 
 
 def _models(models: Sequence[overview.Model], *, every_column: bool) -> table.Table:

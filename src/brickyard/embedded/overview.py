@@ -64,6 +64,7 @@ class Model:
         restarts: of all their containers.
         trouble: why those that are not ready are not, each reason once.
         traffic: what the gateway says of it.
+        held: of a model without pods that wakes when it is asked, the requests that wait for it; None of any other.
     """
 
     namespace: str
@@ -74,17 +75,26 @@ class Model:
     restarts: int
     trouble: tuple[Trouble, ...]
     traffic: Traffic = Traffic()
+    held: int | None = None
 
 
 def models(pods: Iterable[resources.Object], page: Iterable[Words] = ()) -> list[Model]:
-    """The models of ``pods``, by namespace and name; ``page`` is the gateway's ``/debug/models``."""
+    """The models of ``pods`` and those that sleep, by namespace and name; ``page`` is the gateway's ``/debug/models``."""
     groups: dict[tuple[str, str], list[resources.Object]] = {}
     for pod in pods:
         found = model_pods.read(pod)
         if found is not None and not meta.is_deleting(pod):
             groups.setdefault((meta.namespace(pod), found.model), []).append(pod)
     told = {row["id"]: row for row in page}
-    return [_model(key, group, told.get(key[1])) for key, group in sorted(groups.items())]
+    awake = [_model(key, group, told.get(key[1])) for key, group in sorted(groups.items())]
+    served = {each.name for each in awake}
+    asleep = [_asleep(row, row["asleep"]) for row in told.values() if row.get("asleep") and row["id"] not in served]
+    return sorted([*awake, *asleep], key=lambda each: (each.namespace, each.name))
+
+
+def _asleep(row: Words, told: Words) -> Model:
+    namespace = told["autoscalers"][0].partition("/")[0]
+    return Model(namespace, row["id"], "", 0, 0, 0, (), _traffic(row, namespace), told["held"])
 
 
 def _model(key: tuple[str, str], pods: Sequence[resources.Object], row: Words | None) -> Model:

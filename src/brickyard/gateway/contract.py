@@ -150,6 +150,10 @@ class Dormant(Protocol):
         """Why a model that there is has no pod."""
         ...
 
+    def summary(self, known: Collection[str]) -> Mapping[str, Mapping[str, object]]:
+        """What is told of the models that ``cards`` has rows for, as JSON-ready data."""
+        ...
+
 
 class Director(Protocol):
     """Who answers."""

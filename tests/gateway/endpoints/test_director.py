@@ -6,6 +6,7 @@ import collections
 import dataclasses
 import json
 import random
+from collections.abc import Collection
 from typing import Any
 
 import orjson
@@ -247,6 +248,41 @@ class TestFailures:
         add(live, "b")
         assert choose(live, excluded=["default/a:8000"]).endpoint.pod == "b"
         assert "already failed" in refuse(live, excluded=["default/a:8000", "default/b:8000"]).reason
+
+
+class Dormitory:
+    """One model sleeps."""
+
+    def knows(self, model: str) -> bool:
+        return model == "nap"
+
+    def cards(self, known: Collection[str]) -> list[contract.ModelCard]:
+        return [] if "nap" in known else [contract.ModelCard("nap", 7, "aibrix", 0)]
+
+    def absence(self, model: str) -> str:
+        return f"{model} sleeps"
+
+    def summary(self, known: Collection[str]) -> dict[str, dict[str, object]]:
+        return {} if "nap" in known else {"nap": {"held": 1}}
+
+
+class TestSleep:
+    def test_a_model_that_sleeps_is_one_of_them(self, live: director.PodDirector) -> None:
+        live.dormant = Dormitory()
+        add(live, "a")
+        assert [(each.id, each.ready) for each in live.models()] == [("demo", 1), ("nap", 0)]
+        assert (live.knows("nap"), live.knows("demo"), live.knows("other")) == (True, True, False)
+        assert live.absence("nap") == "nap sleeps"
+        made = live.choose(dataclasses.replace(routing_testing.request(), model="nap"))
+        assert isinstance(made, routing.NoDecision)
+        assert (made.reason, made.saturated) == ("nap sleeps", False)
+        assert [each["asleep"] for each in live.summary()] == [None, {"held": 1}]
+
+    def test_once_it_has_a_pod_the_pods_speak(self, live: director.PodDirector) -> None:
+        live.dormant = Dormitory()
+        add(live, "a", model="nap", ready=False)
+        assert [(each.id, each.ready) for each in live.models()] == [("nap", 0)]
+        assert "default/a not ready" in live.absence("nap")
 
 
 class TestExplain:

@@ -46,7 +46,15 @@ def rows(pods_: table.Table, held: ring.Ring) -> dict[str, dict[str, Any]]:
 
 def test_a_quiet_model_has_no_rate_and_no_decision() -> None:
     assert rows(live(testing.FakePod(ready=False)), ring.Ring(4)) == {
-        "demo": {"id": "demo", "requests_per_second": 0.0, "endpoints": [], "adapters": {}, "faults": {}, "last": None}
+        "demo": {
+            "id": "demo",
+            "requests_per_second": 0.0,
+            "endpoints": [],
+            "adapters": {},
+            "faults": {},
+            "asleep": None,
+            "last": None,
+        }
     }
 
 
@@ -130,3 +138,12 @@ def test_profiles_that_cannot_be_read_are_told_by_pod() -> None:
     (row,) = rows(world, ring.Ring(4)).values()
     assert row["faults"].keys() == {"default/a"}
     assert "model.aibrix.ai/config" in row["faults"]["default/a"]
+
+
+def test_models_that_sleep_have_a_row() -> None:
+    told = {"autoscalers": ["default/nap"], "held": 2}
+    made = summary.models(live(testing.FakePod()), ring.Ring(4), NOW, lambda moment: moment, {"nap": told})
+    assert [(each["id"], each["asleep"], each["endpoints"] == []) for each in made] == [
+        ("demo", None, False),
+        ("nap", told, True),
+    ]

@@ -29,6 +29,8 @@ class TestModels:
         (card,) = made.cards(())
         assert (card.id, card.created, card.ready) == ("demo", 1767323045, 0)
         assert made.cards({"demo"}) == [], "its pods are listed already"
+        assert made.summary(()) == {"demo": {"autoscalers": ["default/demo"], "held": 0}}
+        assert made.summary({"demo"}) == {}
 
     @pytest.mark.parametrize("spec", [{"minReplicas": 1}, {"scalingStrategy": "HPA"}])
     def test_one_that_is_not_woken_is_known_and_not_listed(self, spec: dict[str, Any]) -> None:

@@ -151,7 +151,8 @@ class TableDirector:
         return explain.explain(entry.decision, ring.ending(entry)) | {"decided_at": timestamps.rfc3339_micro(decided)}
 
     def summary(self) -> Sequence[dict[str, object]]:
-        return summary.models(self.table, self._ring, self._now(), self._wall)
+        asleep = {} if self.dormant is None else self.dormant.summary(self.table.models())
+        return summary.models(self.table, self._ring, self._now(), self._wall, asleep)
 
     def _wall(self, moment: float) -> float:
         """A moment of the monotonic clock, in Unix seconds."""

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Final
 
 from brickyard.gateway.endpoints import ring, table
 from brickyard.lib import timestamps
@@ -15,6 +16,7 @@ from brickyard.routing import contract as routing
 from brickyard.routing import explain
 
 Json = dict[str, object]
+_NOBODY: Final[Mapping[str, Mapping[str, object]]] = {}
 WINDOW = 10.0
 """Seconds that rates are taken over: long enough for a person's handful of requests to show, short enough to be about now."""
 
@@ -27,14 +29,23 @@ class _Told:
     ended: int = 0
 
 
-def models(live: table.Table, decisions: ring.Ring, now: float, wall: Callable[[float], float]) -> list[Json]:
-    """One row for each model that any pod claims to serve, by name. ``wall`` turns the clock of ``now`` into Unix seconds.
+def models(
+    live: table.Table,
+    decisions: ring.Ring,
+    now: float,
+    wall: Callable[[float], float],
+    asleep: Mapping[str, Mapping[str, object]] = _NOBODY,
+) -> list[Json]:
+    """One row for each model that any pod claims to serve or that is ``asleep``, by name.
+
+    ``wall`` turns the clock of ``now`` into Unix seconds.
 
     Keys: ``id``, ``requests_per_second`` (that ended, over the last ten seconds), ``endpoints`` (routable ones: ``endpoint``,
     ``in_flight``, ``barred`` with the reason or None, ``running``, ``waiting`` and ``kv_cache_usage`` as the engine last said, None
     where it does not, and ``load_age`` in seconds), ``adapters`` (by name, those that any of its endpoints holds: ``ready``, how many of
-    them do, and ``requests_per_second``), ``faults`` (by pod, what is wrong with the routing profiles it carries) and ``last`` (``id``,
-    ``sentence``, ``decided_at``, ``status``; None before any).
+    them do, and ``requests_per_second``), ``faults`` (by pod, what is wrong with the routing profiles it carries), ``asleep`` (what is
+    told of it where it has no pod and wakes when it is asked, else None) and ``last`` (``id``, ``sentence``, ``decided_at``, ``status``;
+    None before any).
     """
     told, seconds = _read(decisions, now)
 
@@ -43,7 +54,7 @@ def models(live: table.Table, decisions: ring.Ring, now: float, wall: Callable[[
 
     adapters = live.adapters()
     rows: list[Json] = []
-    for name in sorted(live.models()):
+    for name in sorted({*live.models(), *asleep}):
         last = told[name].last if name in told else None
         held = sorted(adapter for adapter, members in adapters.items() if any(pod.model == name for pod in members))
         rows.append(
@@ -56,6 +67,7 @@ def models(live: table.Table, decisions: ring.Ring, now: float, wall: Callable[[
                     for each in held
                 },
                 "faults": dict(live.faults(name)),
+                "asleep": asleep.get(name),
                 "last": None if last is None else _last(last, wall),
             }
         )

@@ -97,6 +97,17 @@ class Waking:
         names = sorted(name for name in self.book.models() if name not in known and self.holds(name))
         return [contract.ModelCard(name, self._created(name), OWNER, 0) for name in names]
 
+    def summary(self, known: Collection[str]) -> Mapping[str, Mapping[str, object]]:
+        """Those that ``cards`` has rows for: the ``autoscalers`` that wake them, and how many requests are ``held``."""
+        held = {model: count for model, count, _ in self.held()}
+        return {
+            each.id: {
+                "autoscalers": [str(sleeper.autoscaler) for sleeper in self.book.of(each.id)],
+                "held": held.get(each.id, 0),
+            }
+            for each in self.cards(known)
+        }
+
     def absence(self, model: str) -> str:
         """Why ``model``, which has no pods, has none."""
         found = self.book.of(model)
