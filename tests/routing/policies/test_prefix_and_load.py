@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import random
 from collections.abc import Sequence
 
@@ -135,7 +136,15 @@ def test_words() -> None:
     assert prefix_and_load.words(table(None, [120], [256]), 0).startswith("cached share unknown")
 
 
-@pytest.mark.parametrize("parameters", [{"load": 0}, {"decode_weight": 0}, {"load": -1.0}, {"load": float("inf")}])
+def test_a_token_is_a_token_unless_told_otherwise() -> None:
+    """Computed for this request, queued before it, or still to be generated: each counts one."""
+    assert prefix_and_load.PrefixAndLoadParameters() == prefix_and_load.PrefixAndLoadParameters(1.0, 1.0)
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [*({"load": each} for each in (0, -1.0, math.inf)), *({"decode_weight": each} for each in (0, -1.0, math.inf))],
+)
 def test_parameters_that_would_let_one_endpoint_drown(parameters: dict[str, float]) -> None:
     with pytest.raises(errors.BadParameterError):
         registry.Registry([prefix_and_load.POLICY], {"prefix-and-load": parameters})
