@@ -107,7 +107,7 @@ class TestLines:
         told = explain.lines(own, testing.Workload(own, 2).look(testing.whole(None, why="HTTP 500")))
         assert "  now        not read" in told
         assert "  no answer  HTTP 500" in told
-        assert "Outcome: no decision, so it stays at 2 replicas: no metric could be read: waiting: HTTP 500." in told
+        assert "Outcome: no decision, so it stays at 2 replicas: no metric could be read." in told
 
     def test_notes(self) -> None:
         seen = dataclasses.replace(testing.pods(60.0, 60.0), notes=("a counter", "partial"))

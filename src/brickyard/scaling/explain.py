@@ -144,7 +144,8 @@ def _steps(made: contract.Recommendation) -> Iterator[str]:
 
 def _outcome(made: contract.Recommendation) -> Iterator[str]:
     if made.desired is None:
-        yield f"Outcome: no decision, so it stays at {words.replicas(made.current)}: {made.reason}."
+        why = "no metric could be read" if made.metrics else made.reason  # why, each metric has told already
+        yield f"Outcome: no decision, so it stays at {words.replicas(made.current)}: {why}."
     elif made.moves:
         yield f"Outcome: from {made.current} to {words.replicas(made.desired)} ({made.reason})."
     else:

@@ -207,3 +207,8 @@ async def test_two_metrics_of_a_page_are_two_observations_of_one_reading() -> No
         for name in ("a", "b"):
             await made.observe(testing.wanted(source(server, name), testing.pod("a")), 5.0)
     assert server.asked == []
+
+
+async def test_one_pod_alone_that_cannot_be_measured() -> None:
+    seen = await read(b"other 3\n", metric="q")
+    assert seen.why.startswith("the one ready pod cannot be measured; ")

@@ -24,7 +24,8 @@ def of_pods(
     asked = sum(pod.health is not scaling.Health.UNREADY for pod in pods)
     why = ""
     if asked and len(missing) == asked:
-        why = f"none of {asked} ready pods could be measured; {missing[0].pod}: {missing[0].why}"
+        all_of_them = "the one ready pod cannot" if asked == 1 else f"none of {asked} ready pods could"
+        why = f"{all_of_them} be measured; {missing[0].pod}: {missing[0].why}"
     return scaling.Observation(wanted.metric.key, now, pods=pods, why=why, notes=_notes(unit, list(answers.values())))
 
 
