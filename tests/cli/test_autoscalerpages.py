@@ -155,6 +155,29 @@ def test_words() -> None:
     ]
 
 
+def test_words_of_a_horizontalpodautoscaler() -> None:
+    able = {
+        "type": "AbleToScale",
+        "status": "True",
+        "reason": "ReadyForNewScale",
+        "message": "recommended size matches",
+    }
+    limited = {"type": "ScalingLimited", "status": "False", "reason": "DesiredWithinRange"}
+    status = {"actualScale": 2, "desiredScale": 3, "conditions": [able, limited]}
+    told = list(autoscalerpages.words(page(strategy="HPA", explanation=None, status=status)))
+    assert told == [
+        "from 2 to 3: the HorizontalPodAutoscaler chat-hpa decides, of Deployment default/chat",
+        "  AbleToScale      True   recommended size matches",
+        "  ScalingLimited   False  DesiredWithinRange",
+        "What it measures: `brickyard get hpa chat-hpa -n default -o yaml`.",
+        "It is looked at every 10 s, and at once when its spec or its target's size changes.",
+    ]
+    status["desiredScale"] = 2
+    assert next(iter(autoscalerpages.words(page(strategy="HPA", explanation=None, status=status)))).startswith(
+        "stays at 2"
+    )
+
+
 @pytest.mark.parametrize(
     ("given", "said", "hint"),
     [

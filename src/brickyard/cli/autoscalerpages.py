@@ -87,10 +87,13 @@ def words(page: dict[str, Any]) -> Iterator[str]:
     Raises:
         NothingDecided: there is no decision.
     """
-    if page.get("explanation") is None:
+    if page.get("explanation") is not None:
+        yield page["explanation"]["short"]
+        yield from page["explanation"]["long"]
+    elif _is_delegated(page):
+        yield from _delegated(page)
+    else:
         raise _undecided(page)
-    yield page["explanation"]["short"]
-    yield from page["explanation"]["long"]
     if period := page.get("period"):
         yield f"It is looked at every {period:g} s, and at once when its spec or its target's size changes."
     if waits := page.get("waits"):
@@ -111,6 +114,21 @@ def _unable(page: dict[str, Any]) -> dict[str, Any] | None:
     """The condition AbleToScale, where it is false."""
     told: list[dict[str, Any]] = (page.get("status") or {}).get("conditions") or []
     return next((each for each in told if each["type"] == "AbleToScale" and each["status"] == "False"), None)
+
+
+def _is_delegated(page: dict[str, Any]) -> bool:
+    return page.get("strategy") == _HPA and not page.get("fault") and "actualScale" in (page.get("status") or {})
+
+
+def _delegated(page: dict[str, Any]) -> Iterator[str]:
+    """What a HorizontalPodAutoscaler says of itself: the status has taken it over."""
+    status, name = page["status"], page["name"]
+    actual, desired = status["actualScale"], status.get("desiredScale")
+    head = f"stays at {actual}" if actual == desired else f"from {actual} to {desired}"
+    yield f"{head}: the HorizontalPodAutoscaler {name}-hpa decides, of {page['target']}"
+    for each in status.get("conditions") or ():
+        yield f"  {each['type']:<16} {each['status']:<6} {each.get('message') or each.get('reason') or ''}"
+    yield f"What it measures: `brickyard get hpa {name}-hpa -n {page['namespace']} -o yaml`."
 
 
 def _undecided(page: dict[str, Any]) -> NothingDecided:
