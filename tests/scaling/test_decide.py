@@ -83,6 +83,16 @@ class TestRows:
         assert told.stable.low < 30
         assert told.panic == contract.Span(60, 60)
 
+    def test_below_the_threshold_the_shorter_window_has_no_say(self) -> None:
+        """The last half minute would ask for six; it is no panic, and the two minutes ask for four."""
+        own = testing.settings(**EXACT, stable_window=120.0, panic_window=30.0)
+        load = testing.Workload(own, 4)
+        load.step(testing.shared(20, 4), seconds=60)
+        made = load.look(testing.shared(60, 4))
+        (told,) = made.metrics
+        assert (told.stable, told.panic) == (contract.Span(40, 40), contract.Span(60, 60))
+        assert (made.asked, made.desired, made.panicking_since) == (4, 4, None)
+
     def test_k3_the_peak_is_kept(self) -> None:
         load = grown(testing.settings(**EXACT), 2, 20)
         load.under(200, 60)
