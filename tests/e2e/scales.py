@@ -27,6 +27,8 @@ LLAMA: dict[str, Any] = {
     "image": "ghcr.io/ggml-org/llama.cpp:server",
     "args": ["--model", yards.MODEL, "--ctx-size", "1024", "--parallel", "1", "--threads", "1"],
 }
+PAGE = {"metricSourceType": "pod", "protocolType": "http", "port": "8000", "path": "/metrics"}
+"""What a source is that does not say."""
 SIM: dict[str, Any] = {
     "image": "brickyard/sim:latest",
     "args": ["--any-model", "--preset", "demo", "--max-num-seqs", "1"],
@@ -66,9 +68,7 @@ def autoscaler(name: str, source: dict[str, str], *, windows: tuple[int, int], m
         "maxReplicas": most,
         "observeWindowSeconds": windows[0],
         "panicWindowSeconds": windows[1],
-        "metricsSources": [
-            {"metricSourceType": "pod", "protocolType": "http", "port": "8000", "path": "/metrics", **source}
-        ],
+        "metricsSources": [source if "metricSourceType" in source else {**PAGE, **source}],
     }
     return yaml.safe_dump(
         {

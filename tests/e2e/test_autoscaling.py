@@ -182,8 +182,9 @@ def test_an_endpoint_by_the_name_of_its_service(brisk: yards.Yard) -> None:
     brisk.kubectl("apply", "-f", "-", stdin=scales.engines("wish", "sim", wish))
     idle = {"image": "brickyard/host", "command": ["sleep", "600"], "readinessProbe": None}
     brisk.kubectl("apply", "-f", "-", stdin=scales.engines("idle", "sim", idle))
-    source = {"metricSourceType": "external", "endpoint": "wish.default.svc.cluster.local:8000", "path": "/metrics"}
-    scaler = scales.autoscaler("idle", {**source, "targetMetric": "wish", "targetValue": "1"}, windows=(10, 5), most=5)
+    where = {"protocolType": "http", "endpoint": "wish.default.svc.cluster.local:8000", "path": "/metrics"}
+    source = {"metricSourceType": "external", **where, "targetMetric": "wish", "targetValue": "1"}
+    scaler = scales.autoscaler("idle", source, windows=(10, 5), most=5)
     brisk.kubectl("apply", "-f", "-", stdin=scaler)
     sizes = scales.Sizes(brisk, "idle")
     with sizes.watching():
@@ -193,6 +194,38 @@ def test_an_endpoint_by_the_name_of_its_service(brisk: yards.Yard) -> None:
     assert sizes.asked[-1].count == 3
     brisk.kubectl("delete", "deployment/wish")
     end(brisk, "idle")
+
+
+BUSY = "import time\nwhile True:\n    sum(range(10**5))\n    time.sleep(0.02)"
+
+
+def test_a_horizontalpodautoscaler_does_the_work(brisk: yards.Yard) -> None:
+    container = {
+        "image": "brickyard/host",
+        "command": ["python3", "-c", BUSY],
+        "readinessProbe": None,
+        "resources": {"requests": {"cpu": "20m"}},
+    }
+    brisk.kubectl("apply", "-f", "-", stdin=scales.engines("busy", "sim", container))
+    source = {"metricSourceType": "resource", "targetMetric": "cpu", "targetValue": "50"}
+    scaler = scales.autoscaler("busy", source, windows=(10, 5), most=2).replace("Strategy: KPA", "Strategy: HPA")
+    brisk.kubectl("apply", "-f", "-", stdin=scaler)
+    sizes = scales.Sizes(brisk, "busy")
+    with sizes.watching():
+        yards.until(lambda: sizes.are(asked=2, ready=2), within=90, what="two share the work")
+    yards.until(lambda: scales.condition(brisk, "busy", "Ready") == "True AsExpected", within=60, what="that is told")
+    assert scales.condition(brisk, "busy", "ScalingActive") == "True ValidMetricFound"
+    assert brisk.kubectl("get", "podautoscaler", "busy", "--no-headers").stdout.split()[:5] == [
+        "busy",
+        "1",
+        "2",
+        "2",
+        "HPA",
+    ]
+    (made,) = brisk.objects("horizontalpodautoscalers")
+    assert (made["metadata"]["name"], made["metadata"]["ownerReferences"][0]["name"]) == ("busy-hpa", "busy")
+    end(brisk, "busy")
+    yards.until(lambda: not brisk.objects("horizontalpodautoscalers"), what="it goes with its owner")
 
 
 # Published manifests.
