@@ -120,7 +120,7 @@ def test_models_that_sleep() -> None:
     napping = overview.Model("default", "nap", "", 0, 0, 0, (), held=0)
     waking = dataclasses.replace(napping, name="rise", held=3)
     lines = shown(seen(napping, waking))
-    nap, rise = (line for line in shown(seen(napping, waking)) if line.startswith(("nap", "rise")))
+    nap, rise = (line for line in lines if line.startswith(("nap", "rise")))
     assert "asleep" in nap
     assert "waking (3 wait)" in rise
-    assert not any("Not ready" in line for line in shown(seen(napping, waking)))
+    assert not any("Not ready" in line for line in lines)
