@@ -93,6 +93,7 @@ def test_a_request_wakes_a_model_and_silence_puts_it_to_sleep(up: yard.Yard) -> 
     up.kubectl("apply", "-f", "-", stdin=manifest())
     yard.until(lambda: listed(up) == {NAME: 0}, what="a model that sleeps is listed")
     assert replicas(up) == (0, 0)
+    assert "asleep" in up.brickyard("status").stdout
 
     # Several at once: all are held, and all answered; one of them is a stream.
     with concurrent.futures.ThreadPoolExecutor(4) as crowd:
