@@ -122,7 +122,7 @@ def kill(yard: yards.Yard, kind: str, turn: int) -> float:
     _, alive = psutil.wait_procs(victims, timeout=2)
     assert alive == []
     if kind == "supervisor":
-        _, alive = psutil.wait_procs(parts, timeout=BACK)
+        _, alive = psutil.wait_procs(parts, timeout=6 * BACK)
         assert alive == [], "the parts die with their supervisor"
         yard.up()
         moment = time.monotonic()

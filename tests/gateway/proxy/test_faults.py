@@ -57,10 +57,10 @@ async def test_twenty_thousand_connections_opened_and_dropped(start: Start) -> N
         for _ in range(count):
             seen[await drop_in(house, rng)] += 1
 
-    async with asyncio.timeout(120), asyncio.TaskGroup() as crowd:
+    async with asyncio.timeout(300), asyncio.TaskGroup() as crowd:
         for _ in range(AT_ONCE):
             crowd.create_task(drop(CROWD // AT_ONCE))
-        await until(lambda: seen.total() > CROWD // 4, limit=60)
+        await until(lambda: seen.total() > CROWD // 4, limit=200)
         async with asyncio.timeout(10):
             assert (await house.ask()).status == 200, "others are served meanwhile"
     assert seen.total() == CROWD
