@@ -44,6 +44,16 @@ class TestMetrics:
         assert load.replicas < 4
 
 
+class TestAdvice:
+    @pytest.mark.parametrize("window", [0.0, 0.5, 5.0, 9.5, 10.0, 10.5, 25.0])
+    def test_a_window_shorter_than_the_time_between_two_looks_holds_nothing_for_ever(self, window: float) -> None:
+        load = testing.Workload(testing.settings(down_window=window), 4)
+        load.under(40, 900)
+        assert load.replicas == 4
+        load.under(10, 400)
+        assert load.replicas == 1
+
+
 class TestClock:
     @pytest.mark.parametrize("by", [-0.5, -30.0, -3600.0, -1e9])
     def test_set_back_nothing_is_lost(self, by: float) -> None:

@@ -46,8 +46,10 @@ class Memory:
         if self._last is not None and now < self._last:
             self._shift(now - self._last)
         resumed = self._last is None or windows.interrupted(now - self._last, self._stride)
-        if resumed or self.advice.highest(max(settings.up_window, settings.down_window), now) is None:
-            self.advice.note(now, current)
+        # Windows may be shorter than the time between two passes: what the last pass recommended is out of them by rights then.
+        silent = self._last != now and self.advice.latest != self._last
+        if resumed or (silent and self.advice.highest(max(settings.up_window, settings.down_window), now) is None):
+            self.advice.assume(now, current)
         if self._last is not None:
             self._stride = now - self._last
             if current != self._replicas:

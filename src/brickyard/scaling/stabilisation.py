@@ -31,14 +31,21 @@ class Entry:
 class Advice:
     """Recommendations of the last ``window`` seconds."""
 
-    __slots__ = ("_highest", "_lowest")
+    __slots__ = ("_highest", "_lowest", "latest")
 
     def __init__(self) -> None:
+        self.latest: float | None = None
+        """When something was recommended last, whether or not it still counts."""
         self._highest: collections.deque[Entry] = collections.deque()
         self._lowest: collections.deque[Entry] = collections.deque()
 
     def note(self, at: float, replicas: int) -> None:
         """``replicas`` were recommended at ``at``; not earlier than what was noted before."""
+        self.latest = at
+        self.assume(at, replicas)
+
+    def assume(self, at: float, replicas: int) -> None:
+        """Count ``replicas`` as recommended at ``at``, where nothing is known of what was."""
         found = Entry(at, replicas)
         for queue, sign in ((self._highest, 1), (self._lowest, -1)):
             while queue and sign * queue[-1].replicas <= sign * replicas:
@@ -61,6 +68,8 @@ class Advice:
 
     def shift(self, seconds: float) -> None:
         """The clock was set by ``seconds``: everything keeps its age."""
+        if self.latest is not None:
+            self.latest += seconds
         for queue in (self._highest, self._lowest):
             moved = [Entry(each.at + seconds, each.replicas) for each in queue]
             queue.clear()
