@@ -18,18 +18,21 @@ from brickyard.gateway import settings as proxy_settings
 from brickyard.gateway import workers
 from brickyard.gateway.waking import settings as waking_settings
 from brickyard.gateway.waking import testing as waking_testing
+from brickyard.kube.client import errors
 from brickyard.kube.client import testing as clients
 from brickyard.lib import tasks
 
 
 @contextlib.asynccontextmanager
-async def running(client: clients.MemoryClient, timeout: float = 60.0) -> AsyncIterator[httpx2.AsyncClient]:
-    """A gateway called ``gw``."""
+async def running(
+    client: clients.MemoryClient, timeout: float = 60.0, name: str = "gw"
+) -> AsyncIterator[httpx2.AsyncClient]:
+    """A gateway called ``name``."""
     stop, port = asyncio.Event(), asyncio.get_running_loop().create_future()
     given = gateways.given()
     settings = dataclasses.replace(
         given,
-        proxy=dataclasses.replace(given.proxy, pod="gw", head_timeout=0.2),
+        proxy=dataclasses.replace(given.proxy, pod=name, head_timeout=0.2),
         waking=waking_settings.WakingSettings(timeout=timeout),
     )
     async with tasks.Scope("test") as scope:
@@ -87,6 +90,32 @@ async def test_the_whole_way() -> None:
         page = (await asking.get("/metrics")).text
         assert 'gateway_waking_ended_total{how="sent"} 1.0' in page
         assert "gateway_waking_seconds_count 1.0" in page
+
+
+async def test_two_gateways() -> None:
+    """Each holds its own requests and tells of them; one pod is news for both."""
+    client = api()
+    async with (
+        gateways.engines(1) as (engine,),
+        running(client, name="east") as east,
+        running(client, name="west") as west,
+    ):
+        asked = [asyncio.create_task(gateways.ask(each)) for each in (east, east, west)]
+        async with asyncio.timeout(5.0):
+            while words(client).keys() != {"east", "west"}:
+                await asyncio.sleep(0.005)
+        client.seed(resources.POD, engine.pod("a"))
+        assert [answer.status_code for answer in await asyncio.gather(*asked)] == [200, 200, 200]
+
+
+async def test_an_api_that_takes_no_words_is_named_in_what_the_client_hears() -> None:
+    client = api()
+    async with running(client, timeout=0.5) as asking:
+        client.fail_next(errors.Forbidden("gateways may not patch podautoscalers"), verb="patch", times=50)
+        answer = await gateways.ask(asking)
+    assert answer.status_code == 503
+    message = answer.json()["error"]["message"]
+    assert "PodAutoscaler default/demo could not be told: gateways may not patch podautoscalers" in message
 
 
 async def test_in_vain() -> None:
