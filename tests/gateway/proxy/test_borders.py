@@ -37,7 +37,7 @@ def read_requests(pieces: list[bytes]) -> tuple[list[tuple[object, ...]], budget
             each.target,
             each.keep_alive,
             each.http10,
-            b"".join(each.lines),
+            each.lines,
             each.notes,
             each.body,
             each.refusal.error.status if each.refusal else 0,
