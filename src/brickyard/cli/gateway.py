@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import pathlib
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from brickyard.assembly import gateway as assembly
 
 
 def gateway(
@@ -46,6 +49,16 @@ def gateway(
 
     Everything else is set by variables: see docs/gateway.md and docs/settings.md.
     """
+    from brickyard.assembly import gateway as assembly
+    from brickyard.lib import errors
+
+    if standalone and endpoints_config is None:
+        raise errors.UsageError("--standalone needs a file of endpoints", hint="add --endpoints-config FILE")
+    _serve(assembly.Said(host, port, kubeconfig, endpoints_config, strategy, store), workers)
+
+
+def _serve(said: assembly.Said, workers: int | None) -> None:
+    """Serve until the stop signal, in this process or in several."""
     import os
 
     import uvloop
@@ -54,13 +67,10 @@ def gateway(
     from brickyard.assembly import unread
     from brickyard.assembly import workers as several
     from brickyard.kube.client import errors as kube
-    from brickyard.lib import errors, garbage, logs, process, tasks
+    from brickyard.lib import garbage, logs, process, tasks
 
-    if standalone and endpoints_config is None:
-        raise errors.UsageError("--standalone needs a file of endpoints", hint="add --endpoints-config FILE")
     logs.setup(os.environ.get("BRICKYARD_LOG_LEVEL", "INFO"))
     process.die_with_supervisor(os.environ)
-    said = assembly.Said(host, port, kubeconfig, endpoints_config, strategy, store)
     settings = assembly.load(os.environ, said)
     plan = several.plan(os.environ, said, settings, workers)
     if settings.seat is None:
