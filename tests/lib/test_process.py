@@ -7,6 +7,8 @@ import subprocess
 import sys
 import time
 
+import pytest
+
 from brickyard.lib import process
 
 
@@ -90,21 +92,27 @@ def test_without_a_supervisor_nothing_happens() -> None:
     process.die_with_supervisor({})
 
 
-def test_an_orphan_ends_at_once() -> None:
-    code = "import os; from brickyard.lib import process; process.die_with_supervisor(os.environ); print('still here')"
+@pytest.mark.parametrize(("handling", "end"), [("SIG_DFL", signal.SIGHUP), ("SIG_IGN", signal.SIGKILL)])
+def test_an_orphan_ends_at_once(handling: str, end: signal.Signals) -> None:
+    code = (
+        f"import os, signal; from brickyard.lib import process; signal.signal(signal.SIGHUP, signal.{handling});"
+        "process.die_with_supervisor(os.environ); print('still here')"
+    )
     environ = {**os.environ, process.SUPERVISOR_PID: "1"}
     done = subprocess.run([sys.executable, "-c", code], env=environ, capture_output=True, timeout=20, check=False)
-    assert (done.returncode, done.stdout) == (-signal.SIGHUP, b"")
+    assert (done.returncode, done.stdout) == (-end, b"")
 
 
-def test_a_child_dies_with_its_supervisor(tmp_path: pathlib.Path) -> None:
+@pytest.mark.parametrize("handling", ["SIG_DFL", "SIG_IGN"])  # nohup has children ignore it
+def test_a_child_dies_with_its_supervisor(tmp_path: pathlib.Path, handling: str) -> None:
     note = tmp_path / "pid"
     child = (
         "import os, sys, time; from brickyard.lib import process; process.die_with_supervisor(os.environ);"
         f"open({str(note)!r} + '.new', 'w').write(str(os.getpid())); os.rename({str(note)!r} + '.new', {str(note)!r}); time.sleep(60)"
     )
     parent = (
-        "import os, subprocess, sys; environ = {**os.environ, 'BRICKYARD_SUPERVISOR_PID': str(os.getpid())};"
+        f"import os, signal, subprocess, sys; signal.signal(signal.SIGHUP, signal.{handling});"
+        "environ = {**os.environ, 'BRICKYARD_SUPERVISOR_PID': str(os.getpid())};"
         f"subprocess.run([sys.executable, '-c', {child!r}], env=environ)"
     )
     with subprocess.Popen([sys.executable, "-c", parent]) as started:

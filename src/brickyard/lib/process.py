@@ -1,8 +1,8 @@
 """What a process of ours owes the one that started it, and how to name another process safely.
 
 A supervised child says when it is ready (a line on the pipe whose number stands in ``BRICKYARD_READY_FD``) and does not outlive its
-supervisor, ``BRICKYARD_SUPERVISOR_PID`` (the kernel sends it SIGHUP when the parent dies). A process id alone is no name, since
-numbers are used again: with the start time it is one.
+supervisor, ``BRICKYARD_SUPERVISOR_PID`` (the kernel sends it SIGHUP when the parent dies, or SIGKILL where SIGHUP is ignored). A
+process id alone is no name, since numbers are used again: with the start time it is one.
 """
 
 from __future__ import annotations
@@ -106,13 +106,17 @@ def announce_ready(environ: Mapping[str, str]) -> None:
 
 
 def die_with_supervisor(environ: Mapping[str, str]) -> None:
-    """Receive SIGHUP when the supervisor dies; at once when it is dead already. Without a supervisor nothing happens."""
+    """Receive SIGHUP when the supervisor dies; at once when it is dead already. Without a supervisor nothing happens.
+
+    What ``nohup`` starts ignores SIGHUP, and so do its children: they are killed.
+    """
     supervisor = environ.get(SUPERVISOR_PID, "")
     if not supervisor:
         return
-    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGHUP, 0, 0, 0)
+    deadly = signal.SIGKILL if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN else signal.SIGHUP
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, deadly, 0, 0, 0)
     if os.getppid() != int(supervisor):
-        os.kill(os.getpid(), signal.SIGHUP)
+        os.kill(os.getpid(), deadly)
 
 
 def orphaned(environ: Mapping[str, str]) -> bool:
