@@ -5,6 +5,7 @@ Each has room for three such prompts with their answers and a bit.
 
 from __future__ import annotations
 
+import os
 import pathlib
 import re
 import subprocess
@@ -28,6 +29,10 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.timeout(1500),
     pytest.mark.skipif(not VLLM.exists(), reason="vLLM is not installed here: make vllm"),
+    pytest.mark.skipif(
+        (os.cpu_count() or 1) < 4 and not os.environ.get("BRICKYARD_PATIENT"),
+        reason="three vLLMs take ten minutes to start on few cores: BRICKYARD_PATIENT=1 has it run all the same",
+    ),
 ]
 
 
