@@ -74,7 +74,9 @@ async def test_other_tokens_are_the_engines_business_unless_one_is_required() ->
         assert (admission.user, admission.secrets, admission.metered) == ("", frozenset(), False)
     async with world(require_key=True) as house:
         wrong, none = await house.refused(authorization="Bearer sk-other"), await house.refused()
-        assert (wrong.error.status, wrong.error.code) == (none.error.status, none.error.code) == (401, "invalid_api_key")
+        assert (
+            (wrong.error.status, wrong.error.code) == (none.error.status, none.error.code) == (401, "invalid_api_key")
+        )
         assert str(wrong).startswith("Incorrect API key provided: send")
         assert str(none).startswith("an API key is required: send")
         assert (await house.admit(authorization=f"Bearer {KEY}")).user == "ann"
