@@ -47,7 +47,7 @@ class Memory:
             self._shift(now - self._last)
         resumed = self._last is None or windows.interrupted(now - self._last, self._stride)
         # Windows may be shorter than the time between two passes: what the last pass recommended is out of them by rights then.
-        silent = self._last != now and self.advice.latest != self._last
+        silent = self._last not in {now, self.advice.latest}
         if resumed or (silent and self.advice.highest(max(settings.up_window, settings.down_window), now) is None):
             self.advice.assume(now, current)
         if self._last is not None:
