@@ -63,10 +63,14 @@ class Machine:
 
     async def pod(self, name: str = "a", *containers: dict[str, Any], **fields: Any) -> resources.Object:
         """A pod that is ready."""
+        await self.made(name, *containers, **fields)
+        return await self.until(ready, name)
+
+    async def made(self, name: str, *containers: dict[str, Any], **fields: Any) -> None:
+        """A pod that is on its way."""
         obj = pod(*(containers or (python(SLEEPER),)), name=name, **fields)
         del obj["metadata"]["uid"]
         self.uids.add((await self.client.create(resources.POD, obj))["metadata"]["uid"])
-        return await self.until(ready, name)
 
     async def pod_over(self, name: str) -> resources.Object:
         """A pod whose only container has ended well."""

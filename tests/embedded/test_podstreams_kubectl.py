@@ -30,6 +30,14 @@ async def machine(tmp_path: pathlib.Path) -> AsyncIterator[streaming.Machine]:
         yield found
 
 
+def over(pod: resources.Object, container: str) -> bool:
+    """Whether the pod's status tells that its container has ended."""
+    return any(
+        each["name"] == container and "terminated" in each["state"]
+        for each in pod.get("status", {}).get("containerStatuses", ())
+    )
+
+
 class TestExec:
     async def test_a_command_and_its_exit_code(self, machine: streaming.Machine) -> None:
         await machine.pod()
@@ -81,9 +89,9 @@ class TestExec:
         assert "container three is not valid for pod a" in unknown.err
 
     async def test_a_container_that_is_over(self, machine: streaming.Machine) -> None:
-        await machine.pod(
-            "a", python("pass", name="short"), python(streaming.SLEEPER, name="long"), restartPolicy="Never"
-        )
+        short, long = python("pass", name="short"), python(streaming.SLEEPER, name="long")
+        await machine.made("a", short, long, restartPolicy="Never")
+        await machine.until(lambda pod: over(pod, "short"))
         done = await machine.kubectl("exec", "a", "-c", "short", "--", "true")
         assert done.code == 1
         assert 'container not found ("short")' in done.err
@@ -232,6 +240,9 @@ while True: time.sleep(1000)
 class TestAttach:
     async def test_it_begins_now_and_ends_with_the_container(self, machine: streaming.Machine) -> None:
         found = await machine.pod("a", python(TALKER))
+        async with asyncio.timeout(20):  # until it hears signals
+            while (await machine.kubectl("logs", "a")).out != b"earlier\n":
+                await asyncio.sleep(0.05)
         async with machine.started("attach", "a") as process:
             assert process.stdout is not None
             talker = machine.processes("SIGUSR1")[-1]
