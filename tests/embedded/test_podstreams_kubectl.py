@@ -238,17 +238,17 @@ while True: time.sleep(1000)
 """
 
 
-def hears(pid: int, number: signal.Signals) -> bool:
-    """Whether a process has a handler for a signal."""
+def hears(pid: int, *numbers: signal.Signals) -> bool:
+    """Whether a process has handlers for all these signals."""
     caught = re.search(r"SigCgt:\s*(\w+)", pathlib.Path(f"/proc/{pid}/status").read_text())
-    return caught is not None and bool(int(caught[1], 16) >> (number - 1) & 1)
+    return caught is not None and all(int(caught[1], 16) >> (number - 1) & 1 for number in numbers)
 
 
 class TestAttach:
     async def test_it_begins_now_and_ends_with_the_container(self, machine: streaming.Machine) -> None:
         found = await machine.pod("a", python(TALKER))
         async with asyncio.timeout(20):  # until it hears signals
-            while not any(hears(pid, signal.SIGTERM) for pid in machine.processes("SIGUSR1")):
+            while not any(hears(pid, signal.SIGUSR1, signal.SIGTERM) for pid in machine.processes("SIGUSR1")):
                 await asyncio.sleep(0.05)
         async with machine.started("attach", "a") as process:
             assert process.stdout is not None
