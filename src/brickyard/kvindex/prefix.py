@@ -135,7 +135,7 @@ class PrefixIndex:
         slot = self._slot(endpoint)
         stamp, bit, live = self._stamp(now), 1 << slot, self._slots.live
         held = self._table
-        stamps, masks, put = held.stamps, held.masks(), held.put
+        stamps, masks, put = held.stamps, held.masks(), held.writer()
         (asked, entries, holders, when), self._latest = self._latest, _NOTHING
         if asked is hashes and when == stamp:
             # As a rule the question came just before: what it found stands where it stood, and is as fresh.
@@ -147,14 +147,18 @@ class PrefixIndex:
             if len(entries) == len(hashes):
                 return
             hashes = hashes[len(entries) :]
-        index, sets, ways, oldest = held.keys.index, held.sets, WAYS, stamp - self._ttl
+        keys, sets, ways, oldest = held.keys, held.sets, WAYS, stamp - self._ttl
         for key in hashes:
             base = (key & sets) * ways
-            try:
-                entry = index(key, base, base + ways)
-            except ValueError:
-                put(held.claim(key, stamp), bit)
+            row = keys[base : base + ways]
+            if key not in row:  # most of these are new: looking twice for the others costs less than an error for each
+                ages = stamps[base : base + ways]  # as ``claim``
+                entry = base + ages.index(min(ages))
+                keys[entry] = key
+                stamps[entry] = stamp
+                put(entry, bit)
                 continue
+            entry = base + row.index(key)
             # What expired is not brought back by someone else's sending, nor is what left.
             before = masks[entry] & live if stamps[entry] >= oldest else 0
             if before != bit:

@@ -11,6 +11,7 @@ arithmetic runs over them at memory speed.
 from __future__ import annotations
 
 import array
+from collections.abc import Callable
 from typing import Final, Protocol
 
 from brickyard.kvindex import errors
@@ -134,6 +135,10 @@ class Table:
         for plane in self.planes:
             plane[entry] = mask & _WORD
             mask >>= PLANE
+
+    def writer(self) -> Callable[[int, int], None]:
+        """``put`` as cheap as it can be had, for bits that the table is wide enough for; good as long as ``masks``."""
+        return self.planes[0].__setitem__ if len(self.planes) == 1 else self.put
 
     def drop(self, entry: int) -> None:
         """Empty an entry."""
