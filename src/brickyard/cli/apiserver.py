@@ -22,17 +22,16 @@ def apiserver(
     """Serve the Kubernetes API alone, without node agent, controllers and gateway."""
     import os
 
-    from brickyard.cli import place
+    from brickyard.cli import part, place
     from brickyard.embedded.apiserver import settings as room
     from brickyard.embedded.apiserver import standalone
-    from brickyard.lib import logs, process, settings
+    from brickyard.lib import process, settings
 
     def ready(serving: server.Serving) -> None:
         _screen(serving)
         process.announce_ready(os.environ)
 
-    logs.setup(os.environ.get("BRICKYARD_LOG_LEVEL", "WARNING"))
-    process.die_with_supervisor(os.environ)
+    part.begin("WARNING")
     at = place.at(data_dir)
     standalone.run(settings.load(room.ApiServerSettings, os.environ, data_dir=at.path, port=port), ready)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from brickyard.api import names
-from brickyard.cli import helping
+from brickyard.cli import helping, part
 
 if TYPE_CHECKING:
     from brickyard.assembly import controllers as assembly
@@ -80,18 +80,9 @@ def controllers(
         lease=meta.Key(leader_election_namespace, leader_election_id),
         timing=_timing(leader_election_lease_duration, leader_election_renew_deadline),
     )
-    _begin()
+    part.begin()
     managerflags.tell(ctx.meta[_FOREIGN])
     _serve(said)
-
-
-def _begin() -> None:
-    import os
-
-    from brickyard.lib import logs, process
-
-    logs.setup(os.environ.get("BRICKYARD_LOG_LEVEL", "INFO"))
-    process.die_with_supervisor(os.environ)
 
 
 def _serve(said: assembly.Said) -> None:
@@ -100,15 +91,11 @@ def _serve(said: assembly.Said) -> None:
     import uvloop
 
     from brickyard.assembly import controllers as assembly
-    from brickyard.lib import garbage, process, tasks
-
-    def ready() -> None:
-        garbage.settle()
-        process.announce_ready(os.environ)
+    from brickyard.lib import tasks
 
     async def serve() -> None:
         async with tasks.stop_signal() as stop:
-            await assembly.serve(said, assembly.load(os.environ, said), stop, ready=ready)
+            await assembly.serve(said, assembly.load(os.environ, said), stop, ready=part.ready)
 
     uvloop.run(serve())
 

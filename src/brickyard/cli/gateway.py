@@ -66,26 +66,22 @@ def _serve(said: assembly.Said, workers: int | None) -> None:
     from brickyard.assembly import gateway as assembly
     from brickyard.assembly import unread
     from brickyard.assembly import workers as several
+    from brickyard.cli import part
     from brickyard.kube.client import errors as kube
-    from brickyard.lib import garbage, logs, process, tasks
+    from brickyard.lib import tasks
 
-    logs.setup(os.environ.get("BRICKYARD_LOG_LEVEL", "INFO"))
-    process.die_with_supervisor(os.environ)
+    part.begin()
     settings = assembly.load(os.environ, said)
     plan = several.plan(os.environ, said, settings, workers)
     if settings.seat is None:
         unread.tell(os.environ)
 
-    def ready(_port: int) -> None:
-        garbage.settle()
-        process.announce_ready(os.environ)
-
     async def serve() -> None:
         async with tasks.stop_signal() as stop:
             if plan is None:
-                await assembly.serve(settings, stop, ready=ready)
+                await assembly.serve(settings, stop, ready=part.ready)
             else:
-                await several.run(plan, stop, ready=ready)
+                await several.run(plan, stop, ready=part.ready)
 
     try:
         uvloop.run(serve())

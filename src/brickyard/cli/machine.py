@@ -15,9 +15,9 @@ def machine(
     """Run the API server, the node agent and the built-in controllers."""
     import os
 
+    from brickyard.cli import part
     from brickyard.embedded import machine as room
-    from brickyard.lib import logs, process
+    from brickyard.lib import process
 
-    logs.setup(os.environ.get("BRICKYARD_LOG_LEVEL", "INFO"))
-    process.die_with_supervisor(os.environ)
+    part.begin()
     room.run(room.MachineSettings(data_dir=data_dir, port=port), ready=lambda: process.announce_ready(os.environ))

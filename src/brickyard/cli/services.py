@@ -25,10 +25,10 @@ def services(
     import uvloop
 
     from brickyard.assembly import services as assembly
-    from brickyard.lib import logs, process, tasks
+    from brickyard.cli import part
+    from brickyard.lib import process, tasks
 
-    logs.setup(os.environ.get("BRICKYARD_LOG_LEVEL", "INFO"))
-    process.die_with_supervisor(os.environ)
+    part.begin()
     settings = assembly.load(os.environ, host=host, port=port, store=store)
 
     async def serve() -> None:

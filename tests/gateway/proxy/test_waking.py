@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import AsyncIterator
 
 import orjson
 from tests.gateway.proxy.conftest import House, Start, until
@@ -44,6 +45,15 @@ def holding(house: House, count: int) -> bool:
     return [held for _, held, _ in house.plane.queue.asleep()] == ([count] if count else [])
 
 
+@contextlib.asynccontextmanager
+async def held(house: House, question: bytes = b"") -> AsyncIterator[testing.RawClient]:
+    """A client whose request waits for the model."""
+    async with testing.connect(house.port) as client:
+        client.send(question or asking())
+        await until(lambda: holding(house, 1))
+        yield client
+
+
 async def test_held_until_the_first_endpoint_is_ready(start: Start) -> None:
     alarm = hub()
     house = await start(waking=alarm)
@@ -68,9 +78,7 @@ async def test_a_pod_that_is_not_ready_lets_nobody_go(start: Start) -> None:
     alarm = hub()
     house = await start(waking=alarm)
     sleeping(house)
-    async with testing.connect(house.port) as client:
-        client.send(asking())
-        await until(lambda: holding(house, 1))
+    async with held(house) as client:
         alarm.pod_changed(None, endpoint_testing.FakePod(model=MODEL, ready=False).object())
         alarm.pod_changed(None, endpoint_testing.FakePod(model="other").object())
         alarm.pod_changed(endpoint_testing.FakePod(model=MODEL).object(), None)
@@ -107,9 +115,7 @@ async def test_one_too_many(start: Start) -> None:
     alarm = hub(length=1)
     house = await start(waking=alarm)
     sleeping(house)
-    async with testing.connect(house.port) as client:
-        client.send(asking())
-        await until(lambda: holding(house, 1))
+    async with held(house) as client:
         refused = await house.ask(asking())
         assert (refused.status, refused.headers["retry-after"]) == (503, "10")
         assert "as many requests as may wait for it already" in str(refused.error()["message"])
@@ -122,9 +128,7 @@ async def test_bodies_that_are_held_are_bounded(start: Start) -> None:
     house = await start(waking=alarm)
     sleeping(house)
     assert (await house.ask(asking(words="x" * 2000))).status == 503
-    async with testing.connect(house.port) as client:
-        client.send(asking())
-        await until(lambda: holding(house, 1))
+    async with held(house) as client:
         assert 0 < alarm.metrics.bytes() < 1000
         wake(house, alarm)
         assert (await client.read()).status == 200
@@ -135,9 +139,7 @@ async def test_a_client_that_leaves_takes_its_ticket_along(start: Start) -> None
     alarm = hub()
     house = await start(waking=alarm)
     sleeping(house)
-    async with testing.connect(house.port) as client:
-        client.send(asking())
-        await until(lambda: holding(house, 1))
+    async with held(house) as client:
         client.reset()
     await until(lambda: holding(house, 0))
     assert alarm.metrics.bytes() == 0
@@ -148,9 +150,7 @@ async def test_limits_are_charged_once_and_given_back_when_it_was_in_vain(start:
     gate, alarm = testing.FakeGate(), hub()
     house = await start(gate=gate, waking=alarm)
     sleeping(house)
-    async with testing.connect(house.port) as client:
-        client.send(asking(headers="user: ann"))
-        await until(lambda: holding(house, 1))
+    async with held(house, asking(headers="user: ann")) as client:
         wake(house, alarm)
         assert (await client.read()).status == 200
     assert len(gate.asked) == 1
@@ -166,9 +166,7 @@ async def test_a_gateway_that_stops_says_so_to_who_waits(start: Start) -> None:
     alarm = hub()
     house = await start(waking=alarm)
     sleeping(house)
-    async with testing.connect(house.port) as client:
-        client.send(asking())
-        await until(lambda: holding(house, 1))
+    async with held(house) as client:
         await house.running.__aexit__(None, None, None)
         answer = await client.read()
     assert answer.status == 503
