@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 import urllib.parse
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from brickyard.cli import curves, gatewaypages, place, replaying
 from brickyard.embedded import home as homes
+from brickyard.kube.objects import conditions
 from brickyard.lib import errors
 from brickyard.scaling import words as scaling
 
@@ -110,10 +111,9 @@ def words(page: dict[str, Any]) -> Iterator[str]:
             yield f"  {change.get('timestamp')}  {moved}  {change.get('reason') or ''}{failed}"
 
 
-def _unable(page: dict[str, Any]) -> dict[str, Any] | None:
+def _unable(page: dict[str, Any]) -> Mapping[str, Any] | None:
     """The condition AbleToScale, where it is false."""
-    told: list[dict[str, Any]] = (page.get("status") or {}).get("conditions") or []
-    return next((each for each in told if each["type"] == "AbleToScale" and each["status"] == "False"), None)
+    return conditions.failing((page.get("status") or {}).get("conditions"), "AbleToScale")
 
 
 def _is_delegated(page: dict[str, Any]) -> bool:

@@ -261,8 +261,8 @@ def _active(found: Finding, scale: tuple[int, int]) -> conditions.Condition:
 
 def _failing(mirrored: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
     """What keeps the HorizontalPodAutoscaler from its work; None where nothing does. Its ScalingActive means that it can decide."""
-    told = {each["type"]: each for each in (mirrored or {}).get("conditions") or () if each.get("status") == "False"}
-    return told.get(types.ABLE_TO_SCALE) or told.get(types.SCALING_ACTIVE)
+    told = (mirrored or {}).get("conditions")
+    return conditions.failing(told, types.ABLE_TO_SCALE) or conditions.failing(told, types.SCALING_ACTIVE)
 
 
 def _mirrored_types(found: Finding) -> set[str]:

@@ -20,7 +20,6 @@ from brickyard.api import names
 from brickyard.api.kinds import resources
 from brickyard.api.names import environment
 from brickyard.kube.objects import conditions, meta
-from brickyard.lib import timestamps
 from brickyard.routing import contract
 
 RANKS_VARIABLE: Final = environment.DATA_PARALLEL_SIZE
@@ -67,7 +66,7 @@ def read(pod: resources.Object) -> ModelPod | None:
         key=key_of(pod),
         uid=meta.uid(pod),
         model=model,
-        created=_created(pod),
+        created=meta.created(pod),
         unready=_unready(pod),
         endpoints=_endpoints(pod, model),
         config=meta.annotations(pod).get(names.MODEL_CONFIG) or "",
@@ -83,13 +82,6 @@ def metrics_authority(endpoint: contract.Endpoint) -> str:
 
 def _labelled(pod: resources.Object, name: str) -> str:
     return meta.labels(pod).get(name) or meta.annotations(pod).get(name) or ""
-
-
-def _created(pod: resources.Object) -> float:
-    try:
-        return timestamps.parse_rfc3339(meta.metadata(pod).get("creationTimestamp") or "")
-    except ValueError:
-        return 0.0
 
 
 def _unready(pod: resources.Object) -> str:

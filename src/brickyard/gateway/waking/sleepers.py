@@ -18,7 +18,6 @@ from brickyard.api import names
 from brickyard.api.kinds import resources, shapes
 from brickyard.api.kinds.podautoscaler import legacy, types
 from brickyard.kube.objects import conditions, meta
-from brickyard.lib import timestamps
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -65,7 +64,7 @@ def read(autoscaler: resources.Object) -> Sleeper:
         _sleeps(today),
         _refusal(today),
         _said(autoscaler),
-        created(autoscaler),
+        meta.created(autoscaler),
         meta.annotations(autoscaler),
     )
 
@@ -74,14 +73,6 @@ def models(target: resources.Object, role: str = "") -> frozenset[str]:
     """The models that a target's pods serve; of a StormService, those of ``role``."""
     found = {_model(each) for each in _templates(target, role)} - {""}
     return frozenset(found or {_model(target)} - {""})
-
-
-def created(obj: resources.Object) -> float:
-    """When an object was made, in Unix seconds; 0.0 when it does not say."""
-    try:
-        return timestamps.parse_rfc3339(meta.metadata(obj).get("creationTimestamp") or "")
-    except ValueError:
-        return 0.0
 
 
 def _model(obj: Any) -> str:
@@ -120,8 +111,8 @@ def _sleeps(today: resources.Object) -> bool:
 def _refusal(today: resources.Object) -> str:
     told = shapes.sequence(today, "status", "conditions")
     for kind in (types.VALID_SPEC, types.CONFLICT):
-        found = conditions.find([each for each in told if isinstance(each, dict)], kind)
-        if found is not None and found.get("status") == "False":
+        found = conditions.failing([each for each in told if isinstance(each, dict)], kind)
+        if found is not None:
             return f"it does not work: {shapes.text(found, 'message') or shapes.text(found, 'reason')}"
     if shapes.text(today, "spec", "scalingStrategy") == types.HPA:
         return "a HorizontalPodAutoscaler does not wake what has no replicas: write strategy KPA or APA"
@@ -132,8 +123,8 @@ def _refusal(today: resources.Object) -> str:
 
 def _said(autoscaler: resources.Object) -> str:
     told = [each for each in shapes.sequence(autoscaler, "status", "conditions") if isinstance(each, dict)]
-    able = conditions.find(told, types.ABLE_TO_SCALE)
-    if able is not None and able.get("status") == "False":
-        return shapes.text(able, "message") or ""
+    unable = conditions.failing(told, types.ABLE_TO_SCALE)
+    if unable is not None:
+        return shapes.text(unable, "message") or ""
     active = conditions.find(told, types.SCALING_ACTIVE)
     return (shapes.text(active, "message") or "") if active is not None else ""

@@ -31,6 +31,12 @@ def is_true(conditions: Sequence[Mapping[str, Any]] | None, kind: str) -> bool:
     return found is not None and found.get("status") == "True"
 
 
+def failing(conditions: Sequence[Mapping[str, Any]] | None, kind: str) -> Mapping[str, Any] | None:
+    """The condition of type ``kind`` where its status is ``False``, else None."""
+    found = find(conditions, kind)
+    return found if found is not None and found.get("status") == "False" else None
+
+
 def set_condition(
     conditions: Sequence[Mapping[str, Any]] | None, condition: Condition, now: str
 ) -> list[resources.Object]:

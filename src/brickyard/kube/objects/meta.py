@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from brickyard.lib import timestamps
+
 
 class Key(NamedTuple):
     """Where an object lives within its kind. ``namespace`` is "" for cluster-scoped kinds."""
@@ -53,6 +55,14 @@ def labels(obj: Mapping[str, Any]) -> Mapping[str, str]:
 def annotations(obj: Mapping[str, Any]) -> Mapping[str, str]:
     """``metadata.annotations``, never None."""
     return metadata(obj).get("annotations") or {}
+
+
+def created(obj: Mapping[str, Any]) -> float:
+    """When the object was made, in Unix seconds; 0.0 when it does not say."""
+    try:
+        return timestamps.parse_rfc3339(metadata(obj).get("creationTimestamp") or "")
+    except ValueError:
+        return 0.0
 
 
 def finalizers(obj: Mapping[str, Any]) -> list[str]:
