@@ -9,9 +9,10 @@ from __future__ import annotations
 import resource
 from typing import Final
 
+from brickyard.controllers.podautoscaler.sources import fetching
 from brickyard.lib import logs
 
-WANTED: Final = 16384 + 1024
+WANTED: Final = fetching.KEPT + fetching.OTHER_FILES
 """A connection to each pod of the largest fleet that is kept connected, and what else a process opens."""
 log = logs.get(__name__)
 

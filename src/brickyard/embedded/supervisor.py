@@ -240,7 +240,5 @@ class _Keeper:
         self._stopping.set()
         async with self._starting:
             running = self._process
-        if running is None or running.returncode is not None:
-            return
-        if not await children.end(running, self.part.patience):
+        if running is not None and not await children.end(running, self.part.patience):
             log.warning("part did not end in time and was killed", part=self.part.name, patience=self.part.patience)

@@ -275,7 +275,5 @@ class _Keeper:
         """End the worker: SIGTERM, patience, SIGKILL."""
         self._stopping.set()
         running = self._process
-        if running is None or running.returncode is not None:
-            return
-        if not await children.end(running, self._plan.patience):
+        if running is not None and not await children.end(running, self._plan.patience):
             log.warning("gateway worker did not end in time and was killed", worker=self.seat.number)

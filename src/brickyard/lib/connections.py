@@ -59,6 +59,11 @@ def plain(status: int, reason: str) -> tuple[str, bytes]:
     return "text/plain; charset=utf-8", f"{reason}\n".encode()
 
 
+def idle(connection: httptools_impl.HttpToolsProtocol) -> bool:
+    """Whether no request is under way."""
+    return connection.cycle is None or connection.cycle.response_complete
+
+
 class Connection(httptools_impl.HttpToolsProtocol):
     """One client's connection, within ``bounds``; what it refuses it says as ``refusal`` words it."""
 
@@ -84,7 +89,7 @@ class Connection(httptools_impl.HttpToolsProtocol):
     @property
     def idle(self) -> bool:
         """Whether no request is under way."""
-        return self.cycle is None or self.cycle.response_complete
+        return idle(self)
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn narrows it
         super().connection_made(transport)

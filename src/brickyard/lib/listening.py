@@ -18,7 +18,7 @@ import uvicorn
 from uvicorn import server as uvicorn_server
 from uvicorn.protocols.http import httptools_impl
 
-from brickyard.lib import logs
+from brickyard.lib import connections, logs
 
 log = logs.get(__name__)
 
@@ -179,5 +179,4 @@ def _drop(
 
 def _idle(connection: httptools_impl.HttpToolsProtocol) -> bool:
     """Whether nothing is under way, and what was written has been taken."""
-    answered = connection.cycle is None or connection.cycle.response_complete
-    return answered and not connection.transport.get_write_buffer_size()
+    return connections.idle(connection) and not connection.transport.get_write_buffer_size()
