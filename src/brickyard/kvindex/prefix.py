@@ -84,7 +84,7 @@ class PrefixIndex:
         if not remaining:
             return matched
         held, stamp = self._table, self._stamp(now)
-        # This loop and the one of ``add`` run for every block of every request: ``find`` stands in them word by word.
+        # This loop and the one of ``add`` run for every block of every request: ``find`` and ``claim`` stand in them word by word.
         index, sets, ways, stamps, masks = held.keys.index, held.sets, WAYS, held.stamps, held.masks()
         oldest, entries = stamp - self._ttl, list[int]()
         found = entries.append
@@ -152,7 +152,7 @@ class PrefixIndex:
             base = (key & sets) * ways
             row = keys[base : base + ways]
             if key not in row:  # most of these are new: looking twice for the others costs less than an error for each
-                ages = stamps[base : base + ways]  # as ``claim``
+                ages = stamps[base : base + ways]
                 entry = base + ages.index(min(ages))
                 keys[entry] = key
                 stamps[entry] = stamp

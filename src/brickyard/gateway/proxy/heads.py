@@ -136,8 +136,8 @@ class _Plan:
         self._block = block
         self._notes = tuple(lower[at] for at in noted)
         self.usual = len(set(self._notes)) == len(noted)
-        # With two places at least, what is picked is a tuple.
         self._kept = operator.itemgetter(*kept) if kept else None
+        # Of one place, what is picked would be no tuple.
         self._noted = operator.itemgetter(*noted, noted[0]) if noted else None
 
     def sort(self, values: tuple[bytes, ...]) -> tuple[bytes, dict[bytes, bytes]]:
