@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import pathlib
 import signal
@@ -110,6 +111,24 @@ async def test_a_part_that_is_just_coming_back_is_stopped_too(
         await asyncio.sleep(0.05)
         assert all(process.identity(each) is None for each in await pids(note, 1))
         note.unlink()
+
+
+async def test_a_start_that_is_given_up_at_any_step_leaves_nothing_open(tmp_path: pathlib.Path) -> None:
+    async def start() -> None:
+        async with supervisor.Supervisor([part(tmp_path, FOREVER)]):
+            pytest.fail("the body ran")
+
+    before = sorted(os.listdir("/proc/self/fd"))
+    for steps in range(16):
+        starting = asyncio.ensure_future(start())
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        starting.cancel()
+        await asyncio.wait([starting], timeout=5)
+        assert starting.cancelled()
+        gc.collect()  # A file that was left open warns here, and warnings are errors.
+    await asyncio.sleep(0.05)
+    assert sorted(os.listdir("/proc/self/fd")) == before
 
 
 async def test_a_part_that_cannot_start_says_why_in_its_own_words(tmp_path: pathlib.Path) -> None:

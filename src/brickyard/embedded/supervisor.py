@@ -139,12 +139,10 @@ async def _inlet(protocol: asyncio.Protocol) -> AsyncIterator[IO[bytes]]:
     read_end, write_end = (
         os.fdopen(each, mode, buffering=0) for each, mode in zip(os.pipe(), ("rb", "wb"), strict=True)
     )
-    transport, _ = await asyncio.get_running_loop().connect_read_pipe(lambda: protocol, read_end)
-    try:
-        yield write_end
-    finally:
-        write_end.close()
-        transport.close()
+    with write_end:
+        transport, _ = await asyncio.get_running_loop().connect_read_pipe(lambda: protocol, read_end)
+        with contextlib.closing(transport):
+            yield write_end
 
 
 def _lost(count: int, why: str) -> bytes:
