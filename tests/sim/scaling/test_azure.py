@@ -1,4 +1,4 @@
-"""What KPA and APA are for, on a day as it was and five like it: an hour of conversations that people had, replicas that need two minutes."""
+"""What KPA and APA are for: an hour of people's conversations as it was, and five hours like it; replicas need two minutes."""
 
 from __future__ import annotations
 
