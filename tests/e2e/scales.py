@@ -8,14 +8,11 @@ import contextlib
 import dataclasses
 import itertools
 import json
-import os
-import pathlib
 import threading
 import time
 from typing import Any
 
 import httpx2
-import psutil
 import yaml
 from tests.e2e import witnesses
 from tests.e2e import yard as yards
@@ -25,8 +22,6 @@ from brickyard.lib import tasks
 
 PATIENCE = 120.0
 """Seconds that a client waits: the first engine may have a long queue when others come."""
-LAST = 19
-"""The nice value of who gives way to all others."""
 DEPLOYMENTS = "/apis/apps/v1/namespaces/default/deployments"
 LLAMA: dict[str, Any] = {
     "image": "ghcr.io/ggml-org/llama.cpp:server",
@@ -177,15 +172,6 @@ class Demand:
             if trouble:
                 self.failed[trouble] += 1
                 await asyncio.sleep(0.2)
-
-
-def give_way(process: psutil.Process) -> None:
-    """Let everybody else go before this process and its children, as if it had a machine of its own that is slow."""
-    for each in (process, *process.children(recursive=True)):
-        for thread in each.threads():
-            os.setpriority(os.PRIO_PROCESS, thread.id, LAST)
-        with contextlib.suppress(OSError):  # Where the kernel groups processes by session, the group is what counts.
-            pathlib.Path(f"/proc/{each.pid}/autogroup").write_text(str(LAST))
 
 
 def told(yard: yards.Yard, name: str) -> dict[str, Any]:
