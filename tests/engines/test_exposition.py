@@ -102,6 +102,17 @@ def test_agrees_with_what_prometheus_client_writes(told: dict[str, float], data:
     assert {each[0].label("engine") for each in found.values()} == {'0",model_name="x'}
 
 
+LINES = st.sampled_from(
+    ["q 1", "q{} 2", 'q{a="b"} 3\r', "q 4 5", "qq 6", "q", "q{", "# q 7", " q 8", "r 9", "", "q nan"]
+)
+
+
+@given(st.lists(LINES, max_size=12))
+def test_a_family_reads_alone_as_among_others(lines: list[str]) -> None:
+    page = "\n".join(lines).encode()
+    assert exposition.Families(["q"]).read(page) == exposition.Families(["q", "not-there"]).read(page)
+
+
 @given(st.binary(max_size=200), st.binary(max_size=200))
 @example(b"\nq{", b"}")
 def test_never_raises_and_keeps_good_lines_between_noise(before: bytes, after: bytes) -> None:

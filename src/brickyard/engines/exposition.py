@@ -61,17 +61,29 @@ class Families:
         choices = b"|".join(re.escape(name.removeprefix(self._prefix).encode()) for name in known)
         # A pattern that begins with a literal is searched for like a string: hence the newline instead of ^, and the names'
         # common beginning written once.
-        head = re.escape(b"\n" + self._prefix.encode())
-        self._sample = re.compile(head + rb"(" + choices + rb")" + _TAIL, re.MULTILINE)
+        self._head = b"\n" + self._prefix.encode()
+        self._sample = re.compile(re.escape(self._head) + rb"(" + choices + rb")" + _TAIL, re.MULTILINE)
+        self._alone = len(known) == 1
 
     def read(self, page: bytes) -> dict[str, list[Sample]]:
         """Every sample by family name, in the page's order; a family without samples has no entry."""
         found: dict[str, list[Sample]] = {}
-        for rest, labels, text in self._sample.findall(b"\n" + page):
+        for rest, labels, text in self._lines(b"\n" + page):
             value = float(text)
             if math.isfinite(value):  # 1e999 is written like a number and is none
                 found.setdefault(self._prefix + rest.decode(), []).append(Sample(labels, value))
         return found
+
+    def _lines(self, page: bytes) -> Sequence[tuple[bytes, bytes, bytes]]:
+        if not self._alone:
+            return self._sample.findall(page)
+        # A whole name is searched for twice as fast as the pattern that begins with it.
+        lines, at = [], page.find(self._head)
+        while at >= 0:
+            if line := self._sample.match(page, at):
+                lines.append((line[1], line[2] or b"", line[3]))
+            at = page.find(self._head, at + len(self._head))
+        return lines
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
