@@ -31,7 +31,7 @@ import dataclasses
 import enum
 import types
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final, Generic, Protocol, TypeVar, overload, runtime_checkable
+from typing import Any, Final, Generic, Protocol, TypeVar, overload
 
 from brickyard.api import serving
 from brickyard.lib import values
@@ -216,36 +216,6 @@ class Scorer(Protocol):
         ...
 
 
-class Measures(Protocol):
-    """What a scorer may also be: able to give the numbers behind its scores, in units of their own, for people who ask why."""
-
-    def measure(self, request: Request, snapshot: EndpointSnapshot, rows: Sequence[int]) -> Sequence[float]:
-        """One number per row of ``rows``; NaN or an infinity: nothing is known of that row."""
-        ...
-
-    def normalise(self, measured: Sequence[float]) -> Sequence[float]:
-        """The scores 0..1 that follow: ``scores`` is ``normalise`` of ``measure``."""
-        ...
-
-
-@runtime_checkable
-class AddsHeaders(Protocol):
-    """What a scorer may also be: in need of telling the client something."""
-
-    def response_headers(self, endpoint: Endpoint) -> Mapping[str, str]:
-        """Headers for the answer of a request that was given to ``endpoint``."""
-        ...
-
-
-@runtime_checkable
-class Describes(Protocol):
-    """What a scorer may also be: able to say in words what it saw, for people who ask why."""
-
-    def describe(self, snapshot: EndpointSnapshot, row: int) -> str:
-        """The input behind a row's score, such as ``2 requests in flight``."""
-        ...
-
-
 class Picker(Protocol):
     """Chooses one row by the weighted scores."""
 
@@ -316,15 +286,6 @@ class ProfileHandler(Protocol):
 
     def step(self, request: Request, snapshot: EndpointSnapshot, done: Mapping[str, Decision]) -> Step | None:
         """What to choose next, given the decisions ``done`` by role; None when all is chosen. The first call must name a step."""
-        ...
-
-
-@runtime_checkable
-class StandsBehind(ProfileHandler, Protocol):
-    """What a handler may also be: in need of knowing which filters every request passes, besides its own."""
-
-    def behind(self, before: tuple[Filter, ...]) -> ProfileHandler:
-        """The handler that knows them."""
         ...
 
 

@@ -10,7 +10,7 @@ import dataclasses
 import math
 from collections.abc import Mapping
 
-from brickyard.routing import contract, pickers
+from brickyard.routing import capabilities, contract, pickers
 
 Json = dict[str, object]
 
@@ -145,7 +145,7 @@ def _compared(decision: contract.Decision, result: Contest) -> str:
 def _inputs(decision: contract.Decision, at: int) -> str:
     """What one row was judged by: a lone scorer's own words, else the total and each score."""
     scorers = decision.profile.scorers
-    if len(scorers) == 1 and isinstance(scorers[0][0], contract.Describes):
+    if len(scorers) == 1 and isinstance(scorers[0][0], capabilities.Describes):
         return scorers[0][0].describe(decision.snapshot, decision.rows[at])
     parts = ", ".join(
         f"{scorer.name} {column[at]:.2f}" for (scorer, _), column in zip(scorers, decision.scores, strict=True)

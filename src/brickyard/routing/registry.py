@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from brickyard.routing import contract, errors, filters, params, pickers, strategy
+from brickyard.routing import capabilities, contract, errors, filters, params, pickers, strategy
 
 MIXES_KEPT = 256
 """Mixed profiles kept for reuse. Clients write the texts, so the number is bounded."""
@@ -161,6 +161,6 @@ def _build(policy: contract.Policy, given: Mapping[str, Any], before: tuple[cont
         if not 0 < weight < float("inf"):
             raise errors.PolicyError(f"policy {policy.name!r} weighs {scorer.name!r} by {weight}: weights are above 0")
     general, handler = before + profile.filters, profile.handler
-    if isinstance(handler, contract.StandsBehind):
+    if isinstance(handler, capabilities.StandsBehind):
         handler = handler.behind(general)
     return dataclasses.replace(profile, filters=general, handler=handler)

@@ -29,7 +29,7 @@ class Ranking:
 
     Attributes:
         name: as in mixes and explanations.
-        measure: the numbers, in units of their own; see ``contract.Measures``.
+        measure: the numbers, in units of their own; see ``capabilities.Measures``.
         words: a row's input in words.
         highest: whether more is better; less is, as a rule.
     """

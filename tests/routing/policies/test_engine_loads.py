@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from brickyard.api import serving
 from brickyard.assembly import routing_policies
-from brickyard.routing import contract, pipeline, testing
+from brickyard.routing import capabilities, contract, pipeline, testing
 
 REGISTRY = routing_policies.make()
 NAMES = ["least-gpu-cache", "least-kv-cache", "least-utilization"]
@@ -107,5 +107,5 @@ def test_least_kv_cache_adds_up_both_kinds(
 )
 def test_words(name: str, told: serving.EngineLoad | None, words: str) -> None:
     scorer = REGISTRY.profile(name).scorers[0][0]
-    assert isinstance(scorer, contract.Describes)
+    assert isinstance(scorer, capabilities.Describes)
     assert scorer.describe(testing.snapshot(0, loads=[told]), 0) == words

@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 
 from brickyard.api import serving
 from brickyard.assembly import routing_policies
-from brickyard.routing import contract, errors, params, pipeline, registry, router, testing
+from brickyard.routing import capabilities, contract, errors, params, pipeline, registry, router, testing
 from brickyard.routing.ledgers import latencies, prefixes, rates, work
 from brickyard.routing.policies.least_busy_time import busy
 
@@ -357,7 +357,7 @@ def test_whatever_engines_say_somebody_is_chosen(strategy: str, pages: list[list
         assert made.faults == ()
         assert all(0.0 <= score <= 1.0 for column in made.scores for score in column)
         for scorer, _ in made.profile.scorers:
-            if isinstance(scorer, contract.Describes):
+            if isinstance(scorer, capabilities.Describes):
                 assert all(scorer.describe(made.snapshot, row) for row in made.rows)
         door.begin(made, 10.0 * look).finished(10.0 * look + 1, contract.Usage(5, 6))
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from brickyard.routing import contract, pipeline, registry, testing
+from brickyard.routing import capabilities, contract, pipeline, registry, testing
 from brickyard.routing.policies import least_request
 
 PROFILE = registry.Registry([least_request.POLICY]).profile(least_request.NAME)
@@ -49,7 +49,7 @@ def test_scores_are_relative_to_the_rows_that_are_left() -> None:
 )
 def test_it_can_say_what_it_saw(count: int, words: str) -> None:
     scorer = least_request.SCORER
-    assert isinstance(scorer, contract.Describes)
+    assert isinstance(scorer, capabilities.Describes)
     assert scorer.describe(testing.snapshot(count), 0) == words
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from brickyard.api.names import environment
 from brickyard.assembly import routing_policies
-from brickyard.routing import contract, errors, pipeline, registry, testing
+from brickyard.routing import capabilities, contract, errors, pipeline, registry, testing
 from brickyard.routing.ledgers import prefixes
 from brickyard.routing.policies import least_request, prefix_cache
 
@@ -205,7 +205,7 @@ def test_a_mix_without_an_index_goes_by_the_others() -> None:
 
 def test_words() -> None:
     scorer = PROFILE.scorers[0][0]
-    assert isinstance(scorer, contract.Describes)
+    assert isinstance(scorer, capabilities.Describes)
     assert scorer.describe(table((2,), (62,)), 0) == "62 % of the prompt cached, 2 requests in flight"
     assert prefix_cache.words(table((2,), None), 0) == "cached share unknown"
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from brickyard.api.names import environment
 from brickyard.assembly import routing_policies
-from brickyard.routing import contract, errors, pipeline, registry, testing
+from brickyard.routing import capabilities, contract, errors, pipeline, registry, testing
 from brickyard.routing.ledgers import prefixes
 from brickyard.routing.policies import least_request, prefix_cache_preble
 from brickyard.routing.policies.prefix_cache_preble import window
@@ -272,7 +272,7 @@ def test_sums_that_are_kept_agree_with_sums_that_are_made(
 
 def test_words() -> None:
     scorer = REGISTRY.profile("prefix-cache-preble").scorers[0][0]
-    assert isinstance(scorer, contract.Describes)
+    assert isinstance(scorer, capabilities.Describes)
     assert scorer.describe(table((0,), (6,), (3,), (1.2,)), 0) == (
         "60 % of the prompt cached, 3 requests and 1.20 s of computing of late"
     )

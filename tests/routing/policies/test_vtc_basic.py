@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from brickyard.api.names import environment
 from brickyard.assembly import routing_policies
 from brickyard.lib import settings
-from brickyard.routing import contract, errors, pipeline, registry, testing
+from brickyard.routing import capabilities, contract, errors, pipeline, registry, testing
 from brickyard.routing.policies import least_request, vtc_basic
 from brickyard.routing.policies.vtc_basic import usage
 
@@ -266,7 +266,7 @@ def test_users_that_use_as_much_spread_over_all() -> None:
 
 def test_words() -> None:
     scorer = PROFILE.scorers[0][0]
-    assert isinstance(scorer, contract.Describes)
+    assert isinstance(scorer, capabilities.Describes)
     told = dataclasses.replace(testing.snapshot(2), data={"vtc": usage.Used(6000.0, 0.0, 8000.0)})
     assert scorer.describe(told, 0) == "user at 1.5 buckets of 4000 tokens, 2 requests in flight"
     assert scorer.describe(testing.snapshot(2), 0) == "no user, 2 requests in flight"
