@@ -10,16 +10,50 @@ import itertools
 from collections.abc import Sequence
 from typing import Final
 
-SECONDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0)
+SECONDS: Final[tuple[float, ...]] = (
+    0.005,
+    0.01,
+    0.025,
+    0.05,
+    0.1,
+    0.25,
+    0.5,
+    1.0,
+    2.5,
+    5.0,
+    10.0,
+    30.0,
+    60.0,
+    120.0,
+    300.0,
+    600.0,
+)
 """Upper bounds of what a request may take."""
-GAPS: Final = (0.001, 0.0025, 0.005, 0.01, 0.015, 0.02, 0.03, 0.04, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1.0, 2.5)
+GAPS: Final[tuple[float, ...]] = (
+    0.001,
+    0.0025,
+    0.005,
+    0.01,
+    0.015,
+    0.02,
+    0.03,
+    0.04,
+    0.05,
+    0.075,
+    0.1,
+    0.15,
+    0.25,
+    0.5,
+    1.0,
+    2.5,
+)
 """Upper bounds of what a token may take."""
 
-TOKENS: Final = (256, 512, 1024, 2048, 4096, 8192, 16384, 32768)
+TOKENS: Final[tuple[int, ...]] = (256, 512, 1024, 2048, 4096, 8192, 16384, 32768)
 """Borders of AIBrix' ranges of tokens."""
-DELAYS: Final = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
+DELAYS: Final[tuple[float, ...]] = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 """Borders of AIBrix' ranges of delays, in seconds; its labels tell milliseconds."""
-TOTALS: Final = (0.1, 0.25, 0.5, 1.0, 5.0, 20.0, 60.0)
+TOTALS: Final[tuple[float, ...]] = (0.1, 0.25, 0.5, 1.0, 5.0, 20.0, 60.0)
 """Borders of AIBrix' ranges of whole requests, in seconds; its labels tell milliseconds."""
 
 

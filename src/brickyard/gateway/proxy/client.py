@@ -22,7 +22,7 @@ SLICE: Final = 16 * 1024
 """Bytes parsed at once while requests may come pipelined: bounds how many a single read can queue."""
 LINGER: Final = 2.0
 """Seconds for which a refused client's bytes are still read, so that a reset does not overtake the answer."""
-PROBES: Final = (0.02, 0.1, 0.5, 2.0)
+PROBES: Final[tuple[float, ...]] = (0.02, 0.1, 0.5, 2.0)
 """Seconds after which a half-closed connection is looked at, one after the other."""
 
 _NEVER: Final = float("inf")

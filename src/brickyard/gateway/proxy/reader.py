@@ -46,6 +46,8 @@ class RequestReader:
         broken: the last item of the queue is a refusal after which the connection must be closed.
     """
 
+    __deletable__ = ("_parser",)
+
     def __init__(
         self,
         limits: settings.GatewaySettings,

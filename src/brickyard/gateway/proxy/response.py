@@ -48,6 +48,7 @@ class ResponseReader:
         tail: the body's end, where somebody wants to read it; with its framing unless ``unframed``.
     """
 
+    __deletable__ = ("_parser",)
     __slots__ = (
         "_buffer",
         "_fields",
