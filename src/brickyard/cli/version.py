@@ -7,11 +7,12 @@ from typing import Annotated
 import typer
 
 import brickyard
+from brickyard.lib import compilation
 
 
 def version() -> None:
     """Print the version."""
-    print(f"brickyard {brickyard.__version__}")
+    print(f"brickyard {brickyard.__version__}{' (compiled)' if compilation.compiled() else ''}")
 
 
 def _end(asked: bool) -> None:

@@ -36,7 +36,7 @@ from brickyard.gateway.queueing import settings as queue_settings
 from brickyard.gateway.sharing import neighbours
 from brickyard.gateway.tracing import contract as tracing
 from brickyard.gateway.waking import waking
-from brickyard.lib import clock, logs, tasks
+from brickyard.lib import clock, compilation, logs, tasks
 
 log = logs.get(__name__)
 
@@ -264,7 +264,7 @@ async def serve(
         GatewayError: the address or the access log cannot be used.
     """
     async with DataPlane(director, options, around) as running:
-        log.info("gateway listens", host=options.host, port=running.port)
+        log.info("gateway listens", host=options.host, port=running.port, code=compilation.words())
         access = running.plane.access
         with signals.heard(access.reopen if access is not None and access.rotates else None):
             if ready is not None:
