@@ -252,7 +252,8 @@ def main(arguments: Sequence[str] = ()) -> None:
     absent = peers.install(given.peers)
     where = record.machine()
     cases = [case for case in CASES if case.key in given.cases]
-    done = measure([name for name in given.peers if name not in absent], cases, given.rounds, given.seconds)
+    names = [*systems.compiled(), *(name for name in given.peers if name not in absent)]
+    done = measure(names, cases, given.rounds, given.seconds)
     console = Console(width=None if sys.stdout.isatty() else 130)
     medians = {case: {name: median(samples) for name, samples in rows.items()} for case, rows in done.cases.items()}
     for case in cases:

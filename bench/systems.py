@@ -19,6 +19,12 @@ from bench import cores, enginepage, peers
 ROOT = pathlib.Path(__file__).parent
 LOAD = ROOT / "gateway_load"
 OURS, FLOOR, DIRECT = "brickyard", "bare proxy", "no proxy"
+COMPILED = "brickyard, compiled"
+"""The same gateway as ``make compiled`` makes it."""
+_PROGRAMS = {
+    OURS: pathlib.Path(sys.executable).parent / "brickyard",
+    COMPILED: ROOT.parent / ".venv-compiled" / "bin" / "brickyard",
+}
 PATH = "/v1/chat/completions"
 PROBE = b'{"model":"tiny","messages":[{"role":"user","content":"hello"}],"stream":%b}'
 MOST = 100
@@ -47,6 +53,11 @@ class Fleet:
     def workers(self) -> list[str]:
         """One address of the loopback net each: the same engine, and for a proxy as many."""
         return [f"{host(number)}:{self.engine}" for number in range(1, self.endpoints + 1)]
+
+
+def compiled() -> list[str]:
+    """``COMPILED`` where it can be measured."""
+    return [COMPILED] if _PROGRAMS[COMPILED].exists() else []
 
 
 def host(number: int) -> str:
@@ -157,18 +168,17 @@ def systems(names: Sequence[str], fleet: Fleet, folder: pathlib.Path) -> Iterato
 def _command(name: str, port: int, fleet: Fleet, folder: pathlib.Path) -> list[str]:
     if name == FLOOR:
         return [sys.executable, "-m", "bench.gateway_bare", str(port), str(fleet.engine)]
-    if name == OURS:
-        return _gateway(port, fleet, folder)
+    if name in _PROGRAMS:
+        return _gateway(_PROGRAMS[name], port, fleet, folder)
     return peers.PEERS[name].command(peers.Place(port, fleet.workers, free_port(), folder))
 
 
-def _gateway(port: int, fleet: Fleet, folder: pathlib.Path) -> list[str]:
+def _gateway(program: pathlib.Path, port: int, fleet: Fleet, folder: pathlib.Path) -> list[str]:
     """The gateway as users run it without a control plane: everything on that is on by default."""
     path = folder / f"endpoints-{port}.yaml"
     listed = "".join(f"      - {worker}\n" for worker in fleet.workers)
     path.write_text(f"models:\n  - name: tiny\n    engine: vllm\n    endpoints:\n{listed}")
-    program = str(pathlib.Path(sys.executable).parent / "brickyard")
-    return [program, "gateway", "--endpoints-config", str(path), "--port", str(port), "--strategy", fleet.strategy]
+    return [str(program), "gateway", "--endpoints-config", str(path), "--port", str(port), "--strategy", fleet.strategy]
 
 
 def cpu_seconds(process: psutil.Process) -> float:
