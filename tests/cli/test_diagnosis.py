@@ -35,6 +35,14 @@ def findings(**facts: Any) -> dict[str, diagnosis.Finding]:
     return {each.about: each for each in diagnosis.findings(dataclasses.replace(WELL, **facts))}
 
 
+def test_a_variable_that_nobody_reads() -> None:
+    found = findings(unread=["BRICKYARD_SPEED is not read: no setting has this name"])["variables"]
+    assert (found.level, found.text) == (
+        diagnosis.Level.WARNING,
+        "BRICKYARD_SPEED is not read: no setting has this name",
+    )
+
+
 def test_a_machine_that_lacks_nothing() -> None:
     found = diagnosis.findings(WELL)
     assert {each.level for each in found} == {Level.OK}

@@ -84,6 +84,7 @@ class Facts:
         engines: by name.
         gpus: what each of those found is called.
         programs: program that people use beside us → its version, None when it is not there.
+        unread: what is to be told of variables that look like Brickyard's and that nobody reads.
     """
 
     versions: tuple[str, tuple[int, int, int]]
@@ -102,6 +103,7 @@ class Facts:
     engines: Mapping[str, Engine]
     gpus: Sequence[str]
     programs: Mapping[str, str | None]
+    unread: Sequence[str] = ()
 
 
 def findings(facts: Facts) -> list[Finding]:
@@ -114,6 +116,7 @@ def findings(facts: Facts) -> list[Finding]:
         *_parts(facts),
         *_engines(facts),
         *_programs(facts),
+        *(Finding(Level.WARNING, "variables", each, "correct it or take it away") for each in facts.unread),
     ]
 
 

@@ -16,7 +16,7 @@ import orjson
 
 import brickyard
 from brickyard.assembly import engines
-from brickyard.cli import allowances, diagnosis, gatewaypages, place
+from brickyard.cli import allowances, diagnosis, gatewaypages, part, place
 from brickyard.embedded import home
 from brickyard.embedded import up as life
 from brickyard.embedded.kubelet import views
@@ -53,6 +53,7 @@ def examine(at: home.Home, ports: life.UpSettings) -> diagnosis.Facts:
         engines={name: _engine(engine) for name, engine in engines.engines().items()},
         gpus=_gpus(),
         programs={"kubectl": _kubectl()},
+        unread=part.unread(),
     )
 
 

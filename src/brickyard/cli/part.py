@@ -11,6 +11,18 @@ def begin(level: str = "INFO") -> None:
 
     logs.setup(os.environ.get("BRICKYARD_LOG_LEVEL", level))
     process.die_with_supervisor(os.environ)
+    if process.SUPERVISOR_PID not in os.environ:  # else the supervisor has told it
+        for each in unread():
+            logs.get(__name__).warning(each)
+
+
+def unread() -> list[str]:
+    """What is to be told of variables that look like Brickyard's and that nobody reads."""
+    if not any(name.startswith("BRICKYARD_") for name in os.environ):
+        return []  # to know all names takes a fifth of a second
+    from brickyard.cli import variables
+
+    return [variables.words(*each) for each in variables.unread(os.environ).items()]
 
 
 def ready(*_what: object) -> None:

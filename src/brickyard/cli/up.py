@@ -31,12 +31,15 @@ def up(
     """Start the Kubernetes API, the node agent, the gateway and the services on this machine."""
     import asyncio
     import os
+    import sys
 
-    from brickyard.cli import place
+    from brickyard.cli import part, place
     from brickyard.embedded import up as life
     from brickyard.lib import logs, process, settings, tasks
 
     at = place.at(data_dir)
+    for each in part.unread():
+        print(f"warning: {each}", file=sys.stderr)
     wanted = settings.load(
         life.UpSettings, os.environ, api_port=api_port, gateway_port=gateway_port, services_port=services_port
     )
