@@ -40,6 +40,7 @@ class TestReading:
         [
             ({}, modelconfig.ConfigProfile()),
             ({"routingStrategy": None, "routingConfig": None}, modelconfig.ConfigProfile()),
+            ({"requestsPerSecond": 1}, modelconfig.ConfigProfile("", 1)),
             ({"requestsPerSecond": 0}, modelconfig.ConfigProfile()),
             ({"requestsPerSecond": -3}, modelconfig.ConfigProfile()),
             ({"routingConfig": [1]}, modelconfig.ConfigProfile()),
@@ -67,6 +68,12 @@ class TestReading:
     def test_what_cannot_be_read_says_where(self, text: str, complaint: str) -> None:
         with pytest.raises(errors.ModelConfigError, match=complaint):
             modelconfig.parse(text)
+
+    def test_an_annotation_as_long_as_may_be_is_read(self) -> None:
+        text = '{"lockedRoutingStrategy": "random"}'
+        assert modelconfig.parse(text.ljust(modelconfig.LONGEST)).locked == "random"
+        with pytest.raises(errors.ModelConfigError, match="65537 characters is too long: at most 65536"):
+            modelconfig.parse(text.ljust(modelconfig.LONGEST + 1))
 
     @given(st.text(max_size=60))
     def test_any_text_is_read_or_refused(self, text: str) -> None:
@@ -136,6 +143,16 @@ class TestProfiles:
         made = modelconfig.choose(config(profiles={"a": {"routingStrategy": "x"}}), "", "", "D", NOBODY_KNOWS)
         assert made == modelconfig.Choice("D", "default")
 
+    def test_one_without_a_strategy_still_limits(self) -> None:
+        given = config(profiles={"default": {"requestsPerSecond": 3}})
+        made = modelconfig.choose(given, "", "", "D", NOBODY_KNOWS)
+        assert made == modelconfig.Choice("D", "default", "default", given.profiles["default"])
+
+    def test_one_without_a_name_is_not_what_no_header_asks_for(self) -> None:
+        given = config(profiles={"": {"routingStrategy": "nameless"}, "default": {"routingStrategy": "d"}})
+        for asked in ("", " ", "auto"):
+            assert modelconfig.choose(given, "", asked, "D", NOBODY_KNOWS).strategy == "d"
+
     def test_the_profile_counts_even_when_its_strategy_does_not(self) -> None:
         made = modelconfig.choose(self.GIVEN, "H", "short", "D", NOBODY_KNOWS)
         assert (made.strategy, made.name) == ("H", "short")
@@ -167,6 +184,10 @@ class TestAuto:
             (50, None, {"a": {"promptTokensGte": True}}, ""),
             (50, None, {"a": {"promptTokensGte": None, "promptTokensLt": 60}}, "a"),
             (0, None, {"a": {"promptTokensGte": 0}}, "a"),
+            (50, None, {"a": {"promptTokensGte": 0}, "b": {"promptTokensGte": 1}}, "b"),
+            (50, 9, {"a": {"maxTokensGte": 0}, "b": {"maxTokensGte": 1}}, "b"),
+            (50, None, {"a": {"promptTokensGte": 0}, "b": {"promptTokensLt": 100}}, "b"),
+            (50, 9, {"a": {"maxTokensGte": 0}, "b": {"maxTokensLt": 10}}, "b"),
             (50, 9, {"a": {"promptTokensGte": 1, "maxTokensGte": 10}}, ""),
             (50, 9, {"a": {"promptTokensGte": 51, "maxTokensGte": 9}}, ""),
             (50, None, {"a": {"promptTokensGte": 1, "maxTokensGte": 1}}, ""),

@@ -74,6 +74,21 @@ def test_a_value_of_another_type_is_refused(name: str, value: Any) -> None:
         params.parse(Knobs, {name: value}, "p")
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "wanted"),
+    [
+        ("block_size", 1.5, "int, not 1.5"),
+        ("factor", float("inf"), "float and finite, not inf"),
+        ("sticky", 1, "bool, not 1"),
+        ("header", 3, "str, not 3"),
+    ],
+)
+def test_the_refusal_says_what_would_do(name: str, value: Any, wanted: str) -> None:
+    with pytest.raises(errors.BadParameterError) as caught:
+        params.parse(Knobs, {name: value}, "p")
+    assert str(caught.value) == f"parameter {name!r} of policy 'p' must be of type {wanted}"
+
+
 def test_the_class_may_refuse_a_value() -> None:
     with pytest.raises(errors.BadParameterError, match="policy 'p': block_size must be at least 1"):
         params.parse(Knobs, {"block_size": 0}, "p")

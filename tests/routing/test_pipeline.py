@@ -78,9 +78,17 @@ def test_a_lone_scorers_weight_changes_nothing() -> None:
     assert made.totals == [0.5, 0.25]
 
 
+@pytest.mark.parametrize("weights", [(1.0, 3.0), (0.1, 0.3), (1e-12, 3e-12), (1e9, 3e9)])
+def test_the_unit_of_weights_does_not_matter(weights: tuple[float, float]) -> None:
+    first, second = testing.FakeScorer([1.0, 0.0]), testing.FakeScorer([0.0, 0.5])
+    made = decide(testing.snapshot(0, 0), profile((first, weights[0]), (second, weights[1])))
+    assert made.totals == pytest.approx([0.25, 0.375])
+
+
 def test_weights_that_add_up_to_nothing_give_totals_of_zero() -> None:
     made = decide(testing.snapshot(0, 0), profile((testing.FakeScorer([1, 0]), 0.0), (testing.FakeScorer([0, 1]), 0.0)))
     assert made.totals == [0.0, 0.0]
+    assert (made.scores, made.measures) == (([1, 0], [0, 1]), (None, None))
 
 
 class TestFilters:
@@ -122,6 +130,13 @@ class TestFilters:
         made = decide(testing.snapshot(0, 0), profile(filters=[out, testing.FakeFilter({0: "far"})]))
         assert made.endpoint.pod == "b"
         assert made.faults == ("fake-filter raised RuntimeError: boom; it was ignored",)
+
+    def test_a_filter_that_raises_has_no_say_in_whether_waiting_helps_either(self) -> None:
+        full = filters.HasRoom(1)
+        for broken in (testing.FakeFilter(error=RuntimeError("boom")), testing.FakeFilter(error=KeyError("x"))):
+            made = refuse(testing.snapshot(1, 1), profile(filters=[broken, full]))
+            assert made.saturated
+            assert sorted(made.removed) == [0, 1]
 
     def test_rows_that_do_not_exist_may_be_removed(self) -> None:
         made = decide(testing.snapshot(0, 0), profile(filters=[testing.FakeFilter({7: "odd"})]))

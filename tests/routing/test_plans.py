@@ -119,6 +119,29 @@ def test_a_handler_that_misbehaves_is_named(handler: Handler, complaint: str) ->
     assert not made.bad_request
 
 
+@dataclasses.dataclass
+class Forgetful:
+    """Names one step and raises when it is asked for the next."""
+
+    name: str = "forgetful"
+
+    def step(
+        self, request: contract.Request, snapshot: contract.EndpointSnapshot, done: Mapping[str, contract.Decision]
+    ) -> contract.Step | None:
+        if done:
+            raise LookupError("what came first?")
+        return contract.Step("first", part())
+
+
+def test_half_a_plan_is_none() -> None:
+    """An endpoint to prefill and nobody to decode would leave the client with no answer."""
+    chosen = dataclasses.replace(plan(Handler()), handler=Forgetful())
+    made = pipeline.route(testing.request(), testing.snapshot(0, 0), chosen, 0.0, testing.Dice())
+    assert isinstance(made, contract.NoDecision)
+    assert made.reason == "strategy pd: forgetful raised LookupError: what came first?; it was ignored"
+    assert not made.bad_request
+
+
 def test_a_handler_that_never_ends_is_ended() -> None:
     steps = [contract.Step(str(at), part()) for at in range(99)]
     handler = Handler(steps=steps)

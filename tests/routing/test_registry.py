@@ -65,6 +65,34 @@ class TestNames:
         assert made.needs() == {contract.Need.LOADS, contract.Need.PROMPT}
 
 
+@dataclasses.dataclass(frozen=True)
+class Knowing:
+    """A handler that is told which filters stand before it."""
+
+    name: str = "knowing"
+    told: tuple[contract.Filter, ...] = ()
+
+    def step(self, request: contract.Request, snapshot: contract.EndpointSnapshot, done: object) -> None:
+        return None
+
+    def behind(self, before: tuple[contract.Filter, ...]) -> Knowing:
+        return dataclasses.replace(self, told=before)
+
+
+def test_a_handler_that_stands_behind_filters_is_told_of_all_of_them() -> None:
+    """Those of every strategy, those of this gateway, its policy's own: in this order."""
+    gateways, own = testing.FakeFilter(name="gateway's"), testing.FakeFilter(name="own")
+
+    def build(parameters: contract.NoParameters) -> contract.Profile:
+        return contract.Profile("a", (own,), (), pickers.Best(), handler=Knowing())
+
+    planned = contract.Policy("a", contract.Stability.ALPHA, "", frozenset(), build)
+    found = registry.Registry([planned], before=(gateways,)).profile("a")
+    assert found.filters == (*filters.ALWAYS, gateways, own)
+    assert isinstance(found.handler, Knowing)
+    assert found.handler.told == found.filters
+
+
 class TestMixes:
     def test_scorers_are_joined_by_weight_and_the_best_wins(self) -> None:
         one, two = (testing.FakeScorer(name="one"), 1.0), (testing.FakeScorer(name="two"), 1.0)
@@ -90,7 +118,7 @@ class TestMixes:
 
     def test_a_policy_without_scores_cannot_be_mixed(self) -> None:
         made = registry.Registry([policy("random"), policy("a", SCORED), policy("b", SCORED)])
-        with pytest.raises(errors.BadStrategyError, match=r"'random' gives no scores .* these can: a, b"):
+        with pytest.raises(errors.BadStrategyError, match=r"'random' gives no scores .* these can: a, b$"):
             made.profile("random,a")
 
     def test_an_unknown_part_is_named(self) -> None:
@@ -100,6 +128,13 @@ class TestMixes:
     def test_a_mix_is_built_once(self) -> None:
         made = registry.Registry([policy("a", SCORED), policy("b", SCORED)])
         assert made.profile("a:2,b") is made.profile("a:2,b")
+
+    def test_one_mix_does_not_push_out_another(self) -> None:
+        made = registry.Registry([policy("a", SCORED), policy("b", SCORED)])
+        first, second = made.profile("a:2,b"), made.profile("a:3,b")
+        assert (made.profile("a:2,b"), made.profile("a:3,b")) == (first, second)
+        assert made.profile("a:2,b") is first
+        assert made.profile("a:3,b") is second
 
     def test_no_client_can_fill_the_memory_with_mixes(self) -> None:
         made = registry.Registry([policy("a", SCORED), policy("b", SCORED)])

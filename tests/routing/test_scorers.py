@@ -71,6 +71,16 @@ def _ranking(numbers: Sequence[float]) -> scorers.Ranking:
     )
 
 
+@pytest.mark.parametrize(("highest", "scores"), [(False, [1.0, 0.5, 0.0]), (True, [0.0, 0.5, 1.0])])
+def test_scores_are_made_of_what_is_measured(highest: bool, scores: list[float]) -> None:
+    """Asked for by name or in one go: of the rows that are asked about, and nobody else stretches the scale."""
+    ranking = dataclasses.replace(_ranking([1.0, 99.0, 2.0, 3.0]), highest=highest)
+    rows, asked, there = [0, 2, 3], testing.request(), testing.snapshot(0, 0, 0, 0)
+    measured = ranking.measure(asked, there, rows)
+    assert list(measured) == [1.0, 2.0, 3.0]
+    assert ranking.scores(asked, there, rows) == ranking.normalise(measured) == scores
+
+
 def test_a_decision_keeps_the_numbers_behind_its_scores() -> None:
     profile = contract.Profile("x", (), ((_ranking([5.0, NAN, 1.0]), 1.0),), testing.FakePicker(row=2))
     made = pipeline.route(testing.request(), testing.snapshot(0, 0, 0), profile, 0.0, testing.Dice())

@@ -21,6 +21,8 @@ NAMES = st.from_regex(r"[a-z][a-z0-9-]{0,10}", fullmatch=True)
         ("a:0,b", [("b", 1)]),
         ("a:1000000", [("a", 1_000_000)]),
         ("a:007", [("a", 7)]),
+        ("a:0000001", [("a", 1)]),
+        ("a" + " " * 999, [("a", 1)]),  # as long as may be
     ],
 )
 def test_what_can_be_written(text: str, items: list[tuple[str, int]]) -> None:
@@ -40,6 +42,7 @@ def test_what_can_be_written(text: str, items: list[tuple[str, int]]) -> None:
         ("a:-1", "whole number"),
         ("a:1.5", "whole number"),
         ("a:1000001", "whole number"),
+        ("a:00000001", "whole number"),  # more digits than the heaviest has
         ("a:" + "9" * 900, "whole number"),
         ("a" + " " * 1000, "1001 characters is too long"),
         ("a:٣", "whole number"),

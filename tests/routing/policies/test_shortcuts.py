@@ -73,6 +73,17 @@ def test_what_removes_rows_makes_it_go_the_long_way() -> None:
     assert made.row == 2
 
 
+def test_where_it_leads_somewhere_nobody_is_asked_for_scores() -> None:
+    """What it says stands, and scorers are heard when somebody wants to know why."""
+    profile = dataclasses.replace(PROFILES["least-request"], shortcut=lambda *_: 2, picker=testing.FakePicker(row=1))
+    made = pipeline.route(testing.request(), testing.snapshot(0, 1, 3), profile, 0.0, At(0.5))
+    assert isinstance(made, contract.Decision)
+    assert (made.row, made.endpoint.pod, list(made.rows)) == (2, "c", [0, 1, 2])
+    assert not isinstance(made.judgement, contract.Judgement)
+    assert made.totals == pytest.approx([1.0, 2 / 3, 0.0])
+    assert isinstance(made.judgement, contract.Judgement)
+
+
 @pytest.mark.parametrize("row", [-1, 7])
 def test_one_that_leads_nowhere_is_not_taken(row: int) -> None:
     profile = dataclasses.replace(PROFILES["least-request"], shortcut=lambda *_: row)
@@ -86,9 +97,9 @@ def test_one_that_fails_is_named_and_not_taken() -> None:
         raise RuntimeError("lost")
 
     profile = dataclasses.replace(PROFILES["least-request"], shortcut=broken)
-    made = pipeline.route(testing.request(), testing.snapshot(3, 1), profile, 0.0, At(0.5))
+    made = pipeline.route(testing.request(), testing.snapshot(3, 2, 1), profile, 0.0, At(0.5))
     assert isinstance(made, contract.Decision)
-    assert made.row == 1
+    assert made.row == 2
     assert "RuntimeError: lost" in made.faults[0]
 
 
