@@ -44,6 +44,44 @@ class TestBest:
         assert totals[rows.index(row)] >= max(totals) - pickers.TIE
 
 
+class TestLeast:
+    @pytest.mark.parametrize(
+        ("numbers", "roll", "at"),
+        [
+            ([4], 0.9, 0),
+            ([3, 1, 2], 0.0, 1),
+            ([3, 1, 2], BELOW_ONE, 1),
+            ([5, 2, 9, 2, 2], 0.0, 1),
+            ([5, 2, 9, 2, 2], 0.34, 3),
+            ([5, 2, 9, 2, 2], 0.67, 4),
+            ([5, 2, 9, 2, 2], BELOW_ONE, 4),
+            ([0, 0], 0.49, 0),
+            ([0, 0], 0.5, 1),
+        ],
+    )
+    def test_equals_are_decided_by_the_roll(self, numbers: list[int], roll: float, at: int) -> None:
+        assert pickers.least(numbers, testing.Dice([roll])) == at
+
+    def test_one_that_stands_alone_costs_no_randomness(self) -> None:
+        dice = testing.Dice()
+        pickers.least([3, 1, 2], dice)
+        assert dice.rolls == 0
+
+    @given(st.lists(st.integers(0, 5), min_size=1, max_size=12), st.floats(0, 1, exclude_max=True))
+    def test_it_is_the_best_where_the_least_is_best(self, numbers: list[int], roll: float) -> None:
+        """The same row for the same roll as ``Best`` takes by totals that fall with the numbers."""
+        totals = [1 - number / 5 for number in numbers]
+        best = pickers.Best().pick(range(len(numbers)), totals, testing.Dice([roll]))
+        assert pickers.least(numbers, testing.Dice([roll])) == best
+
+
+@given(st.integers(1, 2000), st.floats(0, 1, exclude_max=True) | st.just(BELOW_ONE))
+def test_any_row_is_the_row_that_uniform_picks(size: int, roll: float) -> None:
+    table = testing.snapshot(*[0] * size, endpoints=[testing.endpoint("a")] * size)
+    row = pickers.any_row(testing.request(), table, testing.Dice([roll]))
+    assert row == pickers.Uniform().pick(range(size), [0.0] * size, testing.Dice([roll]))
+
+
 class TestUniform:
     @given(st.integers(1, 2000), st.floats(0, 1, exclude_max=True) | st.just(BELOW_ONE))
     def test_every_roll_picks_an_offered_row(self, size: int, roll: float) -> None:

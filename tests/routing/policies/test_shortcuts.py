@@ -51,6 +51,7 @@ def test_the_row_is_one_of_the_best_and_each_of_them_has_its_turn(name: str, tab
     for value in (step / 90 for step in range(90)):
         made = pipeline.route(request, table, profile, 0.0, At(value))
         assert isinstance(made, contract.Decision)
+        assert not isinstance(made.judgement, contract.Judgement), "the long way was gone"
         assert (made.faults, made.judged) == ((), long.judged)
         chosen.add(made.row)
     best = max(long.totals) - pickers.TIE
