@@ -79,6 +79,14 @@ class TestSentence:
             "a chosen by mix: 0.88 (cache 1.00, load 0.50), next best b had 0.40 (cache 0.20, load 1.00)"
         )
 
+    def test_a_mix_whose_first_part_has_words_of_its_own_shows_its_scores_as_well(self) -> None:
+        scorers = ((least_request.SCORER, 1.0), (testing.FakeScorer([0.0, 0.5], name="other"), 1.0))
+        chosen = contract.Profile("mix", (), scorers, pickers.Best())
+        made = pipeline.route(testing.request(), testing.snapshot(0, 3), chosen, 0.0, testing.Dice())
+        assert explain.sentence(made) == (
+            "a chosen by mix: 0.50 (least-request 1.00, other 0.00), next best b had 0.25 (least-request 0.00, other 0.50)"
+        )
+
     def test_a_picker_that_passes_over_the_best_is_not_hidden(self) -> None:
         chosen = contract.Profile("odd", (), ((least_request.SCORER, 1.0),), testing.FakePicker(row=1))
         made = pipeline.route(testing.request(), testing.snapshot(0, 3), chosen, 0.0, testing.Dice())
@@ -90,6 +98,36 @@ class TestSentence:
         assert explain.sentence(made).startswith(
             "default/a:8001 chosen by least-request: 0 requests in flight, next best"
         )
+
+
+class TestContest:
+    @pytest.mark.parametrize(
+        ("scores", "row", "found"),
+        [
+            ([0.5], 0, explain.Contest(0, None, 0.0, 0)),  # nobody else
+            ([0.75, 0.25], 0, explain.Contest(0, 1, 0.5, 0)),
+            ([0.75, 0.25], 1, explain.Contest(1, 0, -0.5, 0)),  # the picker passed over the best
+            ([0.5, 0.25, 0.5], 2, explain.Contest(2, 0, 0.0, 1)),
+            ([0.5, 0.5, 0.5], 1, explain.Contest(1, 0, 0.0, 2)),
+            ([0.0, 1.0, 0.5], 1, explain.Contest(1, 2, 0.5, 0)),
+        ],
+    )
+    def test_who_came_second_and_by_how_much(self, scores: list[float], row: int, found: explain.Contest) -> None:
+        chosen = contract.Profile("x", (), ((testing.FakeScorer(scores), 1.0),), testing.FakePicker(row=row))
+        table = testing.snapshot(*[0] * len(scores))
+        made = pipeline.route(testing.request(), table, chosen, 0.0, testing.Dice())
+        assert isinstance(made, contract.Decision)
+        assert explain.contest(made) == found
+
+    def test_without_scores_nobody_came_second(self) -> None:
+        made = decide(testing.snapshot(0, 0, 0), "random", roll=0.5)
+        assert isinstance(made, contract.Decision)
+        assert explain.contest(made) == explain.Contest(1, None, 0.0, 0)
+
+    def test_positions_are_those_among_the_rows_that_were_left(self) -> None:
+        made = decide(testing.snapshot(0, 3, 1), excluded=["default/a:8000"])
+        assert isinstance(made, contract.Decision)
+        assert explain.contest(made) == explain.Contest(1, 0, 1.0, 0)
 
 
 class TestTable:
@@ -147,7 +185,22 @@ class TestTable:
             "pod": "a",
             "authority": "10.0.0.1:8000",
         }
-        assert (made["reason"], made["membership"], made["faults"]) == (None, 1, [])
+        assert (made["reason"], made["membership"], made["faults"], made["saturated"]) == (None, 1, [], False)
+
+    def test_ages_are_told_to_the_millisecond(self) -> None:
+        rows = told(decide(testing.snapshot(0, 1, ages=[1.23456, 0.0004])))["candidates"]
+        assert [row["load_age"] for row in rows] == [1.235, 0.0]
+
+    def test_weights_that_add_up_to_nothing_are_told_as_nothing(self) -> None:
+        made = told(mixed(testing.snapshot(0, 0), ("x", 0.0, [0.5, 1.0]), ("y", 0.0, [1.0, 0.5])))
+        for row in made["candidates"]:
+            assert row["total"] == 0.0
+            assert [(score["weight"], score["weighted"]) for score in row["scores"].values()] == [(0.0, 0.0)] * 2
+
+    def test_where_no_numbers_were_kept_the_scores_stand_for_themselves(self) -> None:
+        judged = contract.Judgement(([0.25, 0.75],), [0.25, 0.75])
+        made = dataclasses.replace(mixed(testing.snapshot(0, 0), ("x", 1.0, [0.25, 0.75])), judgement=judged)
+        assert [row["scores"]["x"]["raw"] for row in told(made)["candidates"]] == [0.75, 0.25]
 
     def test_an_outcome_that_is_not_known_yet_is_none(self) -> None:
         assert told(decide(testing.snapshot(1)))["outcome"] is None

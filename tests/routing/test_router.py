@@ -159,10 +159,21 @@ class TestStrategies:
         assert "ROUTING_ALGORITHM" in caught.value.hint
 
     def test_nobody_there(self) -> None:
-        made = make().choose(testing.request("by-number"), testing.snapshot(), 0.0, testing.Dice())
+        ledger = NumberLedger()
+        made = make(numbers=ledger).choose(testing.request("by-number"), testing.snapshot(), 0.0, testing.Dice())
         assert isinstance(made, contract.NoDecision)
         assert not made.bad_request
         assert not made.saturated
+        assert ledger.asked == 0
+
+    @pytest.mark.parametrize("ledger", [NumberLedger(), BrokenLedger()])
+    def test_nobody_there_for_a_request_with_a_profile(self, ledger: contract.Ledger) -> None:
+        """Profiles and faults stand in decisions; where there is none, the reason is all that is told."""
+        table = dataclasses.replace(testing.snapshot(0, 0), config=modelconfig.of_label("by-number"))
+        asked = testing.request(excluded=["default/a:8000", "default/b:8000"])
+        made = make(numbers=ledger).choose(asked, table, 0.0, testing.Dice())
+        assert isinstance(made, contract.NoDecision)
+        assert made.reason == "no endpoint of model 'demo' can take this request (2 already failed this request)"
 
 
 class TestInputs:
@@ -180,6 +191,30 @@ class TestInputs:
         decide(made, "by-number")
         decide(made, "by-number:2,least-request")
         assert ledger.asked == 2
+
+    def test_a_strategy_that_reads_nothing_decides_on_the_very_table(self) -> None:
+        table = testing.snapshot(2, 1, 0)
+        assert make().choose(testing.request("random"), table, 0.0, testing.Dice()).snapshot is table
+
+    def test_new_and_barred_rows_stay_what_they_are(self) -> None:
+        """Facts are added to the table and nothing in it is lost."""
+        config = modelconfig.of_label("by-number")
+        table = dataclasses.replace(testing.snapshot(0, 0, 0, barred={1: "broken"}), young={0: 0.5}, config=config)
+        for roll, row in ((0.4, 0), (0.6, 2)):
+            made = make().choose(testing.request(), table, 7.0, testing.Dice([roll]))
+            assert isinstance(made, contract.Decision)
+            assert made.row == row
+            assert dataclasses.replace(made.snapshot, data=table.data) == table
+            assert made.snapshot.data.keys() == {"numbers"}
+
+    def test_an_input_that_is_provided_is_not_made(self) -> None:
+        def make_it() -> contract.Ledger:
+            raise AssertionError
+
+        provided = NumberLedger()
+        policies = registry.Registry([policy("by-number", contract.Input("numbers", Numbers, make_it))])
+        decide(router.Router(policies, "by-number", {"numbers": provided}))
+        assert provided.asked == 1
 
     def test_two_policies_share_one_ledger(self) -> None:
         ledger = NumberLedger()
@@ -274,6 +309,43 @@ class TestTickets:
         ticket.finished(4.0)
         ticket.answered(5.0)
         assert [type(event) for event in ledger.events] == [contract.Chosen, contract.Answered, contract.Finished]
+
+    def test_an_answer_after_the_end_is_not_heard(self) -> None:
+        ledger = NumberLedger()
+        made = make("by-number", numbers=ledger)
+        chosen = decide(made)
+        assert isinstance(chosen, contract.Decision)
+        ticket = made.begin(chosen, 1.0)
+        ticket.finished(2.0)
+        ticket.answered(3.0)
+        assert ledger.events == [contract.Chosen(chosen, 1.0), contract.Finished(chosen, 2.0)]
+
+    def test_one_that_does_not_care_for_answers_is_spared_them(self) -> None:
+        class Deaf(NumberLedger):
+            """Wants to know who was chosen and that it is over."""
+
+            hears_answers = False
+
+        deaf, keen = Deaf(), NumberLedger()
+        second = policy("second", contract.Input("others", Numbers, NumberLedger))
+        policies = registry.Registry([policy("by-number"), second])
+        made = router.Router(policies, "by-number,second", {"numbers": deaf, "others": keen})
+        chosen = decide(made)
+        assert isinstance(chosen, contract.Decision)
+        ticket = made.begin(chosen, 1.0)
+        ticket.answered(2.0)
+        ticket.finished(3.0)
+        assert [type(event) for event in deaf.events] == [contract.Chosen, contract.Finished]
+        assert [type(event) for event in keen.events] == [contract.Chosen, contract.Answered, contract.Finished]
+
+    def test_what_the_default_reads_is_told_from_the_first_request_on(self) -> None:
+        """Whatever strategy that request has: the next one that has none goes by all requests."""
+        ledger = NumberLedger()
+        made = make("by-number", numbers=ledger)
+        chosen = decide(made, "random")
+        assert isinstance(chosen, contract.Decision)
+        made.begin(chosen, 1.0).finished(2.0)
+        assert [event.decision for event in ledger.events] == [chosen, chosen]
 
     def test_a_ledger_that_nobody_reads_hears_nothing_until_somebody_does(self) -> None:
         ledger = NumberLedger()
