@@ -28,8 +28,10 @@ def run(there: testing.World, first: float, rest: float, tokens: int | None = 10
 
 
 def seen(there: testing.World) -> latencies.Seen | None:
-    facts = latencies.INPUT.of(there.choose(testing.request()).snapshot)
+    made = there.choose(testing.request())
+    facts = latencies.INPUT.of(made.snapshot)
     assert facts is not None
+    assert made.faults == ()
     return facts.seen[0]
 
 
@@ -85,6 +87,14 @@ def test_long_silence_is_ignorance() -> None:
 def test_what_failed_or_was_broken_off_says_nothing(tokens: int | None, answer: bool) -> None:
     there = world()
     run(there, 1.0, 1.0, tokens, answer=answer)
+    assert seen(there) is None
+
+
+def test_an_engine_that_tells_half_of_its_usage_says_nothing_either() -> None:
+    there = world()
+    made = there.send(testing.request())
+    there.answer(made)
+    there.end(made, contract.Usage(5, None))
     assert seen(there) is None
 
 

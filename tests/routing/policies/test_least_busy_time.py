@@ -39,6 +39,19 @@ def test_a_request_makes_its_endpoint_busy_for_as_long_as_it_lasts() -> None:
     assert shares(there) == pytest.approx([(1 - math.exp(-1)) * math.exp(-1)])
 
 
+def test_an_answer_that_begins_is_not_over() -> None:
+    there = world(1)
+    made = there.send(testing.request())
+    there.now = 10.0
+    there.answer(made)
+    there.now = busy.FADING
+    assert shares(there) == pytest.approx([1 - math.exp(-1)])
+
+
+def test_the_share_is_of_the_last_minute() -> None:
+    assert busy.FADING == 60.0
+
+
 def test_two_requests_at_a_time_are_no_busier_than_one() -> None:
     there = world(1)
     first = there.send(testing.request())
@@ -74,9 +87,18 @@ def test_words() -> None:
 
 def test_ends_that_nobody_began_change_nothing() -> None:
     ledger = busy.BusyLedger()
-    made = world(1).choose(testing.request())
+    made, again = world(1).choose(testing.request()), world(1).choose(testing.request())
     ledger.observe(contract.Finished(made, 1.0))
-    assert ledger.facts(testing.request(), testing.snapshot(0), 2.0).shares == [0.0]
+    assert ledger.facts(testing.request(), made.snapshot, 2.0).shares == [0.0]
+    ledger.observe(contract.Chosen(again, 2.0))
+    ledger.observe(contract.Finished(again, 2.0))
+    ledger.observe(contract.Finished(again, 3.0))
+    assert ledger.facts(testing.request(), made.snapshot, 9.0).shares == [0.0]
+
+
+def test_rows_tell_the_share_and_it_is_never_old() -> None:
+    facts = busy.Busy([0.25, 0.5])
+    assert (facts.row(1), facts.age(testing.snapshot(0, 0))) == ({"busy": 0.5}, 0.0)
 
 
 @given(st.lists(st.tuples(st.floats(0, 50), st.booleans()), max_size=40))
@@ -101,6 +123,31 @@ def test_requests_take_turns() -> None:
     found = shares(there)
     assert min(found) > 0
     assert max(found) - min(found) < 0.05
+
+
+def test_those_that_are_busy_or_were_of_late_are_remembered_however_many_there_are() -> None:
+    """Forgotten is who has nothing in flight and less than a thousandth of a share."""
+    ledger, profile = busy.BusyLedger(), contract.Profile("x", (), (), testing.FakePicker())
+
+    def chosen(name: str, at: float) -> contract.Decision:
+        table = testing.snapshot(0, endpoints=[testing.endpoint(name)])
+        made = contract.Decision(
+            testing.request(), table.endpoints[0], profile, table, (0,), contract.UNJUDGED, {}, at, row=0
+        )
+        ledger.observe(contract.Chosen(made, at))
+        return made
+
+    def share(made: contract.Decision, now: float) -> float:
+        return ledger.facts(testing.request(), made.snapshot, now).shares[0]
+
+    under_way, faint, late = chosen("under way", 0.0), chosen("faint", 0.0), chosen("late", 0.0)
+    for made, seconds in ((faint, 0.05), (late, 0.07)):  # just below a thousandth, just above
+        ledger.observe(contract.Finished(made, seconds))
+    for at in range(busy.ENDPOINTS_KEPT):
+        ledger.observe(contract.Finished(chosen(f"e{at}", 0.07), 0.07))
+    assert share(under_way, 60.0) == pytest.approx(1 - math.exp(-1))
+    assert share(late, 0.07) > busy.IDLE
+    assert share(faint, 0.07) == 0.0
 
 
 def test_idle_endpoints_are_forgotten_when_there_are_many() -> None:

@@ -107,6 +107,13 @@ def test_answers_of_different_lengths_compare() -> None:
     assert found == pytest.approx([3.0, 1.5])
 
 
+def test_lengths_are_the_gateways_where_an_engine_does_not_count_its_tokens() -> None:
+    """Its times are believed all the same: 2 s for 200 tokens and 1 s for 100 are as fast, at a mean of 150."""
+    uncounted = dataclasses.replace(done(0, 1, 2), generation_tokens=None)
+    assert measured(table([uncounted, done(0, 1, 1)], [seen(9, 9, 200), None])) == pytest.approx([2.5, 2.5])
+    assert measured(table([uncounted, done(0, 1, 1)])) == pytest.approx([3, 2])
+
+
 def test_who_was_not_heard_of_counts_as_fast_as_the_fastest() -> None:
     known = done(0, 1, 1)
     assert measured(table([known, None], in_flight=(0, 0))) == pytest.approx([2, 2])
@@ -172,9 +179,9 @@ def test_what_is_kept_from_request_to_request_changes_nothing(
     [
         (table([done(0.1, 0.2, 1.3)]), "0.10 s queued, 0.20 s to prefill and 1.30 s to decode on average"),
         (table([done(None, 0.2, 1.3)]), "0.00 s queued, 0.20 s to prefill and 1.30 s to decode on average"),
-        (
-            table([done(None, None, None)], [seen(0.5, 1.0)]),
-            "0.50 s to the first byte and 1.00 s from there on average",
+        *(
+            (table([engine], [seen(0.5, 1.0)]), "0.50 s to the first byte and 1.00 s from there on average")
+            for engine in (done(None, None, None), done(0.1, None, 1.3), done(0.1, 0.2, None))
         ),
         (table([None], [seen(0.5, 1.0)]), "0.50 s to the first byte and 1.00 s from there on average"),
         (table([None]), "latency unknown"),
