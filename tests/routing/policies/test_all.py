@@ -86,6 +86,25 @@ def test_no_part_misbehaves_and_scores_are_bounded(
         ticket.finished(at + 0.7, contract.Usage(5, 6))
 
 
+@pytest.mark.parametrize("name", EVERY)
+@settings(max_examples=25)
+@given(rows=ROWS, requests=st.lists(REQUESTS, min_size=1, max_size=3), seed=st.integers(0, 2**32))
+def test_scores_need_no_clamping(
+    name: str, rows: list[tuple[int, serving.EngineLoad | None, float]], requests: list[contract.Request], seed: int
+) -> None:
+    """The pipeline would put right what is out of bounds; ours never is, alone or in a mix, whatever rows are left."""
+    door, rng, table = fresh(), random.Random(seed), snapshot(rows)
+    for request in requests:
+        made = door.choose(dataclasses.replace(request, strategy=name), table, 5.0, rng)
+        assert isinstance(made, contract.Decision)
+        door.begin(made, 5.0)
+        for scorer, _ in (*made.profile.scorers, *made.profile.mixable):
+            for left in (range(len(rows)), [row for row in range(len(rows)) if row % 2 == 0]):
+                scores = list(scorer.scores(request, made.snapshot, left))
+                assert len(scores) == len(left)
+                assert all(0.0 <= score <= 1.0 for score in scores), scorer.name
+
+
 @pytest.mark.parametrize("name", [each for each in EVERY if each not in {"random", "power-of-two", "vtc-basic"}])
 @settings(max_examples=25)
 @given(rows=ROWS, request=REQUESTS, data=st.data())

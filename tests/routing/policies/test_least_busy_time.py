@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import random
 
@@ -83,6 +84,10 @@ def test_without_any_source_chance_decides() -> None:
 def test_words() -> None:
     table = testing.snapshot(0, loads=[serving.EngineLoad(busy=0.37)])
     assert least_busy_time.words(table, 0) == "busy for 37% of the time"
+    seen = {busy.INPUT.name: busy.Busy([0.42, 0.25])}
+    both = dataclasses.replace(testing.snapshot(0, 0, loads=[None, *table.loads]), data=seen)
+    assert least_busy_time.words(both, 0) == "busy for 42% of the time"
+    assert least_busy_time.words(both, 1) == "busy for 37% of the time"
 
 
 def test_ends_that_nobody_began_change_nothing() -> None:

@@ -60,6 +60,7 @@ def test_an_ipv6_address_is_in_brackets() -> None:
         cookie("10.0.0.1"),
         "=" * 9,
         "w6k" * 400,
+        cookie("10.0.0.1:8000")[:4] + "!" + cookie("10.0.0.1:8000")[4:],  # no base64, though some would read it
         base64.b64encode(b"\xff\xfe").decode(),
     ],
 )
@@ -86,6 +87,13 @@ def test_keys_of_up_to_256_bytes(length: int, sticks: bool) -> None:
 def test_bytes_count_and_not_characters() -> None:
     rng = random.Random(2)
     assert len({choose(FIVE, key="é" * 129, rng=rng).row for _ in range(60)}) > 1
+
+
+@pytest.mark.parametrize("key", ["\udcff", "caf\udce9", "\udc80" * 256])
+def test_bytes_that_are_no_text_are_a_key_as_well(key: str) -> None:
+    """Headers are bytes: what is no UTF-8 among them comes as surrogates."""
+    rng = random.Random(2)
+    assert len({choose(FIVE, key=key, rng=rng).row for _ in range(60)}) == 1
 
 
 def test_the_hash_is_fnv_1a() -> None:
