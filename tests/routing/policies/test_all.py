@@ -6,13 +6,16 @@ import collections
 import dataclasses
 import random
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from brickyard.api import serving
+from brickyard.api.names import environment
 from brickyard.assembly import routing_policies
+from brickyard.lib import settings as lib_settings
 from brickyard.routing import contract, pipeline, router, testing
 from brickyard.routing.ledgers import prefixes
 
@@ -183,3 +186,35 @@ def test_data_parallel_ports_are_endpoints_of_their_own(name: str) -> None:
         assert isinstance(made, contract.Decision)
         taken.add((made.endpoint.pod, made.endpoint.port))
     assert len(taken) == 4
+
+
+@pytest.mark.parametrize(
+    ("name", "variable", "text", "field", "value"),
+    [
+        ("prefix-cache", environment.PREFIX_CACHE_IMBALANCE_ABS_COUNT, "3", "imbalance", 3),
+        ("prefix-cache", environment.PREFIX_CACHE_STANDARD_DEVIATION_FACTOR, "2.5", "deviations", 2.5),
+        ("prefix-cache-preble", environment.PREBLE_TARGET_GPU, "A6000", "target_gpu", "A6000"),
+        ("prefix-cache-preble", environment.PREBLE_DECODING_LENGTH, "50", "decoding_length", 50),
+        ("prefix-cache-preble", environment.PREBLE_SLIDING_WINDOW_PERIOD, "1.5", "sliding_window_period", 1.5),
+        ("prefix-cache-preble", environment.PREFIX_CACHE_IMBALANCE_ABS_COUNT, "3", "imbalance", 3),
+        ("prefix-and-load", "BRICKYARD_PREFIX_AND_LOAD_LOAD", "0.5", "load", 0.5),
+        ("prefix-and-load", "BRICKYARD_PREFIX_AND_LOAD_DECODE_WEIGHT", "3", "decode_weight", 3.0),
+        ("least-tokens", "BRICKYARD_LEAST_TOKENS_PREFILL_WEIGHT", "0.5", "prefill_weight", 0.5),
+        ("least-tokens", "BRICKYARD_LEAST_TOKENS_DECODE_WEIGHT", "3", "decode_weight", 3.0),
+        ("vtc-basic", environment.VTC_WINDOW_SIZE, "7", "window_size", 7),
+        ("vtc-basic", environment.VTC_TIME_UNIT, "seconds", "time_unit", "seconds"),
+        ("vtc-basic", environment.VTC_MIN_TOKENS, "10", "min_tokens", 10.0),
+        ("vtc-basic", environment.VTC_MAX_TOKENS, "20", "max_tokens", 20.0),
+        ("vtc-basic", environment.VTC_MAX_POD_LOAD, "30", "max_pod_load", 30.0),
+        ("vtc-basic", environment.VTC_INPUT_TOKEN_WEIGHT, "4", "input_token_weight", 4.0),
+        ("vtc-basic", environment.VTC_OUTPUT_TOKEN_WEIGHT, "5", "output_token_weight", 5.0),
+        ("vtc-basic", environment.VTC_FAIRNESS_WEIGHT, "6", "fairness_weight", 6.0),
+        ("vtc-basic", environment.VTC_UTILIZATION_WEIGHT, "7.5", "utilization_weight", 7.5),
+    ],
+)
+def test_each_variable_sets_its_field_and_no_other(
+    name: str, variable: str, text: str, field: str, value: object
+) -> None:
+    parameters = next(policy.parameters for policy in routing_policies.BUILT_IN if policy.name == name)
+    given: dict[str, Any] = {field: value}
+    assert lib_settings.load(parameters, {variable: text}) == parameters(**given) != parameters()

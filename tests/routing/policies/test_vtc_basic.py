@@ -212,6 +212,7 @@ def test_without_its_ledger_chance_decides() -> None:
     made = pipeline.route(asked("u"), testing.snapshot(9, 0), PROFILE, 0.0, testing.Dice())
     assert isinstance(made, contract.Decision)
     assert (made.totals, made.faults) == ([0.0, 0.0], ())
+    assert str(made.measures[0]) == "[nan, nan]"
 
 
 def test_the_same_request_is_decided_the_same_way_and_requests_differ() -> None:
@@ -270,6 +271,13 @@ def test_words() -> None:
     told = dataclasses.replace(testing.snapshot(2), data={"vtc": usage.Used(6000.0, 0.0, 8000.0)})
     assert scorer.describe(told, 0) == "user at 1.5 buckets of 4000 tokens, 2 requests in flight"
     assert scorer.describe(testing.snapshot(2), 0) == "no user, 2 requests in flight"
+    nobody = dataclasses.replace(testing.snapshot(2), data={"vtc": usage.Used(math.nan, 0.0, 8000.0)})
+    assert scorer.describe(nobody, 0) == "no user, 2 requests in flight"
+
+
+def test_what_was_used_is_the_users_and_no_rows() -> None:
+    facts = usage.Used(5.0, 1.0, 9.0)
+    assert (facts.row(0), facts.age(testing.snapshot(0))) == ({}, 0.0)
 
 
 class TestParameters:
