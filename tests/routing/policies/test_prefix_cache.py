@@ -49,6 +49,7 @@ class TestMatched:
             ((0, 0, 50, 60), (1, 2, 3, 4), 1, [2]),
             ((50, 50, 50), (5, 5, 5), 1, [0, 1, 2]),
             ((50,), (9,), 1, [0]),
+            ((50,), (9,), -10, [0]),  # one alone does not deviate
             ((0, 0), (1, 1), 1, []),
             ((50, 0), (3, 0), 1, [0]),  # of two, deviation is half of the difference times the root of 2
             ((50, 50, 0), (1, 3, 0), 1, [0]),
@@ -196,11 +197,23 @@ def test_a_mix_takes_the_share_alone() -> None:
     assert made.measures == ([100, 0, 50], (9, 0, 4))
 
 
-def test_a_mix_without_an_index_goes_by_the_others() -> None:
+def test_a_mix_counts_whole_percent() -> None:
+    thirds = dataclasses.replace(table((0, 0), None), data={prefixes.NAME: prefixes.Matches((2, 1), 3, 1)})
+    made = pipeline.route(
+        testing.request(), thirds, REGISTRY.profile("prefix-cache,least-request"), 0.0, testing.Dice()
+    )
+    assert isinstance(made, contract.Decision)
+    assert made.measures[0] == [66, 33]
+
+
+@pytest.mark.parametrize("facts", [None, prefixes.Matches((0, 0, 0), 0)], ids=["no index", "no full block"])
+def test_a_mix_without_anything_to_match_goes_by_the_others(facts: prefixes.Matches | None) -> None:
     mixed = REGISTRY.profile("prefix-cache:9,least-request")
-    made = pipeline.route(testing.request(), table((9, 0, 4), None), mixed, 0.0, testing.Dice())
+    there = dataclasses.replace(table((9, 0, 4), None), data={} if facts is None else {prefixes.NAME: facts})
+    made = pipeline.route(testing.request(), there, mixed, 0.0, testing.Dice())
     assert isinstance(made, contract.Decision)
     assert (made.endpoint.pod, made.faults) == ("b", ())
+    assert str(made.measures[0]) == "[nan, nan, nan]"
 
 
 def test_words() -> None:

@@ -47,12 +47,27 @@ def choose(snapshot: contract.EndpointSnapshot, strategy: str = "prefix-cache-pr
         ((9, 0, 0), (8, 0, 0), (0, 0, 0), (0.0, 3.0, 2.0), 2),  # uneven: only the idlest, and they hold nothing
         ((9, 0, 0), (8, 7, 0), (0, 5, 0), (0.0, 3.0, 2.0), 1),  # uneven: of the idlest, who holds some
         ((8, 0, 0), (8, 0, 0), (0, 0, 0), (0.0, 3.0, 2.0), 0),  # 8 more is still even
+        ((16, 8, 9), (8, 0, 0), (0, 0, 0), (0.0, 3.0, 2.0), 0),  # more than the idlest, not more than none
     ],
 )
 def test_rows(
     in_flight: Sequence[int], blocks: Sequence[int], requests: Sequence[int], costs: Sequence[float], row: int
 ) -> None:
     assert choose(table(in_flight, blocks, requests, costs)) == row
+
+
+def test_without_an_index_it_explores() -> None:
+    full = table((0, 0), (9, 0), (0, 0), (2.0, 1.0))
+    assert choose(dataclasses.replace(full, data={"preble": full.data["preble"]})) == 1
+
+
+def test_no_imbalance_at_all_may_be_asked_for() -> None:
+    strict = registry.Registry([prefix_cache_preble.POLICY], {"prefix-cache-preble": {"imbalance": 0}})
+    for in_flight, row in (((1, 1), 0), ((2, 1), 1)):
+        there = table(in_flight, (9, 0), (0, 0), (0.0, 5.0))
+        made = pipeline.route(testing.request(), there, strict.profile("prefix-cache-preble"), 0.0, testing.Dice())
+        assert isinstance(made, contract.Decision)
+        assert made.row == row
 
 
 def test_an_empty_prompt_explores() -> None:
@@ -74,6 +89,9 @@ def test_without_its_inputs_chance_decides(drop: tuple[str, ...]) -> None:
     full = table((0, 0), (9, 0), (0, 0), (0.0, 0.0))
     poor = dataclasses.replace(full, data={name: each for name, each in full.data.items() if name not in drop})
     assert {choose(poor, roll=roll) for roll in (0.1, 0.9)} == {0, 1}
+    made = pipeline.route(testing.request(), poor, REGISTRY.profile("prefix-cache-preble"), 0.0, testing.Dice())
+    assert isinstance(made, contract.Decision)
+    assert str(made.measures[0]) == "[nan, nan]"
 
 
 class TestTimes:
@@ -97,10 +115,38 @@ class TestTimes:
             (window.A6000, 100, 100, 1, 22 + 0.16),  # little kept per request: attention is halved
             (window.A6000, 2000, 2000, 1, 0.10842571 * 2000 + 4.209777054806409 + 1.86e-4 * 2000 + 0.159),
             (window.A6000, 0, 100, 1, 22 + 0.16),
+            (
+                window.A6000, 4096, 4096, 0,
+                0.10842571 * 4096 + 4.209777054806409 + 1.86e-4 * 4096 + 0.159 - 7.37 + 3.86e-3 * 4096 + 2.16e-6 * 4096**2,
+            ),
         ],
     )  # fmt: skip
     def test_prefill(self, device: window.Device, own: int, context: int, requests: int, milliseconds: float) -> None:
         assert device.prefill(own, context, requests) == pytest.approx(milliseconds / 1000 / 0.9)
+
+    @pytest.mark.parametrize(
+        ("own", "context", "requests", "halved"),
+        [
+            (1024, 1024, 1, True),
+            (1025, 1025, 1, False),
+            (100, 3000, 1, True),  # what is new counts, and not what it follows
+            (0, 3000, 1, False),  # unless nothing is new
+            (0, 1024, 1, True),
+            (2000, 2000, 4, True),  # 500 for each
+            (2000, 2000, 0, False),  # nobody asked
+            (131_072, 131_072, 128, True),  # as many as there is room for
+            (131_072, 131_072, 129, False),
+        ],
+    )
+    def test_attention_is_halved_where_little_is_kept(
+        self, own: int, context: int, requests: int, halved: bool
+    ) -> None:
+        """What differs between devices that are otherwise alike, one of which has no attention to pay."""
+        device = window.A6000
+        free = dataclasses.replace(device, attention_short=0.0, attention_long=(0.0, 0.0))
+        attention = 0.32 if context <= 1024 else 0.159 + 1.86e-4 * context
+        found = device.prefill(own, context, requests) - free.prefill(own, context, requests)
+        assert found * 1000 * 0.9 == pytest.approx(attention / 2 if halved else attention)
 
 
 def world(rows: int = 2, **parameters: object) -> testing.World:
@@ -185,6 +231,37 @@ class TestWindow:
             made = there.send(testing.request(prompt=b"%4d" % at * 100))
             there.end(made)
         assert max(seen(there).requests) - min(seen(there).requests) <= 1
+
+    def test_a_prompt_without_a_full_block_leaves_no_trace(self) -> None:
+        there = world()
+        there.end(there.send(testing.request(prompt=b"abc")))
+        assert seen(there) == window.Window([0, 0], [0.0, 0.0])
+        assert there.choose(testing.request()).faults == ()
+
+    def test_one_that_left_and_came_back_has_what_nobody_asked_for_meanwhile(self) -> None:
+        """Two prompts were its own; of the one that came again while it was away, it holds nothing any more."""
+        ledger, both = window.WindowLedger(180.0, window.V100, 0), testing.snapshot(0, 0)
+        profile = contract.Profile("x", (), (), testing.FakePicker())
+
+        def send(tokens: int, leaf: int, table: contract.EndpointSnapshot) -> None:
+            held = [0] * len(table.endpoints)
+            there = dataclasses.replace(table, data={prefixes.NAME: prefixes.Matches(held, 8, leaf)})
+            asked = dataclasses.replace(testing.request(), prompt_tokens=tokens)
+            made = contract.Decision(asked, there.endpoints[0], profile, there, (0,), contract.UNJUDGED, {}, 0.0, row=0)
+            ledger.observe(contract.Chosen(made, 0.0))
+
+        send(200, 1, both)
+        send(400, 2, both)
+        send(200, 1, testing.snapshot(0, endpoints=both.endpoints[1:]))
+        found = ledger.facts(testing.request(), both, 1.0)
+        assert list(found.requests) == [1, 2]
+        once = [window.V100.prefill(tokens, tokens, 1) for tokens in (400, 200)]
+        assert list(found.costs) == pytest.approx([once[0], 2 * once[1]])
+
+    def test_rows_tell_what_was_counted_and_it_is_never_old(self) -> None:
+        facts = window.Window([3, 4], [0.5, 1.5])
+        assert facts.row(1) == {"requests": 4, "cost_seconds": 1.5}
+        assert facts.age(testing.snapshot(0, 0)) == 0.0
 
     def test_requests_of_other_strategies_leave_no_trace(self) -> None:
         ledger = window.WindowLedger(180.0, window.V100, 45)

@@ -31,7 +31,9 @@ class At:
 @st.composite
 def tables(draw: st.DrawFn) -> contract.EndpointSnapshot:
     counts = draw(st.lists(st.integers(0, 14), min_size=1, max_size=9))
-    held = draw(st.lists(st.sampled_from((0, 0, 5, 300, 300, 309, 640, TOTAL)), min_size=len(counts), max_size=len(counts)))
+    held = draw(
+        st.lists(st.sampled_from((0, 0, 5, 300, 300, 309, 640, TOTAL)), min_size=len(counts), max_size=len(counts))
+    )
     facts = draw(st.sampled_from((prefixes.Matches(held, TOTAL), prefixes.Matches([0] * len(counts), 0), None)))
     data = {} if facts is None else {prefixes.NAME: facts}
     return dataclasses.replace(testing.snapshot(*counts), data=data)
