@@ -18,8 +18,10 @@ def world(rows: int = 2) -> testing.World:
 
 
 def owed(there: testing.World) -> list[tuple[int, int]]:
-    facts = work.INPUT.of(there.choose(testing.request()).snapshot)
+    made = there.choose(testing.request())
+    facts = work.INPUT.of(made.snapshot)
     assert facts is not None
+    assert made.faults == ()
     return list(zip(facts.prefill, facts.decode, strict=True))
 
 
@@ -73,8 +75,10 @@ def test_an_engine_that_tells_no_prompt_is_taken_at_our_own_count() -> None:
 
 
 def _expected(there: testing.World, request: contract.Request) -> int:
-    facts = work.INPUT.of(there.choose(request).snapshot)
+    made = there.choose(request)
+    facts = work.INPUT.of(made.snapshot)
     assert facts is not None
+    assert made.faults == ()
     return facts.expected
 
 
@@ -100,6 +104,24 @@ def test_ends_of_requests_it_never_heard_of_change_nothing() -> None:
     assert ledger.facts(asked(1), testing.snapshot(0), 2.0).prefill == (0,)
 
 
+def test_an_end_that_is_told_twice_is_one() -> None:
+    ledger, there = work.WorkLedger(), world(1)
+    made, other = there.choose(asked(100, 10)), there.choose(asked(20, 2))
+    for each in (made, other):
+        ledger.observe(contract.Chosen(each, 0.0))
+    for _ in range(2):
+        ledger.observe(contract.Finished(made, 1.0, contract.Usage(100, 64)))
+    facts = ledger.facts(asked(1), made.snapshot, 2.0)
+    assert (facts.prefill, facts.decode) == ((20,), (2,))
+
+
+def test_where_nobody_is_nothing_is_owed() -> None:
+    """Whatever is outstanding elsewhere."""
+    ledger = work.WorkLedger()
+    ledger.observe(contract.Chosen(world(1).choose(asked(10)), 0.0))
+    assert ledger.facts(asked(1), testing.snapshot(), 1.0) == work.Work((), (), 256)
+
+
 @given(
     st.lists(st.tuples(st.integers(0, 10**6), st.integers(0, 10**5), st.booleans()), max_size=25), st.integers(0, 2**32)
 )
@@ -116,15 +138,20 @@ def test_it_always_comes_back_to_zero(requests: list[tuple[int, int, bool]], see
 
 
 def test_models_that_are_silent_longest_are_forgotten_first() -> None:
-    ledger = work.WorkLedger()
+    ledger, snapshot = work.WorkLedger(), testing.snapshot(0)
     there = world(1)
-    for at in range(work.MODELS_KEPT + 1):
-        made = there.choose(dataclasses.replace(asked(8), model=f"m{at}"))
+
+    def serve(model: str) -> None:
+        made = there.choose(dataclasses.replace(asked(8), model=model))
         ledger.observe(contract.Chosen(made, 0.0))
         ledger.observe(contract.Finished(made, 0.0, contract.Usage(8, 4)))
-    snapshot = testing.snapshot(0)
-    assert ledger.facts(dataclasses.replace(asked(8), model="m0"), snapshot, 1.0).expected == work.EXPECTED
-    assert ledger.facts(dataclasses.replace(asked(8), model="m1"), snapshot, 1.0).expected == 4
+
+    for at in range(work.MODELS_KEPT):
+        serve(f"m{at}")
+    serve("m0")  # the oldest has something to say again
+    serve("one more")
+    for model, expected in (("m0", 4), ("m1", work.EXPECTED), ("m2", 4), ("one more", 4)):
+        assert ledger.facts(dataclasses.replace(asked(8), model=model), snapshot, 1.0).expected == expected
 
 
 Act = tuple[str, int, int, int]

@@ -65,7 +65,7 @@ def test_without_its_ledger_chance_decides() -> None:
     profile = registry.Registry([least_tokens.POLICY]).profile("least-tokens")
     made = pipeline.route(testing.request(), testing.snapshot(9, 0), profile, 0.0, testing.Dice())
     assert isinstance(made, contract.Decision)
-    assert made.totals == [0.0, 0.0]
+    assert (made.totals, made.faults, str(made.measures[0])) == ([0.0, 0.0], (), "[nan, nan]")
     assert least_tokens.words(made.snapshot, 0) == "outstanding work unknown"
 
 

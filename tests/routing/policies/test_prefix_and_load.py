@@ -35,6 +35,7 @@ def asked(tokens: int) -> contract.Request:
 def choose(tokens: int, snapshot: contract.EndpointSnapshot) -> int:
     made = pipeline.route(asked(tokens), snapshot, PROFILE, 0.0, testing.Dice())
     assert isinstance(made, contract.Decision)
+    assert made.faults == ()
     return made.row
 
 
