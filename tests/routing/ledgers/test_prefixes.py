@@ -35,6 +35,43 @@ def test_the_chosen_endpoint_holds_the_prompt_from_then_on() -> None:
     assert sum(matches(second).held) == 4
 
 
+@pytest.mark.parametrize("prompt", [b"abcd", b"abcdefgh", b"abcdefghij", b"abcdefghijkl"])
+def test_the_last_full_block_names_the_whole_prompt(prompt: bytes) -> None:
+    there = world()
+    assert matches(there.send(testing.request(prompt=prompt))).leaf == there.index.hashes("demo", prompt)[-1]
+
+
+def test_what_is_held_is_never_old_and_answers_change_nothing() -> None:
+    assert prefixes.Matches((1, 2), 3).age(testing.snapshot(0, 0)) == 0.0
+    assert prefixes.Matches((0,), 0) == prefixes.Matches((0,), 0, 0, None)
+    assert not prefixes.PrefixLedger.hears_answers
+
+
+def test_what_is_sent_is_noted_once_when_it_is_sent() -> None:
+    index = _Notes()
+    ledger = prefixes.PrefixLedger(index, index)
+    there = testing.World([prefix_cache.POLICY], 2, random.Random(1), ledgers={prefixes.NAME: ledger})
+    for prompt, noted in ((b"abcdefgh", 1), (b"abc", 1), (b"abcd", 2)):  # three bytes fill no block
+        made = there.send(testing.request(prompt=prompt))
+        there.now += 1.0
+        there.answer(made)
+        there.end(made)
+        assert there.choose(testing.request()).faults == ()
+        assert len(index.noted) == noted
+    assert [at for *_, at in index.noted] == [0.0, 2.0]
+
+
+class _Notes(testing.FakeIndex):
+    """Keeps what it is told, and when."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.noted: list[tuple[Sequence[int], str, float]] = []
+
+    def add(self, hashes: Sequence[int], endpoint: str, now: float) -> None:
+        self.noted.append((hashes, endpoint, now))
+
+
 def test_asking_without_sending_teaches_nothing() -> None:
     there = world()
     there.choose(testing.request(prompt=b"abcdefgh"))

@@ -35,6 +35,9 @@ SILENT = serving.EngineLoad()
         (FULL, 0.0),
         (load("x", slots=None), 0.0),
         (load("x", "x", slots=2), 0.8),  # one adapter, told twice
+        (serving.EngineLoad(loras_running=("x",), lora_slots=2), 0.8),  # it does not tell who waits
+        (serving.EngineLoad(loras_running=("x",), lora_slots=1), 0.0),
+        (serving.EngineLoad(loras_waiting=("demo",), lora_slots=2), 0.0),  # nor who runs
         (SILENT, 0.0),
         (None, 0.0),
     ],

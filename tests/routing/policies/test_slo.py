@@ -169,6 +169,8 @@ def route(snapshot: contract.EndpointSnapshot, strategy: str, **asked: Any) -> c
         ([("d", -1, 0.5, 0.5)], 0, 0, 0),
         # an idle one takes what would be too much beside others: measured one at a time, a request is all of an engine and a bit
         ([("d", -1, 1.02, 0.0), ("d", -1, 1.02, 1.02)], 0, 0, 0),
+        # one that cannot say what the request takes makes no room in a deployment that is full
+        ([("d", -2, 0.6, 0.5), ("d", -2, None, 0.0), ("e", -1, 0.1, 0.1)], 2, 0, 2),
         # without a profile or a throughput it is left out
         ([("d", -1, 0.1, 0.9), ("none", None, 0.1, 0.0), ("odd", -9, None, 0.0)], 0, 0, 0),
     ],
@@ -183,6 +185,41 @@ def test_tables(rows: list[Row], least: int | None, push: int | None, pack: int 
         else:
             assert isinstance(made, contract.Decision), strategy
             assert (made.row, made.profile.name, made.faults) == (row, strategy, ())
+
+
+def test_everybody_who_is_left_out_hears_why() -> None:
+    rows: list[Row] = [
+        ("best", -2, 0.6, 0.5),
+        ("next", -1, 0.1, 0.5),
+        ("after", 0, 0.1, 0.5),
+        ("late", 3, 0.1, 0.5),
+        ("late", 3, 0.6, 0.5),  # full as well, which would not help
+        ("none", None, 0.1, 0.0),
+        ("odd", -9, None, 0.0),
+    ]
+    made = route(table(*rows), "slo")
+    assert isinstance(made, contract.Decision)
+    assert (made.row, made.removed) == (
+        1,
+        {
+            0: "full: the request would break what is promised to others",
+            2: "deployment 'next' comes first",
+            3: "deployment 'late' would answer too late",
+            4: "deployment 'late' would answer too late",
+            5: "deployment 'none' has no profile that promises anything",
+            6: "the profile of deployment 'odd' has no throughput for this request",
+        },
+    )
+
+
+@pytest.mark.parametrize(
+    ("strategy", "measured"), [("slo", [0.6, 0.25]), ("slo-least-load", [0.5, 0.2]), ("slo-pack-load", [0.6, 0.25])]
+)
+def test_what_is_compared(strategy: str, measured: list[float]) -> None:
+    """Utilisation with the request on it, or before it."""
+    made = route(table(("d", -1, 0.1, 0.5), ("d", -1, 0.05, 0.2)), strategy)
+    assert isinstance(made, contract.Decision)
+    assert made.measures[0] == pytest.approx(measured)
 
 
 def test_nobody_can_ever_take_it() -> None:
@@ -253,6 +290,15 @@ def test_barred_ones_count_only_where_there_are_no_others() -> None:
     made = route(dataclasses.replace(table(*rows), barred=dict.fromkeys(range(3), "broken")), "slo")
     assert isinstance(made, contract.Decision)
     assert made.row == 0
+
+
+@pytest.mark.parametrize(("barred", "row"), [((), 0), ((0,), 1), ((1,), 0), ((0, 1), 2), ((0, 1, 2), 0)])
+def test_promises_decide_among_those_that_are_not_barred(barred: tuple[int, ...], row: int) -> None:
+    """Not utilisation: whoever is worse off has less to do here."""
+    rows: list[Row] = [("quick", -5, 0.1, 0.8), ("slow", -1, 0.1, 0.4), ("late", 3, 0.1, 0.0)]
+    made = route(dataclasses.replace(table(*rows), barred=dict.fromkeys(barred, "broken")), "slo")
+    assert isinstance(made, contract.Decision)
+    assert made.row == row
 
 
 def test_a_bad_label_filter_is_the_clients_fault() -> None:
@@ -443,13 +489,21 @@ def _urgency(there: testing.World) -> float | None:
     return facts.urgency
 
 
-def test_words_and_rows() -> None:
-    facts = table(("d", -1.2, 0.05, 0.4), ("d", 2.0, 0.05, 0.4), ("d", None, 0.05, 0.4))
-    assert slo._words(facts, 0) == "utilised to 40%, 45% with this request, 1.20 s to spare"
-    assert slo._words(facts, 1) == "utilised to 40%, 45% with this request, 2.00 s late"
-    assert slo._words(facts, 2) == "utilised to 40%, 45% with this request"
+@pytest.mark.parametrize(
+    ("rank", "words"),
+    [
+        (-1.2, "utilised to 40%, 45% with this request, 1.20 s to spare"),
+        (0.0, "utilised to 40%, 45% with this request, 0.00 s to spare"),
+        (0.5, "utilised to 40%, 45% with this request, 0.50 s late"),
+        (2.0, "utilised to 40%, 45% with this request, 2.00 s late"),
+        (None, "utilised to 40%, 45% with this request"),
+    ],
+)
+def test_words(rank: float | None, words: str) -> None:
+    facts = table(("d", rank, 0.05, 0.4))
+    assert slo._words(facts, 0) == words
+    assert facts.data["slo"].row(0)["rank"] == rank
     assert slo._words(testing.snapshot(0), 0) == "utilisation unknown"
-    assert facts.data["slo"].row(0)["rank"] == -1.2
 
 
 @given(

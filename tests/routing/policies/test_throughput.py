@@ -66,6 +66,12 @@ def test_what_is_measured() -> None:
     assert throughput.words(there, 2) == throughput.words(there, 3) == "throughput unknown"
 
 
+def test_without_what_is_outstanding_it_goes_by_what_was_done() -> None:
+    facts = rates.Rates([rates.Done(60.0, 2.0, 1.0, None, None, None, None), None])
+    there = dataclasses.replace(testing.snapshot(0, 0), data={rates.NAME: facts})
+    assert str(list(throughput.measure(asked(), there, [1, 0]))) == "[nan, 5.0]"
+
+
 def test_engines_that_were_watched_for_longer_are_not_at_a_disadvantage() -> None:
     there = world(2)
     there.hear(0, serving.EngineLoad(prompt_tokens_total=0.0, generation_tokens_total=0.0))

@@ -139,7 +139,7 @@ def _words(snapshot: contract.EndpointSnapshot, row: int) -> str:
     told = f"utilised to {seen.utilisation:.0%}, {seen.after:.0%} with this request"
     if seen.rank is None:
         return told
-    return f"{told}, {-seen.rank:.2f} s to spare" if seen.rank <= 0 else f"{told}, {seen.rank:.2f} s late"
+    return f"{told}, {abs(seen.rank):.2f} s to spare" if seen.rank <= 0 else f"{told}, {seen.rank:.2f} s late"
 
 
 def _policy(kind: Kind, summary: str, aliases: tuple[str, ...] = ()) -> contract.Policy:
