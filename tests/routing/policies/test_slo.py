@@ -57,8 +57,20 @@ class TestProfiles:
         found = profile(tputs=grid, ttft=[]).cell(32, 64)
         assert found == profiles.Cell(5.0, 4.0, None)
 
-    def test_a_table_that_is_too_small_has_no_entry(self) -> None:
-        assert profile(e2e=[[1.0]]).cell(32, 256).e2e is None
+    @pytest.mark.parametrize("e2e", [[], [[1.0]], [[1.0], [2.0]], [[1.0, 2.0, 3.0], [4.0, 5.0]]])
+    def test_a_table_that_is_too_small_has_no_entry(self, e2e: list[list[float]]) -> None:
+        """The second of two rows, the last of three columns."""
+        assert profile(e2e=e2e).cell(32, 256).e2e is None
+
+    def test_an_axis_may_begin_with_one_token(self) -> None:
+        grid = [[1.0, 2.0], [3.0, 4.0]]
+        found = profile(indexes=[[1, 4], [1, 4]], e2e=grid)
+        assert [found.cell(*lengths).e2e for lengths in ((1, 1), (1, 4), (2, 1), (9, 9))] == [1.0, 2.0, 3.0, 4.0]
+
+    def test_one_that_does_not_say_when_it_was_made_gives_way_to_any_that_does(self) -> None:
+        without = written()
+        del without["created"]
+        assert profiles.parse(orjson.dumps(without)).created == 0.0
 
     @pytest.mark.parametrize(
         ("changes", "complaint"),

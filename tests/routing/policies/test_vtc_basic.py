@@ -30,13 +30,14 @@ class Users:
 
     def __init__(self, rules: usage.Rules = RULES) -> None:
         self.ledger = usage.UsageLedger(rules)
+        self.table = testing.snapshot(0)
+        self.profile = contract.Profile("x", (), (), testing.FakePicker())
         self.now = 0.0
 
     def send(self, user: str, tokens: int = 100) -> contract.Decision:
-        table = testing.snapshot(0)
-        profile = contract.Profile("x", (), (), testing.FakePicker())
+        request = contract.Request("r", "demo", "/", user=user, prompt_tokens=tokens)
         made = contract.Decision(
-            asked(user, tokens), table.endpoints[0], profile, table, (0,), contract.UNJUDGED, {}, self.now, row=0
+            request, self.table.endpoints[0], self.profile, self.table, (0,), contract.UNJUDGED, {}, self.now, row=0
         )
         self.ledger.observe(contract.Chosen(made, self.now))
         return made
@@ -70,6 +71,35 @@ class TestUsage:
         users = Users()
         users.end(users.send("u", 100), prompt, output)
         assert users.used("u").own == 400
+
+    def test_an_answer_that_begins_says_nothing_of_its_length(self) -> None:
+        users = Users()
+        made = users.send("u", 100)
+        users.ledger.observe(contract.Answered(made, 1.0))
+        assert users.used("u").own == 400
+        users.end(made, 90, 10)
+        assert users.used("u").own == 110
+
+    def test_a_window_of_milliseconds_moves_by_milliseconds(self) -> None:
+        users = Users(vtc_basic.VtcBasicParameters(window_size=500, time_unit="milliseconds").rules)
+        users.now = 10.0
+        made = users.send("u", 100)
+        users.now = 10.25
+        users.send("u", 10)
+        for now, tokens in ((10.4985, 440.0), (10.5015, 40.0), (10.7515, 0.0)):
+            users.now = now
+            assert users.used("u").own == tokens
+        users.end(made, 1, 1)  # long gone
+        assert users.used("u").own == 0.0
+
+    def test_users_of_one_moment_are_not_forgotten_however_many_they_are(self) -> None:
+        users = Users()
+        for at in range(usage.USERS_KEPT + 2):
+            users.send(f"u{at}", 2)
+        assert [users.used(name).own for name in ("u0", "u1", f"u{usage.USERS_KEPT + 1}")] == [8.0] * 3
+        users.now = 1.0
+        users.send("later", 2)
+        assert [users.used(name).own for name in ("u0", f"u{usage.USERS_KEPT + 1}", "later")] == [0.0, 0.0, 8.0]
 
     def test_the_window_is_five_minutes(self) -> None:
         users = Users()
