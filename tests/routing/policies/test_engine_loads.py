@@ -101,8 +101,10 @@ def test_least_kv_cache_adds_up_both_kinds(
             "37% of the KV cache in use, 5% of that in memory",
         ),
         ("least-kv-cache", serving.EngineLoad(cpu_cache_usage=0.05), "use of the KV cache unknown"),
+        ("least-kv-cache", None, "use of the KV cache unknown"),
         ("least-utilization", serving.EngineLoad(utilization=0.37), "utilised to 37%"),
         ("least-utilization", serving.EngineLoad(), "utilisation unknown"),
+        ("least-utilization", None, "utilisation unknown"),
     ],
 )
 def test_words(name: str, told: serving.EngineLoad | None, words: str) -> None:
