@@ -44,7 +44,7 @@ def test_the_last_full_block_names_the_whole_prompt(prompt: bytes) -> None:
 def test_what_is_held_is_never_old_and_answers_change_nothing() -> None:
     assert prefixes.Matches((1, 2), 3).age(testing.snapshot(0, 0)) == 0.0
     assert prefixes.Matches((0,), 0) == prefixes.Matches((0,), 0, 0, None)
-    assert not prefixes.PrefixLedger.hears_answers
+    assert not prefixes.PrefixLedger(testing.FakeIndex(), testing.FakeIndex()).hears_answers
 
 
 def test_what_is_sent_is_noted_once_when_it_is_sent() -> None:
