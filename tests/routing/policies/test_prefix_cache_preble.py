@@ -134,8 +134,9 @@ class TestTimes:
             (0, 1024, 1, True),
             (2000, 2000, 4, True),  # 500 for each
             (2000, 2000, 0, False),  # nobody asked
-            (131_072, 131_072, 128, True),  # as many as there is room for
-            (131_072, 131_072, 129, False),
+            (131_072, 131_072, 128, True),  # as many as there is room for: 32 * 256 * 2048
+            (130_055, 130_055, 129, True),
+            (130_056, 130_056, 129, False),
         ],
     )
     def test_attention_is_halved_where_little_is_kept(

@@ -60,6 +60,18 @@ def test_the_row_is_one_of_the_best_and_each_of_them_has_its_turn(name: str, tab
     assert chosen == {row for row, total in zip(long.rows, long.totals, strict=True) if total >= best}
 
 
+def test_rows_that_hold_as_many_whole_percent_are_equals() -> None:
+    table = dataclasses.replace(
+        testing.snapshot(1, 1, 1, 1), data={prefixes.NAME: prefixes.Matches([300, 309, 299, 0], TOTAL)}
+    )
+    rows = set()
+    for value in (0.0, 0.49, 0.5, 0.99):
+        made = pipeline.route(testing.request(), table, PROFILES["prefix-cache"], 0.0, At(value))
+        assert isinstance(made, contract.Decision)
+        rows.add(made.row)
+    assert rows == {0, 1}
+
+
 def test_what_removes_rows_makes_it_go_the_long_way() -> None:
     profile = PROFILES["least-request"]
     table = testing.snapshot(0, 3, 2)
