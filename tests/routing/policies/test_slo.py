@@ -234,8 +234,10 @@ def test_what_is_compared(strategy: str, measured: list[float]) -> None:
     assert made.measures[0] == pytest.approx(measured)
 
 
-def test_nobody_can_ever_take_it() -> None:
-    made = route(table(("d", -1, None, 0.0)), "slo")
+@pytest.mark.parametrize("utilisation", [0.0, 1.2])
+def test_nobody_can_ever_take_it(utilisation: float) -> None:
+    """However much there is to do: waiting for its end would not help."""
+    made = route(table(("d", -1, None, utilisation)), "slo")
     assert isinstance(made, contract.NoDecision)
     assert not made.saturated
     assert "no throughput" in made.reason
