@@ -50,6 +50,19 @@ class Sample(NamedTuple):
         return _label(self.labels, name)
 
 
+def found_at(head: bytes, line: re.Pattern[bytes], page: bytes) -> list[tuple[bytes, ...]]:
+    """What ``line.findall(page)`` gives, for a ``line`` that begins with ``head``, a line break and a name, and ends before the next break.
+
+    Twice as fast as that where few lines of ``page`` begin so, and slower where many do: a whole name is searched for as a string.
+    """
+    found, at = [], page.find(head)
+    while at >= 0:
+        if match := line.match(page, at):
+            found.append(match.groups(b""))
+        at = page.find(head, at + len(head))
+    return found
+
+
 class Families:
     """The samples of a few metric families, found by exact name."""
 
@@ -68,22 +81,13 @@ class Families:
     def read(self, page: bytes) -> dict[str, list[Sample]]:
         """Every sample by family name, in the page's order; a family without samples has no entry."""
         found: dict[str, list[Sample]] = {}
-        for rest, labels, text in self._lines(b"\n" + page):
+        page = b"\n" + page
+        lines = found_at(self._head, self._sample, page) if self._alone else self._sample.findall(page)
+        for rest, labels, text in lines:
             value = float(text)
             if math.isfinite(value):  # 1e999 is written like a number and is none
                 found.setdefault(self._prefix + rest.decode(), []).append(Sample(labels, value))
         return found
-
-    def _lines(self, page: bytes) -> Sequence[tuple[bytes, bytes, bytes]]:
-        if not self._alone:
-            return self._sample.findall(page)
-        # A whole name is searched for twice as fast as the pattern that begins with it.
-        lines, at = [], page.find(self._head)
-        while at >= 0:
-            if line := self._sample.match(page, at):
-                lines.append((line[1], line[2] or b"", line[3]))
-            at = page.find(self._head, at + len(self._head))
-        return lines
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

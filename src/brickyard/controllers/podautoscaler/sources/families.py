@@ -10,6 +10,8 @@ import math
 import re
 from typing import Final, NamedTuple
 
+from brickyard.engines import exposition
+
 _LABELS: Final = rb'(\{(?:[^"}\n]|"(?:[^"\\\n]|\\.)*")*\})?'
 _REST: Final = rb"[ \t]+([^\s#]+)(?:[ \t]+(-?[0-9.eE+]+))?[ \t]*(?:#[^\n]*)?\r?$"
 """The value, a time, an exemplar."""
@@ -36,15 +38,14 @@ class Family:
 
     def __init__(self, name: str) -> None:
         self._name = name.encode()
-        head = re.escape(b"\n" + self._name)
-        # As in ``exposition``: a pattern that begins with a literal is searched for like a string.
-        self._sample = re.compile(head + _LABELS + _REST, re.MULTILINE)
+        self._head = b"\n" + self._name
+        self._sample = re.compile(re.escape(self._head) + _LABELS + _REST, re.MULTILINE)
 
     def read(self, page: bytes) -> list[Sample]:
         """In the page's order. A line whose value is no number counts as NaN."""
         return [
             Sample(labels.decode(errors="replace"), _number(value), _time(at))
-            for labels, value, at in self._sample.findall(b"\n" + page)
+            for labels, value, at in exposition.found_at(self._head, self._sample, b"\n" + page)
         ]
 
     def type(self, page: bytes) -> str:
