@@ -18,7 +18,9 @@ def begin(level: str = "INFO") -> None:
 
 def unread() -> list[str]:
     """What is to be told of variables that look like Brickyard's and that nobody reads."""
-    if not any(name.startswith("BRICKYARD_") for name in os.environ):
+    from brickyard.lib import settings
+
+    if not any(name.startswith(settings.PREFIX) for name in os.environ):
         return []  # to know all names takes a fifth of a second
     from brickyard.cli import variables
 

@@ -23,6 +23,7 @@ from brickyard.gateway.queueing import settings as queueing
 from brickyard.gateway.sharing import settings as sharing
 from brickyard.gateway.waking import settings as waking
 from brickyard.kvindex import settings as kvindex
+from brickyard.lib import settings
 from brickyard.routing.policies import (
     consistent_hash,
     least_tokens,
@@ -61,11 +62,10 @@ SETTINGS: Final = (
     cache.ModelCacheSettings,
 )
 """All classes of settings; ``docs/settings.md`` is made from them."""
-PREFIX: Final = "BRICKYARD_"
 ALIKE: Final = 0.8
 """How like a name must be to another, as ``difflib`` counts it, to be taken for it."""
 OTHERS: Final = frozenset(
-    PREFIX + each
+    settings.PREFIX + each
     for each in (
         *("API_KEY", "LOG_LEVEL", "VLLM", "SGLANG", "TRTLLM", "XLLM"),
         # What parts of Brickyard tell each other.
@@ -79,17 +79,17 @@ OTHERS: Final = frozenset(
 def known() -> frozenset[str]:
     """The names of all of them that are Brickyard's own."""
     declared = (each.metadata.get("env", "") for cls in SETTINGS for each in dataclasses.fields(cls))
-    return OTHERS | {name for name in declared if name.startswith(PREFIX)}
+    return OTHERS | {name for name in declared if name.startswith(settings.PREFIX)}
 
 
 def unread(environ: Iterable[str]) -> dict[str, str]:
     """Names in ``environ`` that look like Brickyard's and that nobody reads → the name that was meant, "" where none is like it."""
-    endings, told = [name.removeprefix(PREFIX) for name in known()], {}
+    endings, told = [name.removeprefix(settings.PREFIX) for name in known()], {}
     for name in sorted(environ):
-        ending = name.removeprefix(PREFIX)
+        ending = name.removeprefix(settings.PREFIX)
         if ending != name and ending not in endings:
             alike = difflib.get_close_matches(ending, endings, n=1, cutoff=ALIKE)
-            told[name] = PREFIX + alike[0] if alike else ""
+            told[name] = settings.PREFIX + alike[0] if alike else ""
     return told
 
 

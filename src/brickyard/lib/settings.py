@@ -23,6 +23,8 @@ from brickyard.lib import errors
 
 T = TypeVar("T")
 
+PREFIX: Final = "BRICKYARD_"
+"""What the names of our variables begin with; AIBrix' have names of their own."""
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 _BOOLEANS = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
 
