@@ -88,6 +88,18 @@ def decide(
     return made.choose(asked, snapshot, 7.0, testing.Dice())
 
 
+def tell_both(first: contract.Ledger, second: contract.Ledger) -> None:
+    """A whole request, of a mix that reads both."""
+    other = policy("second", contract.Input("others", Numbers, NumberLedger))
+    policies = registry.Registry([policy("by-number"), other])
+    made = router.Router(policies, "by-number,second", {"numbers": first, "others": second})
+    chosen = decide(made)
+    assert isinstance(chosen, contract.Decision)
+    ticket = made.begin(chosen, 1.0)
+    ticket.answered(2.0)
+    ticket.finished(3.0)
+
+
 def name_of(made: contract.Decision | contract.NoDecision) -> str:
     assert isinstance(made, contract.Decision), made
     return made.profile.name
@@ -255,14 +267,7 @@ class TestBrokenLedgers:
 
     def test_what_it_cannot_hear_the_others_do(self) -> None:
         broken, sound = BrokenLedger(), NumberLedger()
-        second = policy("second", contract.Input("others", Numbers, NumberLedger))
-        policies = registry.Registry([policy("by-number"), second])
-        made = router.Router(policies, "by-number,second", {"numbers": broken, "others": sound})
-        chosen = decide(made)
-        assert isinstance(chosen, contract.Decision)
-        ticket = made.begin(chosen, 1.0)
-        ticket.answered(2.0)
-        ticket.finished(3.0)
+        tell_both(broken, sound)
         assert len(sound.events) == 3
 
     def test_later_decisions_say_that_it_missed_something(self) -> None:
@@ -327,14 +332,7 @@ class TestTickets:
             hears_answers = False
 
         deaf, keen = Deaf(), NumberLedger()
-        second = policy("second", contract.Input("others", Numbers, NumberLedger))
-        policies = registry.Registry([policy("by-number"), second])
-        made = router.Router(policies, "by-number,second", {"numbers": deaf, "others": keen})
-        chosen = decide(made)
-        assert isinstance(chosen, contract.Decision)
-        ticket = made.begin(chosen, 1.0)
-        ticket.answered(2.0)
-        ticket.finished(3.0)
+        tell_both(deaf, keen)
         assert [type(event) for event in deaf.events] == [contract.Chosen, contract.Finished]
         assert [type(event) for event in keen.events] == [contract.Chosen, contract.Answered, contract.Finished]
 
